@@ -1,0 +1,149 @@
+"""What a change must pass. `nox -l` prints this list; `nox` alone runs all that CI runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True  # a session that cannot run has not passed
+nox.options.stop_on_first_error = bool(os.environ.get("CI"))
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+
+# A backend joins the matrix by its name here, and by the same name in e2e/conftest.py.
+BACKENDS = ["embedded-memory"]
+
+# What the core dependencies bring along. A new name here is a decision, not an accident.
+BROUGHT_ALONG = {"markdown-it-py", "mdurl", "pygments", "colorama"}
+PART_OF_EVERY_ENVIRONMENT = {"pip", "setuptools"}
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Format, lint and strict types over everything: what a push must pass."""
+    furnish(session, "lint", "test")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The tests of both packages, on all cores. `-- ARGS` go to pytest instead."""
+    furnish(session, "test")
+    session.run("pytest", *what_to_test(session, ["sdk/tests", "server_stub/tests"], ["-n", "auto"]))
+
+
+@nox.session
+@nox.parametrize("backend", BACKENDS)
+def e2e(session: nox.Session, backend: str) -> None:
+    """The scenarios from end to end, once for each backend."""
+    furnish(session, "test")
+    session.run("pytest", *what_to_test(session, ["e2e"], []), env={"RESCIND_BACKEND": backend})
+
+
+@nox.session
+def invariants(session: nox.Session) -> None:
+    """Explore: the invariants under many orders of events, with faults. Prints a line for each exploration."""
+    furnish(session, "test")
+    session.run("pytest", "-m", "invariants", "-s", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the manual into site/; a warning is an error."""
+    furnish(session, "docs")
+    session.run("mkdocs", "build", "--strict", "--clean", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist, install the wheel alone, run its demo, look at what came along."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "package"))
+    scratch = Path(session.create_tmp()).resolve()
+    shutil.rmtree(scratch / "dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(scratch / "dist"), silent=True)
+    (wheel,) = (scratch / "dist").glob("*.whl")
+    check_contents(session, wheel)
+    session.run("python", "-m", "venv", "--clear", str(scratch / "fresh"))
+    with session.chdir(scratch):  # away from the sources, which must not stand in for the wheel
+        check_installed(session, wheel)
+
+
+@nox.session(default=False, python=["3.12", "3.13"])
+def compat(session: nox.Session) -> None:
+    """Tests and scenarios on the newer Pythons; not in CI, since it needs those interpreters."""
+    furnish(session, "test")
+    session.run("pytest", "-m", "not invariants", *(session.posargs or ["-n", "auto"]))
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure the hot path of the engine; measured, never asserted."""
+    furnish(session)
+    session.run("python", "bench/engine.py", *session.posargs)
+
+
+def furnish(session: nox.Session, *groups: str) -> None:
+    """Install the package and these dependency groups, unless the environment has them already."""
+    stamp = Path(session.virtualenv.location) / "furnished"
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + repr(groups).encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    session.install("-e", ".[testing]", *nox.project.dependency_groups(PYPROJECT, *groups))
+    stamp.write_text(wanted)
+
+
+def what_to_test(session: nox.Session, paths: list[str], options: list[str]) -> list[str]:
+    """The arguments of pytest. Posted arguments replace the options, and the paths too if they name some."""
+    names_a_path = any((ROOT / argument.partition("::")[0]).exists() for argument in session.posargs)
+    return ["-m", "not invariants", *([] if names_a_path else paths), *(session.posargs or options)]
+
+
+def check_contents(session: nox.Session, wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    needed = {f"{name}/{file}" for name in ("rescind", "rescind_server") for file in ("__init__.py", "py.typed")}
+    if missing := needed - names:
+        session.error(f"{wheel.name} lacks {', '.join(sorted(missing))}")
+    roots = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    if roots != {"rescind", "rescind_server"}:
+        session.error(f"{wheel.name} should hold the two packages alone, and holds {', '.join(sorted(roots))}")
+
+
+def check_installed(session: nox.Session, wheel: Path) -> None:
+    programs = Path("fresh", "Scripts" if os.name == "nt" else "bin").resolve()
+    python = str(programs / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
+    check_dependencies(session, python)
+    session.run(python, "-c", "import rescind, rescind_server", external=True)
+    output = session.run(str(programs / "rescind"), "demo", "--json", external=True, silent=True, stderr=None)
+    if not holds_json(str(output)):
+        session.error(f"`rescind demo --json` printed something other than JSON: {output!r}")
+
+
+def check_dependencies(session: nox.Session, python: str) -> None:
+    question = "import importlib.metadata as m; print(*(d.name.lower() for d in m.distributions()))"
+    installed = str(session.run(python, "-c", question, external=True, silent=True, stderr=None)).split()
+    direct = {requirement.split(">")[0].strip() for requirement in PYPROJECT["project"]["dependencies"]}
+    strangers = set(installed) - direct - BROUGHT_ALONG - PART_OF_EVERY_ENVIRONMENT - {"rescind"}
+    if strangers:
+        session.error(f"the core should stay light, and brought along {', '.join(sorted(strangers))}")
+
+
+def holds_json(output: str) -> bool:
+    """One document, or one on each line."""
+    try:
+        json.loads(output)
+    except ValueError:
+        lines = output.strip().splitlines()
+        return len(lines) > 1 and all(holds_json(line) for line in lines)
+    return True

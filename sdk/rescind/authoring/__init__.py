@@ -1,0 +1,1 @@
+"""What an agent's author decorates with, and how values become payloads and come back."""

@@ -1,0 +1,1 @@
+"""Who answers the ports: our own engine, and later Temporal."""

@@ -1,0 +1,1 @@
+"""The ports over our own engine, in this process or behind a server: they differ by transport alone."""

@@ -1,0 +1,399 @@
+"""The agent's own event loop: deterministic, stepped by its owner, in durable time.
+
+It has no selector and no threads. The owner tells it the time and which timers are due, and ``step`` runs all that
+can run, in the order in which it became ready. asyncio's primitives are used as they are, on top of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from contextvars import Context
+from typing import Any, Final, NoReturn, Protocol
+
+from rescind.backends.native.cancellation_delivery import AgentCoroutine, AgentFuture, AgentTask, CancellationDelivery
+from rescind.backends.native.durability_guard import DurableLoop, enter_loop, given_to_as_completed, leave_loop, refuse
+from rescind.errors import NotDurableError
+
+_LOG: Final = logging.getLogger("rescind.agent")
+_MICROSECONDS: Final = 1_000_000
+# Floats near today's date lie 0.25 µs apart: that much is noise, not a later instant.
+_NOISE: Final = 0.25
+_serials = itertools.count(1)
+
+
+class TimerPort(Protocol):
+    """What the loop asks of its owner: durable timers."""
+
+    def start_timer(self, due: int) -> int:
+        """Start a timer.
+
+        Args:
+            due: the instant, in microseconds since the Unix epoch.
+
+        Returns:
+            The timer's id, given back to ``AgentLoop.fire_timer``.
+        """
+        ...
+
+    def cancel_timer(self, timer: int) -> None:
+        """Forget a timer that was started and has not fired."""
+        ...
+
+
+class AbandonRun(BaseException):
+    """Raised by what an agent calls, to its owner: this run must not go on. The loop can only be closed then."""
+
+
+class _DurableTimerHandle(asyncio.TimerHandle):
+    __slots__ = ("timer",)
+    timer: int | None
+
+
+class AgentLoop(DurableLoop):
+    """An event loop for one run of one agent.
+
+    Attributes:
+        tasks: the tasks that have not ended, in the order of their creation.
+        delivery: how they hear of the execution's cancel.
+    """
+
+    __slots__ = (
+        *("_timers", "_handles", "_now", "_ready", "_order", "_ahead", "_exception_handler"),
+        *("_stepping", "_abandoned", "_closed", "tasks", "delivery"),
+    )
+
+    def __init__(self, timers: TimerPort, now: int) -> None:
+        """Make a loop.
+
+        Args:
+            timers: starts and cancels durable timers.
+            now: the agent's clock, in microseconds since the Unix epoch.
+        """
+        super().__init__()
+        self._timers: TimerPort | None = timers
+        self._handles: dict[int, _DurableTimerHandle] = {}
+        self._now = now
+        self._ready: list[asyncio.Handle] = []
+        # The low bits count within this agent and alone decide how small sets iterate; the high bits keep the
+        # tasks of different agents apart in asyncio's set of all tasks.
+        self._order = next(_serials) << 24
+        self._ahead: dict[int, tuple[Any, AgentTask]] | None = None
+        self._exception_handler: Any = None
+        self._stepping = False
+        self._abandoned: AbandonRun | bool = False
+        self._closed = False
+        self.tasks: dict[AgentCoroutine, AgentTask] = {}
+        self.delivery = CancellationDelivery(self)
+
+    # -- the owner's side --
+
+    @property
+    def now(self) -> int:
+        """The agent's clock, in microseconds since the Unix epoch."""
+        return self._now
+
+    def step(self, now: int) -> None:
+        """Advance the agent's clock and run every ready callback until none is left.
+
+        Args:
+            now: microseconds since the Unix epoch. The clock never goes back.
+
+        Raises:
+            AbandonRun: code of the agent raised it.
+            KeyboardInterrupt, SystemExit: code of the agent raised it; what was ready stays ready.
+            RuntimeError: the loop is closed, abandoned or being stepped.
+        """
+        if self._closed or self._abandoned or self._stepping:
+            raise RuntimeError(f"{self!r} cannot be stepped")
+        self._now = max(now, self._now)
+        surroundings = enter_loop(self, self._drop_generator)
+        self._stepping = True
+        try:
+            self.delivery.begin_step()
+            self._run_ready()
+        finally:
+            self._stepping = False
+            leave_loop(surroundings)
+
+    def fire_timer(self, timer: int) -> None:
+        """Make the callback of a timer ready for the next step. Unknown and cancelled timers are ignored."""
+        if handle := self._handles.pop(timer, None):
+            handle.timer = None
+            self._ready.append(handle)
+
+    def discard(self) -> None:
+        """Throw the agent out of memory, as if it had never run: no callback, no warning, no effect.
+
+        Python runs the ``finally`` blocks of suspended coroutines; what they ask of this loop does nothing, what
+        they raise is dropped. Repeating it does nothing.
+        """
+        if self._stepping:
+            raise RuntimeError(f"{self!r} cannot be discarded from within its own step")
+        if self._closed:
+            return
+        self._closed, self._timers = True, None
+        self.delivery.forget_loop()
+        surroundings = enter_loop(self, self._drop_generator)
+        try:
+            self._close_tasks()
+        finally:
+            leave_loop(surroundings)
+        self._handles.clear()
+        self._ready = []
+        self._ahead = self._exception_handler = None
+
+    close = discard
+
+    def abandon(self, reason: AbandonRun) -> None:
+        """Stop the step after the callback that runs now, whatever the agent's code does."""
+        if not self._abandoned:
+            self._abandoned = reason
+
+    async def abandon_here(self, reason: AbandonRun) -> NoReturn:
+        """Stop the step here: the caller never goes on, so the agent's code has nothing to catch."""
+        self.abandon(reason)
+        while True:
+            await self.create_future()
+
+    # -- for tasks and futures --
+
+    def next_order(self) -> int:
+        """The next place in the agent's order of tasks and futures."""
+        self._order += 1
+        return self._order
+
+    def task_ended(self, coroutine: AgentCoroutine, error: BaseException) -> bool:
+        """Note how a task's coroutine ended; returns whether the task may know, which is not so of ``AbandonRun``."""
+        self.tasks.pop(coroutine, None)
+        if isinstance(error, AbandonRun):
+            self.abandon(error)
+            return False
+        return True
+
+    def parked(self) -> AgentFuture:
+        """A future that nobody resolves, as a coroutine hands it to its task."""
+        future = self.create_future()
+        future._asyncio_future_blocking = True
+        return future
+
+    # -- asyncio's side --
+
+    def time(self) -> float:
+        """The agent's clock in seconds since the Unix epoch; it stands still within a step."""
+        return self._now / _MICROSECONDS
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run a callback after those that are ready."""
+        handle = asyncio.Handle(callback, args, self, context)
+        if not self._closed:
+            self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As ``call_soon``, and from the agent's own code only."""
+        if asyncio._get_running_loop() is not self:
+            refuse("loop.call_soon_threadsafe")
+        return self.call_soon(callback, *args, context=context)
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run a callback after a durable delay in seconds, rounded up to the microsecond."""
+        due = math.inf if delay == math.inf else self._now + math.ceil(delay * _MICROSECONDS - 1e-6)
+        return self._call_when_due(due, self.time() + delay, callback, args, context)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run a callback at an instant of ``time()``, rounded up to the microsecond."""
+        due = math.inf if when == math.inf else math.ceil(when * _MICROSECONDS - _NOISE)
+        return self._call_when_due(due, when, callback, args, context)
+
+    def create_future(self) -> AgentFuture:
+        """A future of this agent."""
+        return AgentFuture(self)
+
+    def create_task(  # type: ignore[override]
+        self, coro: Coroutine[Any, Any, Any], *, name: object = None, context: Context | None = None, **options: Any
+    ) -> AgentTask:
+        """A task of this agent; it starts at the next turn of the loop, also when asked to start eagerly."""
+        if self._closed:
+            return self._never_started(coro)
+        try:
+            given = given_to_as_completed(sys._getframe(1))
+        except NotDurableError:
+            coro.close()
+            raise
+        return self._start(coro, name, context) if given is None else self._started_in_order(coro, given)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Tell an error that nobody caught. Never raises; after ``discard`` it says nothing."""
+        if self._closed:
+            return
+        try:
+            (self._exception_handler or type(self).default_exception_handler)(self, context)
+        except Exception:
+            _LOG.exception("the agent's exception handler failed on: %s", context.get("message"))
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """Log the error."""
+        _LOG.error("%s", context.get("message") or "unhandled error", exc_info=context.get("exception"))
+
+    def set_exception_handler(self, handler: Any) -> None:
+        """Replace what tells uncaught errors; None: the log."""
+        self._exception_handler = handler
+
+    def get_exception_handler(self) -> Any:
+        """What replaces the log, or None."""
+        return self._exception_handler
+
+    def is_running(self) -> bool:
+        """Whether a step is under way."""
+        return self._stepping
+
+    def is_closed(self) -> bool:
+        """Whether the agent was discarded."""
+        return self._closed
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        if isinstance(handle, _DurableTimerHandle) and handle.timer is not None:
+            timer, handle.timer = handle.timer, None
+            if self._handles.pop(timer, None) is not None and self._timers is not None:
+                self._timers.cancel_timer(timer)
+
+    def __repr__(self) -> str:
+        state = (
+            "closed" if self._closed else "abandoned" if self._abandoned else "running" if self._stepping else "idle"
+        )
+        return f"<AgentLoop {state} at {self.time():.6f} s, {len(self.tasks)} tasks, {len(self._handles)} timers>"
+
+    # -- inside --
+
+    def _run_ready(self) -> None:
+        while self._ready:
+            batch, self._ready = self._ready, []
+            done = 0
+            try:
+                for handle in batch:
+                    done += 1
+                    if not handle._cancelled:
+                        self._run(handle)
+                    if self._abandoned:
+                        self._raise_abandoned()
+            except BaseException:
+                self._ready[:0] = batch[done:]
+                raise
+
+    def _run(self, handle: Any) -> None:
+        try:
+            handle._context.run(handle._callback, *handle._args)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except AbandonRun as reason:
+            self.abandon(reason)
+        except BaseException as error:
+            message = f"unhandled error in a callback of an agent: {handle!r}"
+            self.call_exception_handler({"message": message, "exception": error, "handle": handle})
+
+    def _raise_abandoned(self) -> None:
+        reason, self._abandoned = self._abandoned, True
+        if isinstance(reason, AbandonRun):
+            try:
+                raise reason
+            finally:
+                del reason
+
+    def _call_when_due(
+        self, due: float, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> _DurableTimerHandle:
+        handle = _DurableTimerHandle(when, callback, args, self, context)
+        handle.timer = None
+        if self._closed or self._timers is None or due == math.inf:
+            return handle
+        if due <= self._now:
+            self._ready.append(handle)
+        else:
+            handle.timer = self._timers.start_timer(int(due))
+            self._handles[handle.timer] = handle
+        return handle
+
+    def _start(self, inner: Coroutine[Any, Any, Any], name: object, context: Context | None) -> AgentTask:
+        parent = asyncio.current_task(self) if self._stepping else None
+        shields = 1 if isinstance(parent, AgentTask) and parent.shields else 0
+        coroutine = AgentCoroutine(inner, self)
+        task = AgentTask(self, coroutine, shields, name, context)
+        self.tasks[coroutine] = task
+        return task
+
+    def _never_started(self, inner: Coroutine[Any, Any, Any]) -> AgentTask:
+        # Nothing raises after discard: clean-up code could swallow that, and try again for ever. It waits instead.
+        inner.close()
+        task = AgentTask(self, AgentCoroutine(inner, self), 0, None, None)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        return task
+
+    def _started_in_order(self, asked: Coroutine[Any, Any, Any], given: Iterable[Any]) -> AgentTask:
+        key = _wrapped_in(asked)
+        if self._ahead is None or id(key) not in self._ahead:
+            self._ahead = {}
+            for one in given:
+                if not asyncio.isfuture(one) and id(one) not in self._ahead:
+                    inner = one if asyncio.iscoroutine(one) else _wait_for(one)
+                    self._ahead[id(one)] = (one, self._start(inner, None, None))
+        _, task = self._ahead.pop(id(key))
+        if key is not asked:
+            # asyncio's wrapping of an awaitable, which the loop has wrapped before.
+            asked.close()
+        if not self._ahead:
+            self._ahead = None
+        return task
+
+    def _close_tasks(self) -> None:
+        while self.tasks:
+            coroutine, task = self.tasks.popitem()
+            _close(coroutine)
+            # The base's cancel ends what the task waits for, and the task, and tells nobody: they hold each other,
+            # and would stay in memory till the garbage collector came.
+            waiter = getattr(task, "_fut_waiter", None)
+            if isinstance(waiter, asyncio.Future):
+                asyncio.Future.cancel(waiter)
+            asyncio.Future.cancel(task)
+
+    def _drop_generator(self, generator: Any) -> None:
+        # As asyncio does, but only while the agent runs: else Python drops the frame without running its code.
+        if asyncio._get_running_loop() is self and self._stepping:
+            self.create_task(generator.aclose())
+
+
+def _wrapped_in(coroutine: Any) -> Any:
+    if getattr(coroutine, "__name__", "") != "_wrap_awaitable":
+        return coroutine
+    frame = coroutine.gi_frame if hasattr(coroutine, "gi_frame") else coroutine.cr_frame
+    return frame.f_locals["awaitable"]
+
+
+async def _wait_for(awaitable: Any) -> Any:
+    return await awaitable
+
+
+# Coroutines that swallow being closed for ever. Python would close them once more, and complain, if they were let go.
+_unclosable: list[Any] = []
+
+
+def _close(coroutine: AgentCoroutine) -> None:
+    for _ in range(100):
+        try:
+            return coroutine.close()
+        except BaseException as error:
+            if "ignored GeneratorExit" not in str(error):
+                return None
+    return _unclosable.append(coroutine.inner)

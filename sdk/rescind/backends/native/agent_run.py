@@ -1,0 +1,188 @@
+"""One run of an agent's code: activations go in, batches of operations come out; a journal makes it catch up first."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from rescind.authoring.agent import AgentDefinition
+from rescind.backends.native.agent_loop import AbandonRun
+from rescind.backends.native.agent_port import NativeAgentPort, StepFunction
+from rescind.errors import NonDeterminismError, RescindError
+from rescind.model.messages import (
+    AgentActivation,
+    AgentCancelled,
+    AgentCompleted,
+    AgentFailed,
+    AgentParked,
+    AgentProgress,
+    AgentStart,
+    Issued,
+    JournalEntry,
+)
+from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
+from rescind.runtime.agent_context import AgentContext
+from rescind.runtime.failures import failure_of
+
+_OUR_CODE: Final = str(Path(__file__).parents[2])
+_STANDARD_CODE: Final = str(Path(asyncio.__file__).parents[1])
+
+
+class AgentRun:
+    """An agent's code in this worker's memory, suspended at its awaits.
+
+    Attributes:
+        run: the run's number; its messages carry it.
+        number: the number of the last activation that it was given.
+    """
+
+    def __init__(
+        self,
+        definition: AgentDefinition[Any, Any],
+        activation: AgentActivation,
+        start: AgentStart,
+        *,
+        payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+    ) -> None:
+        self.execution_id = activation.execution_id
+        self.run = activation.run
+        self.number = 0
+        self._definition = definition
+        self._journal = start.journal
+        first = start.journal[0].now if start.journal else activation.now
+        self._port = NativeAgentPort(activation.execution_id, start, first, payload_limit)
+        self._main: asyncio.Task[Any] | None = None
+        self._begun_steps: set[int] = set()
+
+    def activate(self, activation: AgentActivation) -> AgentProgress | AgentParked:
+        """Run the code until it can do no more; returns what it asked for.
+
+        The first activation of a run repeats the journal before.
+        """
+        self.number = activation.number
+        try:
+            self._catch_up()
+            self._step(JournalEntry(activation.number, activation.now, activation.resolutions, activation.cancel))
+        except NonDeterminismError as error:
+            self.discard()
+            return AgentParked(self.execution_id, self.run, str(error))
+        port = self._port
+        progress = AgentProgress(
+            self.execution_id, self.run, self.number, tuple(port.issued), self._ending(), tuple(port.streamed)
+        )
+        port.issued.clear()
+        port.streamed.clear()
+        if progress.ending is not None:
+            self.discard()
+        return progress
+
+    def new_steps(self) -> list[tuple[int, str, StepFunction]]:
+        """Side effects that the code waits for and that were not begun in this run."""
+        steps = [(at, *step) for at, step in self._port.steps.items() if at not in self._begun_steps]
+        self._begun_steps.update(position for position, _, _ in steps)
+        return steps
+
+    def waits_for_step(self, position: int) -> bool:
+        """Whether the code still wants a side effect's result."""
+        return position in self._port.steps
+
+    def discard(self) -> None:
+        """Forget the code where it stands; it is told nothing."""
+        self._port.loop.discard()
+        self._port.steps.clear()
+
+    def _catch_up(self) -> None:
+        if not self._journal:
+            return
+        port = self._port
+        port.is_replaying = True
+        places: dict[int, str] = {}
+        port.note_place = lambda position: places.__setitem__(position, _place_in_code(sys._getframe(2)))
+        for entry in self._journal:
+            if self._main is not None and self._main.done():
+                raise NonDeterminismError(
+                    f"agent {self.execution_id!r} ended where its journal goes on (activation {entry.number}). "
+                    "Deploy code that takes the recorded path."
+                )
+            self._step(entry)
+            self._compare(entry, places)
+            port.issued.clear()
+            places.clear()
+        port.is_replaying = False
+        port.note_place = None
+        self._journal = ()
+
+    def _step(self, entry: JournalEntry) -> None:
+        port = self._port
+        if self._main is None:
+            self._main = port.loop.create_task(self._call())
+        if entry.cancel is not None:
+            port.loop.delivery.request(entry.cancel)
+        for resolution in entry.resolutions:
+            port.resolve(resolution)
+        try:
+            port.loop.step(entry.now)
+        except AbandonRun as error:
+            raise NonDeterminismError(str(error)) from error
+
+    async def _call(self) -> Any:
+        context = AgentContext(self._port)
+        if not self._definition.takes_input:
+            return await self._definition.run(context)
+        return await self._definition.run(context, self._definition.decode_input(self._port.input))
+
+    def _ending(self) -> AgentCompleted | AgentFailed | AgentCancelled | None:
+        main = self._main
+        if main is None or not main.done():
+            return None
+        if main.cancelled():
+            return AgentCancelled()
+        error = main.exception()
+        if error is not None:
+            return AgentCancelled() if isinstance(error, asyncio.CancelledError) else AgentFailed(failure_of(error))
+        try:
+            return AgentCompleted(self._definition.encode_output(main.result(), limit=self._port.payload_limit))
+        except RescindError as refusal:
+            return AgentFailed(failure_of(refusal))
+
+    def _compare(self, entry: JournalEntry, places: dict[int, str]) -> None:
+        """The code must have asked for what it asked for then, in the same order."""
+        now = [Issued(each.position, type(each).__name__, each.subject) for each in self._port.issued]
+        if now == list(entry.issued):
+            return
+        for recorded, repeated in zip(entry.issued, now, strict=False):
+            if recorded != repeated:
+                raise self._divergence(recorded, repeated, places)
+        if len(now) < len(entry.issued):
+            raise self._divergence(entry.issued[len(now)], None, places)
+        raise self._divergence(None, now[len(entry.issued)], places)
+
+    def _divergence(
+        self, recorded: Issued | None, repeated: Issued | None, places: dict[int, str]
+    ) -> NonDeterminismError:
+        position = (repeated or recorded or Issued(0, "")).position
+        place = f" at {places[position]}" if repeated is not None and position in places else ""
+        return NonDeterminismError(
+            f"agent {self.execution_id!r} takes another path than its journal at position {position}: recorded "
+            f"{_shown(recorded)}, now {_shown(repeated)}{place}. Deploy code that takes the recorded path; the "
+            "execution is parked until then."
+        )
+
+
+def _shown(issued: Issued | None) -> str:
+    if issued is None:
+        return "nothing"
+    return f"{issued.operation} {issued.subject!r}" if issued.subject else issued.operation
+
+
+def _place_in_code(frame: FrameType | None) -> str:
+    """File and line of the innermost frame that is the author's own."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((_OUR_CODE, _STANDARD_CODE, "<")) or "site-packages" in file:
+            return f"{file}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "an unknown line"

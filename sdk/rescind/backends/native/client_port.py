@@ -1,0 +1,163 @@
+"""A caller's port to our engine, through a host in this process or a connection that looks like one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Protocol
+
+from rescind import errors
+from rescind.errors import NotFound, RescindError
+from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.commands import (
+    CancelAnswered,
+    CancelExecution,
+    CancelTaskFromOutside,
+    Command,
+    Refused,
+    Reply,
+    SignalExecution,
+    StartExecution,
+    Started,
+)
+from rescind.model.events import EXECUTION_ENDS, HistoryEvent
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.messages import StreamedEvent
+from rescind.model.payload import Payload
+from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult
+from rescind.model.views import ExecutionDetails
+
+Seen = HistoryEvent | StreamedEvent
+_ENDS: Final = EXECUTION_ENDS
+
+
+class Arrivals(Protocol):
+    """What a subscription gives, one by one."""
+
+    async def get(self) -> Seen:
+        """The next; waits for it."""
+
+
+class Subscriptions(Protocol):
+    """Whoever can be subscribed to."""
+
+    def subscribe(self, execution_id: ExecutionId) -> AbstractAsyncContextManager[Arrivals]:
+        """Everything that happens to an execution from now on."""
+
+
+class Server(Protocol):
+    """What this port needs of a host: `rescind_server.host.Host` has it."""
+
+    @property
+    def watchers(self) -> Subscriptions:
+        """Where executions are followed."""
+
+    async def ask(self, command: Command) -> Reply:
+        """Decide a command; its durable answer."""
+
+    def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
+        """An execution as it stands."""
+
+    def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
+        """Its durable events."""
+
+
+class NativeClientPort:
+    """See `ClientPort`."""
+
+    def __init__(self, server: Server, by: str = "client:local") -> None:
+        self._server = server
+        self._by = by
+
+    async def start_execution(
+        self, kind: str, payload: Payload, *, execution_id: str | None, queue: str, labels: Mapping[str, str]
+    ) -> ExecutionId:
+        """See `ClientPort`."""
+        wanted = ExecutionId(execution_id) if execution_id is not None else None
+        command = StartExecution(kind, payload, wanted, queue, dict(labels), self._by)
+        reply = await self._ask(command)
+        assert isinstance(reply, Started)
+        return reply.execution_id
+
+    async def signal_execution(self, execution_id: ExecutionId, name: str, value: Payload) -> None:
+        """See `ClientPort`."""
+        await self._ask(SignalExecution(execution_id, name, value, self._by))
+
+    async def cancel_execution(self, execution_id: ExecutionId, reason: str | None, *, hard: bool) -> CancelTaskResult:
+        """See `ClientPort`."""
+        reply = await self._ask(CancelExecution(execution_id, self._cause(reason), hard))
+        if isinstance(reply, CancelAnswered) and reply.result is CancelTaskResult.NOT_FOUND:
+            details = self._server.details(execution_id)
+            return already_ended(details) if details is not None else reply.result
+        assert isinstance(reply, CancelAnswered)
+        return reply.result
+
+    async def cancel_task(
+        self, execution_id: ExecutionId, task_id: TaskId, reason: str | None, mode: CancelMode
+    ) -> CancelTaskResult:
+        """See `ClientPort`."""
+        reply = await self._ask(CancelTaskFromOutside(execution_id, task_id, self._cause(reason), mode))
+        assert isinstance(reply, CancelAnswered)
+        return reply.result
+
+    async def describe(self, execution_id: ExecutionId) -> ExecutionDetails:
+        """See `ClientPort`."""
+        details = self._server.details(execution_id)
+        if details is None:
+            raise NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
+        return details
+
+    async def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
+        """See `ClientPort`."""
+        await self.describe(execution_id)
+        return self._server.history(execution_id, after)
+
+    async def wait_ended(self, execution_id: ExecutionId) -> ExecutionDetails:
+        """See `ClientPort`."""
+        async with self._server.watchers.subscribe(execution_id) as arrivals:
+            details = await self.describe(execution_id)
+            while details.execution.status not in TERMINAL_EXECUTION:
+                event = await arrivals.get()
+                if isinstance(event, HistoryEvent) and event.type in _ENDS:
+                    details = await self.describe(execution_id)
+        return details
+
+    async def follow(self, execution_id: ExecutionId) -> AsyncIterator[Seen]:
+        """See `ClientPort`. Begins with the history so far; nothing is missed or repeated in between."""
+        async with self._server.watchers.subscribe(execution_id) as arrivals:
+            seen = 0
+            for event in await self.history(execution_id):
+                seen = event.sequence
+                yield event
+                if event.type in _ENDS:
+                    return
+            while True:
+                arrived = await arrivals.get()
+                if isinstance(arrived, HistoryEvent):
+                    if arrived.sequence <= seen:
+                        continue
+                    seen = arrived.sequence
+                yield arrived
+                if isinstance(arrived, HistoryEvent) and arrived.type in _ENDS:
+                    return
+
+    async def _ask(self, command: Command) -> Reply:
+        reply = await self._server.ask(command)
+        if isinstance(reply, Refused):
+            raise _refusal(reply)
+        return reply
+
+    def _cause(self, reason: str | None) -> CancelCause:
+        return CancelCause(CancelSource.REQUEST, self._by, reason)
+
+
+def already_ended(details: ExecutionDetails) -> CancelTaskResult:
+    """What a cancel meets that comes after an execution's end."""
+    return CancelTaskResult(f"ALREADY_{details.execution.status.value}")
+
+
+def _refusal(refused: Refused) -> RescindError:
+    error_class: Any = getattr(errors, refused.error, None)
+    if isinstance(error_class, type) and issubclass(error_class, RescindError):
+        return error_class(refused.message)
+    return RescindError(refused.message)

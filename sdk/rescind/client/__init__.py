@@ -1,0 +1,1 @@
+"""Starts executions, follows and cancels them from outside."""

@@ -1,0 +1,194 @@
+"""Callers from outside: start agents, wait for them, signal and cancel them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Generic, TypeVar, overload
+from uuid import UUID
+
+from rescind.authoring.agent import AgentDefinition
+from rescind.authoring.conversion import decode, encode
+from rescind.client.records import History, TaskRecord
+from rescind.errors import ExecutionWasCancelled, InvalidInput
+from rescind.model.agent_values import LoadedMessage
+from rescind.model.events import HistoryEvent
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.messages import StreamedEvent
+from rescind.model.options import DEFAULT_QUEUE
+from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, NULL_PAYLOAD
+from rescind.model.status import CancelMode, CancelTaskResult, ExecutionStatus
+from rescind.model.views import CheckpointView, ExecutionView
+from rescind.runtime.agent_conversation import loaded_messages
+from rescind.runtime.failures import error_for_caller
+from rescind.runtime.ports import ClientPort
+
+InputT = TypeVar("InputT")
+OutputT = TypeVar("OutputT")
+
+
+class ExecutionHandle(Generic[OutputT]):
+    """One execution, in the hands of a caller. It may be made anew at any time from the id.
+
+    Attributes:
+        id: the execution's id.
+    """
+
+    def __init__(self, port: ClientPort, execution_id: str, result_type: Any = None) -> None:
+        """Made by a client."""
+        self.id = ExecutionId(execution_id)
+        self._port = port
+        self._result_type = result_type
+
+    async def result(self) -> OutputT:
+        """Wait for the end and return the output. Cancelling the wait leaves the execution as it is.
+
+        Raises:
+            ExecutionWasCancelled: it ended as CANCELLED.
+            TaskFailed, TaskCancelled, AllTasksFailed: that was what ended it, unhandled.
+            ExecutionFailed: it ended as FAILED for another reason.
+            NotFound: no such execution.
+        """
+        execution = (await self._port.wait_ended(self.id)).execution
+        if execution.status is ExecutionStatus.CANCELLED:
+            raise ExecutionWasCancelled(self.id, execution.cause)
+        if execution.failure is not None:
+            raise error_for_caller(self.id, execution.failure)
+        output = execution.output or NULL_PAYLOAD
+        value: OutputT = decode(output, self._result_type, what=f"output of execution {self.id!r}")
+        return value
+
+    async def describe(self) -> ExecutionView:
+        """The execution as it stands. Raises NotFound."""
+        return (await self._port.describe(self.id)).execution
+
+    async def status(self) -> ExecutionStatus:
+        """Where it stands. Raises NotFound."""
+        return (await self.describe()).status
+
+    async def tasks(self) -> list[TaskRecord]:
+        """Its tasks, in the order in which they were scheduled."""
+        return [TaskRecord(view) for view in (await self._port.describe(self.id)).tasks]
+
+    async def entries(self) -> list[LoadedMessage]:
+        """Its conversation, oldest first."""
+        return loaded_messages((await self._port.describe(self.id)).entries)
+
+    async def checkpoints(self) -> list[CheckpointView]:
+        """Its checkpoints, oldest first."""
+        return list((await self._port.describe(self.id)).checkpoints)
+
+    async def history(self) -> History:
+        """Everything that happened to it, in order."""
+        return History(await self._port.history(self.id))
+
+    def follow(self) -> AsyncIterator[HistoryEvent | StreamedEvent]:
+        """Its history so far, then each event as it happens, and what its code streams, to its end."""
+        followed: AsyncIterator[HistoryEvent | StreamedEvent] = self._port.follow(self.id)
+        return followed
+
+    async def signal(self, name: str, value: Any = None) -> None:
+        """Send it a signal.
+
+        Raises:
+            InvalidInput: an empty name, or a value that is not JSON.
+            ExecutionEnded: it takes no signals any more.
+            NotFound: no such execution.
+        """
+        if not isinstance(name, str) or not name:
+            raise InvalidInput(f"a signal's name is a text that is not empty, and this is {name!r}.")
+        await self._port.signal_execution(self.id, name, encode(value, what=f"signal {name!r}"))
+
+    async def cancel(self, reason: str | None = None, *, hard: bool = False) -> CancelTaskResult:
+        """Cancel it: its code is told, its work is stopped; `result()` tells when it has ended.
+
+        Args:
+            reason: why, in words; its code, its tasks and its history see them.
+            hard: end it at once, without its clean-up.
+
+        Returns:
+            What the request met. CANCELLED: this request began the cancellation.
+        """
+        return await self._port.cancel_execution(self.id, reason, hard=hard)
+
+    async def cancel_task(
+        self, task_id: UUID | str, reason: str | None = None, *, mode: CancelMode = CancelMode.TRY
+    ) -> CancelTaskResult:
+        """Cancel one of its tasks from outside."""
+        return await self._port.cancel_task(self.id, TaskId(str(task_id)), reason, CancelMode(mode))
+
+    def __repr__(self) -> str:
+        return f"<ExecutionHandle {self.id!r}>"
+
+
+class Client:
+    """Starts executions and finds them again."""
+
+    def __init__(self, port: ClientPort, *, payload_limit: int = DEFAULT_PAYLOAD_LIMIT) -> None:
+        self._port = port
+        self._payload_limit = payload_limit
+
+    @overload
+    async def start(
+        self,
+        agent: AgentDefinition[InputT, OutputT],
+        agent_input: InputT = ...,
+        /,
+        *,
+        id: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        labels: Mapping[str, str] | None = None,
+    ) -> ExecutionHandle[OutputT]: ...
+
+    @overload
+    async def start(
+        self,
+        agent: str,
+        agent_input: Any = None,
+        /,
+        *,
+        id: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        labels: Mapping[str, str] | None = None,
+    ) -> ExecutionHandle[Any]: ...
+
+    async def start(
+        self,
+        agent: AgentDefinition[Any, Any] | str,
+        agent_input: Any = None,
+        /,
+        *,
+        id: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        labels: Mapping[str, str] | None = None,
+    ) -> ExecutionHandle[Any]:
+        """Start an agent; it exists, durably, when this returns.
+
+        Args:
+            agent: its definition, or its kind.
+            agent_input: its input.
+            id: its id, which makes the start repeatable: the same id, kind and input are the same execution.
+            queue: where it is put.
+            labels: free text by name.
+
+        Raises:
+            InvalidInput: the input is not JSON or not of the declared type, or the id is empty.
+            AlreadyExists: another execution has that id.
+        """
+        if id is not None and (not isinstance(id, str) or not id):
+            raise InvalidInput(f"an execution's id is a text that is not empty, and this is {id!r}.")
+        if isinstance(agent, AgentDefinition):
+            kind, result_type = agent.kind, agent.output_type
+            payload = agent.encode_input(agent_input, limit=self._payload_limit)
+        elif isinstance(agent, str) and agent:
+            kind, result_type = agent, None
+            payload = encode(agent_input, what=f"input of agent {agent!r}", limit=self._payload_limit)
+        else:
+            raise InvalidInput(f"start() was given {agent!r}. Give it a function decorated with @agent, or a kind.")
+        execution_id = await self._port.start_execution(
+            kind, payload, execution_id=id, queue=queue, labels=labels or {}
+        )
+        return ExecutionHandle(self._port, execution_id, result_type)
+
+    def handle(self, execution_id: str, result_type: Any = None) -> ExecutionHandle[Any]:
+        """The handle of an execution that was started before. Whether it exists shows when it is used."""
+        return ExecutionHandle(self._port, execution_id, result_type)

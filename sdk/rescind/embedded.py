@@ -1,0 +1,199 @@
+"""The engine, a host and a worker in this process, put together: for tests, scripts, notebooks, a command-line tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from rescind.authoring.agent import AgentDefinition
+from rescind.authoring.registry import Registry
+from rescind.authoring.task import TaskDefinition
+from rescind.backends.native.client_port import NativeClientPort
+from rescind.client.client import Client, ExecutionHandle
+from rescind.model.options import DEFAULT_QUEUE
+from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
+from rescind.transport.in_process import InProcessSession, Weather
+from rescind.worker.worker import DEFAULT_SLOTS, Worker
+from rescind_server.engine.machine import DEFAULT_LEASE_MS, Engine
+from rescind_server.host.clock import Clock, WallClock
+from rescind_server.host.driver import Host
+from rescind_server.store.memory import MemoryStore
+from rescind_server.store.port import Store
+
+InputT = TypeVar("InputT")
+OutputT = TypeVar("OutputT")
+
+
+class Embedded:
+    """A whole Rescind in this process. Use it as an async context manager; left, it is gone.
+
+    Attributes:
+        agents: the agents that its workers can run.
+        tasks: the tasks that its workers can run.
+    """
+
+    def __init__(
+        self,
+        agents: Iterable[AgentDefinition[Any, Any]] = (),
+        tasks: Iterable[TaskDefinition[Any, Any]] = (),
+        *,
+        seed: int = 0,
+        queues: Iterable[str] = (DEFAULT_QUEUE,),
+        slots: int = DEFAULT_SLOTS,
+        lease_ms: int = DEFAULT_LEASE_MS,
+        payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+        store: Store | None = None,
+        clock: Clock | None = None,
+        weather: Weather | None = None,
+    ) -> None:
+        """Put the parts together; nothing runs before the block is entered.
+
+        Args:
+            agents: functions decorated with ``@agent``.
+            tasks: functions decorated with ``@task``.
+            seed: what ids are drawn from that nobody chose.
+            queues: where the worker takes work from.
+            slots: how many attempts the worker runs at once.
+            lease_ms: how long the attempts of a lost worker stay its own.
+            payload_limit: the largest payload in bytes.
+            store: where it is kept; else in memory.
+            clock: where the time comes from; else from the machine.
+            weather: what happens to messages between worker and engine; else nothing.
+
+        Raises:
+            DuplicateKind: two agents, or two tasks, of one kind.
+        """
+        self.agents: Registry[AgentDefinition[Any, Any]] = Registry(AgentDefinition)
+        self.tasks: Registry[TaskDefinition[Any, Any]] = Registry(TaskDefinition)
+        self.register(*agents, *tasks)
+        self._queues = tuple(queues)
+        self._slots = slots
+        self._payload_limit = payload_limit
+        self._seed = seed
+        self._lease_ms = lease_ms
+        self._store = store
+        self._clock = clock
+        self._weather = weather
+        self._workers: list[tuple[Worker, InProcessSession]] = []
+        self._worker_count = 0
+        self._host: Host | None = None
+        self._client: Client | None = None
+
+    def register(self, *definitions: AgentDefinition[Any, Any] | TaskDefinition[Any, Any]) -> None:
+        """Let the workers that are started from now on run these, too.
+
+        Raises:
+            DuplicateKind: another of its kind is registered.
+        """
+        for definition in definitions:
+            if isinstance(definition, AgentDefinition):
+                self.agents.register(definition)
+            else:
+                self.tasks.register(definition)
+
+    @property
+    def host(self) -> Host:
+        """What drives the engine. Only inside the block."""
+        assert self._host is not None, "the environment is not open"
+        return self._host
+
+    @property
+    def client(self) -> Client:
+        """What callers use. Only inside the block."""
+        assert self._client is not None, "the environment is not open"
+        return self._client
+
+    async def __aenter__(self) -> Self:
+        engine = Engine(seed=self._seed, lease_ms=self._lease_ms)
+        self._host = Host(engine, self._store or MemoryStore(), self._clock or WallClock())
+        self._host.start()
+        self._client = Client(NativeClientPort(self._host), payload_limit=self._payload_limit)
+        self.start_worker()
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for worker, session in self._workers:
+            session.cut()
+            worker.abandon()
+        self._workers.clear()
+        await self.host.close()
+
+    def start_worker(self, *, queues: Iterable[str] | None = None, slots: int | None = None) -> Worker:
+        """Start one more worker with all that is registered; it takes work at once."""
+        self._worker_count += 1
+        worker_id = f"worker-{self._worker_count}"
+        session = InProcessSession(self.host, worker_id, weather=self._weather)
+        worker = Worker(
+            session,
+            worker_id=worker_id,
+            agents=self.agents,
+            tasks=self.tasks,
+            queues=queues if queues is not None else self._queues,
+            slots=slots if slots is not None else self._slots,
+            payload_limit=self._payload_limit,
+        )
+        self._workers.append((worker, session))
+        worker.start()
+        return worker
+
+    @overload
+    async def start(
+        self,
+        agent: AgentDefinition[InputT, OutputT],
+        agent_input: InputT = ...,
+        /,
+        *,
+        id: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        labels: Mapping[str, str] | None = None,
+    ) -> ExecutionHandle[OutputT]: ...
+
+    @overload
+    async def start(
+        self,
+        agent: str,
+        agent_input: Any = None,
+        /,
+        *,
+        id: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        labels: Mapping[str, str] | None = None,
+    ) -> ExecutionHandle[Any]: ...
+
+    async def start(
+        self,
+        agent: AgentDefinition[Any, Any] | str,
+        agent_input: Any = None,
+        /,
+        *,
+        id: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        labels: Mapping[str, str] | None = None,
+    ) -> ExecutionHandle[Any]:
+        """Start an agent. As `Client.start`, and raises UnknownKind if nobody here could ever run it."""
+        kind = agent.kind if isinstance(agent, AgentDefinition) else agent
+        if isinstance(kind, str) and kind:
+            self.agents.get(kind)
+        if isinstance(agent, AgentDefinition):
+            return await self.client.start(agent, agent_input, id=id, queue=queue, labels=labels)
+        return await self.client.start(agent, agent_input, id=id, queue=queue, labels=labels)
+
+    def handle(self, execution_id: str, result_type: Any = None) -> ExecutionHandle[Any]:
+        """The handle of an execution that was started before."""
+        return self.client.handle(execution_id, result_type)
+
+
+def embedded(
+    agents: Iterable[AgentDefinition[Any, Any]] = (), tasks: Iterable[TaskDefinition[Any, Any]] = (), **options: Any
+) -> Embedded:
+    """``async with rescind.embedded(agents=[…], tasks=[…]) as env``: the engine in this process, in real time.
+
+    The options are those of `Embedded`.
+    """
+    return Embedded(agents, tasks, **options)
+
+
+__all__ = ["Embedded", "embedded"]

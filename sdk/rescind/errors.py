@@ -1,0 +1,253 @@
+"""The one error tree. A branch says who must act.
+
+```text
+RescindError
+├── RequestError              mend the call
+│   ├── InvalidInput          also a ValueError: a value that cannot be meant
+│   │   └── PayloadTooLarge
+│   ├── NotFound              also a LookupError
+│   ├── UnknownKind · DuplicateKind
+│   ├── AlreadyExists         the same id or key, another request
+│   ├── ExecutionEnded        the right id, too late
+│   ├── NotPermitted
+│   ├── ForeignFuture         a future of another agent
+│   ├── ContextNotActive      a context used outside its agent or task
+│   └── WrongEventLoop
+├── OutcomeError              the work ended otherwise
+│   ├── TaskFailed
+│   │   └── TaskTimedOut
+│   ├── TaskCancelled
+│   ├── AllTasksFailed
+│   ├── StepFailed            the function given to ``ctx.run`` raised
+│   ├── DeadlineExceeded      also a TimeoutError: ``ctx.fail_after``
+│   ├── ExecutionFailed
+│   └── ExecutionWasCancelled what a caller sees; the agent itself sees ExecutionCancelled
+├── AuthoringError            mend the agent's code, or its test
+│   ├── NonDeterminismError
+│   ├── NotDurableError
+│   └── NotMocked
+├── ServerUnavailable         try again; nothing that was accepted is lost
+└── NonRetryable              raised by a task: do not try it again
+
+asyncio.CancelledError
+└── ExecutionCancelled        this agent is being cancelled; clean up, then let it pass
+```
+
+``ExecutionCancelled`` is no ``RescindError`` and no ``Exception``: code that catches ordinary errors must not
+catch its own cancellation (cancellation.md, invariant 9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from rescind.model.cause import CancelCause
+    from rescind.model.status import FailureKind
+
+
+class RescindError(Exception):
+    """Anything that Rescind itself raises, except the cancellation of the running code."""
+
+
+class RequestError(RescindError):
+    """The call cannot be carried out as it stands."""
+
+
+class InvalidInput(RequestError, ValueError):
+    """A value that cannot be meant: wrong type, negative time, empty selection, not JSON."""
+
+
+class PayloadTooLarge(InvalidInput):
+    """An input, output, state or signal is larger than the limit (4 MiB unless set otherwise)."""
+
+
+class NotFound(RequestError, LookupError):
+    """No such execution or task for this caller."""
+
+
+class UnknownKind(RequestError):
+    """No agent or task of this kind is registered where it is needed."""
+
+
+class DuplicateKind(RequestError):
+    """Two agents, or two tasks, were registered under one kind."""
+
+
+class AlreadyExists(RequestError):
+    """An execution with this id or idempotency key exists and was started with another request."""
+
+
+class ExecutionEnded(RequestError):
+    """The execution has ended, so it can take no more signals or work."""
+
+
+class NotPermitted(RequestError):
+    """The caller may not do this. Says nothing about whether the id exists."""
+
+
+class ForeignFuture(RequestError):
+    """A future that another agent scheduled was given to this agent's context."""
+
+
+class ContextNotActive(RequestError):
+    """A context was used while its agent or task was not running, or from another event loop or thread."""
+
+
+class WrongEventLoop(RequestError):
+    """Virtual time needs its own event loop, and this is another."""
+
+
+class OutcomeError(RescindError):
+    """The work was carried out, and ended otherwise than with a result."""
+
+
+class TaskFailed(OutcomeError):
+    """A task failed for good.
+
+    Attributes:
+        task_id: the task.
+        kind: its kind.
+        error: the text of its last failure, as the task raised it.
+        failure_kind: ERROR, TIMED_OUT, WORKER_LOST or REJECTED.
+        attempts: how many attempts were made.
+    """
+
+    def __init__(
+        self, task_id: UUID, kind: str, error: str, failure_kind: FailureKind | None = None, attempts: int = 1
+    ) -> None:
+        super().__init__(f"Task {kind!r} (id={task_id}) failed: {error}")
+        self.task_id = task_id
+        self.kind = kind
+        self.error = error
+        self.failure_kind = failure_kind
+        self.attempts = attempts
+
+
+class TaskTimedOut(TaskFailed):
+    """A task failed because one of its time-outs ran out."""
+
+
+class TaskCancelled(OutcomeError):
+    """A task that this agent awaited was cancelled; the agent itself goes on.
+
+    Attributes:
+        task_id: the task.
+        kind: its kind.
+        cause: why it was cancelled, by whom.
+    """
+
+    def __init__(self, task_id: UUID, kind: str, cause: CancelCause | None = None) -> None:
+        super().__init__(f"Task {kind!r} (id={task_id}) was cancelled")
+        self.task_id = task_id
+        self.kind = kind
+        self.cause = cause
+
+
+class AllTasksFailed(OutcomeError):
+    """A race that nobody can win any more.
+
+    Attributes:
+        errors: one TaskFailed or TaskCancelled per task that ended without success, in input order.
+    """
+
+    def __init__(self, errors: Sequence[TaskFailed | TaskCancelled]) -> None:
+        super().__init__("All tasks failed: " + "; ".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+
+
+class StepFailed(OutcomeError):
+    """The function given to ``ctx.run`` raised. Recorded, so a recovered agent sees the same.
+
+    Attributes:
+        step: the name of the step.
+        error_type: the class name of what it raised.
+        error: its text.
+    """
+
+    def __init__(self, step: str, error_type: str, error: str) -> None:
+        super().__init__(f"Step {step!r} raised {error_type}: {error}")
+        self.step = step
+        self.error_type = error_type
+        self.error = error
+
+
+class DeadlineExceeded(OutcomeError, TimeoutError):
+    """The deadline of ``ctx.fail_after`` passed before its block was left."""
+
+
+class ExecutionFailed(OutcomeError):
+    """An execution ended as FAILED.
+
+    Attributes:
+        execution_id: the execution.
+        error_type: the class name of what its code raised.
+        error: its text.
+    """
+
+    def __init__(self, execution_id: str, error_type: str, error: str) -> None:
+        super().__init__(f"Execution {execution_id!r} failed: {error_type}: {error}")
+        self.execution_id = execution_id
+        self.error_type = error_type
+        self.error = error
+
+
+class ExecutionWasCancelled(OutcomeError):
+    """An execution ended as CANCELLED: what its caller sees.
+
+    Attributes:
+        execution_id: the execution.
+        cause: why it was cancelled, by whom.
+    """
+
+    def __init__(self, execution_id: str, cause: CancelCause | None) -> None:
+        why = f" ({cause})" if cause else ""
+        super().__init__(f"Execution {execution_id!r} was cancelled{why}")
+        self.execution_id = execution_id
+        self.cause = cause
+
+
+class AuthoringError(RescindError):
+    """The code of an agent, or of its test, must be mended."""
+
+
+class NonDeterminismError(AuthoringError):
+    """An agent that ran again took another path than its journal.
+
+    The execution is parked, not failed: deploy code that takes the recorded path, and it goes on.
+    """
+
+
+class NotDurableError(AuthoringError):
+    """An agent's body reached outside: a socket, a thread, a file. Use ``ctx.run`` or a task."""
+
+
+class NotMocked(AuthoringError):
+    """The agent under test asked a mock for something that the test did not set."""
+
+
+class ServerUnavailable(RescindError):
+    """The server, or the connection to it, is gone. Try again: what was accepted is not lost."""
+
+
+class NonRetryable(RescindError):
+    """Raised by a task to say that another attempt cannot help."""
+
+
+class ExecutionCancelled(asyncio.CancelledError):
+    """This agent is being cancelled. Clean up if you must, then let it pass.
+
+    Raised at the await where the agent stands, and again at each further await outside ``ctx.shield()``
+    (cancellation.md, section 7).
+
+    Attributes:
+        cause: why, by whom.
+    """
+
+    def __init__(self, cause: CancelCause | None = None) -> None:
+        super().__init__(*(() if cause is None else (str(cause),)))
+        self.cause = cause

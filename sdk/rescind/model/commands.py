@@ -1,0 +1,117 @@
+"""What clients ask of the engine, and what it answers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rescind.model.cause import CancelCause
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.messages import FromWorker
+from rescind.model.options import DEFAULT_QUEUE
+from rescind.model.payload import NULL_PAYLOAD, Payload
+from rescind.model.status import CancelMode, CancelTaskResult
+
+DEFAULT_ORGANISATION = "default"
+
+
+class StartExecution(msgspec.Struct, frozen=True, tag=True):
+    """Start an agent.
+
+    Attributes:
+        kind: which agent.
+        input: its input.
+        execution_id: its id, chosen by the caller; None lets the engine choose. It is its idempotency key too: the
+            same id with the same kind and input is the same execution.
+        queue: where it is put.
+        labels: free text by name.
+        by: who asks.
+        organisation: whose it is.
+    """
+
+    kind: str
+    input: Payload = NULL_PAYLOAD
+    execution_id: ExecutionId | None = None
+    queue: str = DEFAULT_QUEUE
+    labels: dict[str, str] = {}
+    by: str = "client"
+    organisation: str = DEFAULT_ORGANISATION
+
+
+class SignalExecution(msgspec.Struct, frozen=True, tag=True):
+    """Send an agent a signal."""
+
+    execution_id: ExecutionId
+    name: str
+    value: Payload = NULL_PAYLOAD
+    by: str = "client"
+
+
+class CancelExecution(msgspec.Struct, frozen=True, tag=True):
+    """Cancel an agent: gracefully, or with `hard` at once and without its clean-up."""
+
+    execution_id: ExecutionId
+    cause: CancelCause
+    hard: bool = False
+
+
+class CancelTaskFromOutside(msgspec.Struct, frozen=True, tag=True):
+    """Cancel one task of an execution, by somebody who is not its agent."""
+
+    execution_id: ExecutionId
+    task_id: TaskId
+    cause: CancelCause
+    mode: CancelMode = CancelMode.TRY
+
+
+FromClient = StartExecution | SignalExecution | CancelExecution | CancelTaskFromOutside
+Command = FromClient | FromWorker
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    """The execution exists.
+
+    Attributes:
+        execution_id: its id.
+        created: True if this request created it.
+    """
+
+    execution_id: ExecutionId
+    created: bool
+
+
+class Signalled(msgspec.Struct, frozen=True, tag=True):
+    """The signal is queued, as number `sequence` of that execution."""
+
+    sequence: int
+
+
+class CancelAnswered(msgspec.Struct, frozen=True, tag=True):
+    """What a request to cancel met."""
+
+    result: CancelTaskResult
+
+
+class Deferred(msgspec.Struct, frozen=True, tag=True):
+    """The answer comes later, under this number: the work was asked to stop, and decides (mode WAIT)."""
+
+    number: int
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """The request could not be carried out.
+
+    Attributes:
+        error: the name of the error class to raise.
+        message: its text.
+    """
+
+    error: str
+    message: str
+
+
+class Accepted(msgspec.Struct, frozen=True, tag=True):
+    """A worker's message was taken in; there is nothing to say."""
+
+
+ACCEPTED = Accepted()
+Reply = Started | Signalled | CancelAnswered | Deferred | Refused | Accepted

@@ -1,0 +1,350 @@
+"""What server and worker tell each other, in process or over a wire.
+
+A session is one ordered stream in each direction. Either side may see a message twice after a disturbance, so each
+one can be recognised: attempts by their lease, an agent's progress by its run and activation number.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from rescind.model.cause import CancelCause
+from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
+from rescind.model.operations import AnyOperation, Resolution
+from rescind.model.options import DEFAULT_CLEANUP_BUDGET_MS
+from rescind.model.outcome import Failure
+from rescind.model.payload import Payload
+from rescind.model.status import StopState
+
+Recovery = Literal["replay", "checkpoint"]
+
+
+class Issued(msgspec.Struct, frozen=True, gc=False):
+    """An operation as the journal remembers it: enough to notice that the code took another path.
+
+    Attributes:
+        position: its place in the journal.
+        operation: the name of the operation's class.
+        subject: what it acted on, in a word.
+    """
+
+    position: int
+    operation: str
+    subject: str = ""
+
+
+class JournalEntry(msgspec.Struct):
+    """One activation of an agent, and what it asked for then.
+
+    Attributes:
+        number: 1, 2, 3 … within the execution.
+        now: the agent's time during this activation.
+        resolutions: the answers handed to it, in the order that they are seen.
+        cancel: the cause, if this activation tells the agent of its cancellation.
+        issued: the operations that the agent issued then; empty while it is still running.
+    """
+
+    number: int
+    now: Instant
+    resolutions: tuple[Resolution, ...] = ()
+    cancel: CancelCause | None = None
+    issued: tuple[Issued, ...] = ()
+
+
+class EntryRecord(msgspec.Struct, frozen=True):
+    """One entry of an agent's conversation."""
+
+    entry_id: str
+    entry_type: str
+    role: str
+    content: Payload
+    turn_id: str | None = None
+    at: Instant = Instant(0)
+
+
+class AgentStart(msgspec.Struct, frozen=True):
+    """All that a worker needs to run an agent from its first line.
+
+    Attributes:
+        kind: the agent's kind.
+        queue: its queue, which its tasks inherit.
+        organisation: whose it is.
+        input: its input.
+        parent_id: the agent that spawned it.
+        labels: free text by name.
+        state: the last checkpoint's state, for `recovery="checkpoint"`; None if there was none.
+        checkpoint_sequence: that checkpoint's number; -1 if there was none.
+        entries: the conversation up to where the journal begins.
+        base_position: positions up to this one were dropped from the journal.
+        journal: what was answered before, oldest first; the activation that brings this is not in it.
+    """
+
+    kind: str
+    queue: str
+    organisation: str
+    input: Payload
+    parent_id: ExecutionId | None = None
+    labels: dict[str, str] = {}
+    state: Payload | None = None
+    checkpoint_sequence: int = -1
+    entries: tuple[EntryRecord, ...] = ()
+    base_position: int = 0
+    journal: tuple[JournalEntry, ...] = ()
+
+
+# ── server to worker ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class AgentActivation(msgspec.Struct, frozen=True, tag=True):
+    """Run this agent on, until it can do no more.
+
+    Attributes:
+        execution_id: which.
+        run: the number of this run of its code; an older one has lost the agent.
+        number: the activation's number; the answer repeats it.
+        now: the agent's time.
+        resolutions: answers to what it asked for.
+        cancel: set if it is to be told that it is being cancelled.
+        start: set if the worker must begin a new run.
+    """
+
+    execution_id: ExecutionId
+    run: int
+    number: int
+    now: Instant
+    resolutions: tuple[Resolution, ...] = ()
+    cancel: CancelCause | None = None
+    start: AgentStart | None = None
+
+
+class AgentEviction(msgspec.Struct, frozen=True, tag=True):
+    """Forget this run of an agent: it has ended, or is run elsewhere. Its code is not told."""
+
+    execution_id: ExecutionId
+    run: int
+
+
+class TaskActivation(msgspec.Struct, frozen=True, tag=True):
+    """Run one attempt of a task."""
+
+    task_id: TaskId
+    lease: Lease
+    execution_id: ExecutionId
+    kind: str
+    input: Payload
+    attempt: int
+    grace_ms: int
+    queue: str = "default"
+    heartbeat_ms: int | None = None
+    labels: dict[str, str] = {}
+
+
+class StopOrder(msgspec.Struct, frozen=True, tag=True):
+    """Stop the work of one attempt.
+
+    Attributes:
+        task_id: the task.
+        lease: the attempt.
+        cause: why; the code sees it.
+        decided: True if the outcome is decided already; False if the work may still decide it (mode WAIT).
+    """
+
+    task_id: TaskId
+    lease: Lease
+    cause: CancelCause
+    decided: bool = True
+
+
+ToWorker = AgentActivation | AgentEviction | TaskActivation | StopOrder
+
+
+# ── worker to server ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class AgentKind(msgspec.Struct, frozen=True):
+    """An agent that a worker can run."""
+
+    kind: str
+    recovery: Recovery = "replay"
+    cleanup_budget_ms: int = DEFAULT_CLEANUP_BUDGET_MS
+
+
+class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
+    """A worker's session begins.
+
+    Attributes:
+        worker_id: who.
+        session: the number of this session; a later one of the same worker replaces it.
+        queues: where it takes work from.
+        agents: what agents it can run.
+        tasks: what kinds of tasks.
+        task_slots: how many attempts at once.
+        running: the leases of the attempts that it is still running.
+        silence_ms: the longest silence after which it is taken for lost; None if its end is noticed otherwise.
+    """
+
+    worker_id: WorkerId
+    session: int
+    queues: tuple[str, ...]
+    agents: tuple[AgentKind, ...] = ()
+    tasks: tuple[str, ...] = ()
+    task_slots: int = 100
+    running: tuple[Lease, ...] = ()
+    silence_ms: int | None = None
+
+
+class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
+    """A worker's session ended.
+
+    Attributes:
+        worker_id: who.
+        session: which session; the end of an older one says nothing about the present one.
+        handed_back: True if it left in order, with nothing running.
+    """
+
+    worker_id: WorkerId
+    session: int
+    handed_back: bool = False
+
+
+class WorkerAlive(msgspec.Struct, frozen=True, tag=True):
+    """A sign of life."""
+
+    worker_id: WorkerId
+
+
+class StreamedEvent(msgspec.Struct, frozen=True):
+    """An event for those who watch; not kept.
+
+    Attributes:
+        kind: ``token``, ``progress``, ``data``, ``error``, ``log`` or ``output``.
+        value: what it says, as JSON.
+        task_id: the task that sent it; None if the agent did.
+    """
+
+    kind: str
+    value: Payload
+    task_id: TaskId | None = None
+
+
+class AgentCompleted(msgspec.Struct, frozen=True, tag=True):
+    """The agent's code returned."""
+
+    output: Payload
+
+
+class AgentFailed(msgspec.Struct, frozen=True, tag=True):
+    """The agent's code raised."""
+
+    failure: Failure
+
+
+class AgentCancelled(msgspec.Struct, frozen=True, tag=True):
+    """The agent's code let its cancellation pass."""
+
+
+class AgentProgress(msgspec.Struct, frozen=True, tag=True):
+    """An agent can do no more for now: what it asked for in one activation, in one batch.
+
+    Attributes:
+        execution_id: which agent.
+        run: the run of its code.
+        number: the activation that this answers.
+        operations: what it asked for, in order.
+        ending: set if its code has ended.
+        streamed: events for those who watch.
+    """
+
+    execution_id: ExecutionId
+    run: int
+    number: int
+    operations: tuple[AnyOperation, ...] = ()
+    ending: AgentCompleted | AgentFailed | AgentCancelled | None = None
+    streamed: tuple[StreamedEvent, ...] = ()
+
+
+class StepReported(msgspec.Struct, frozen=True, tag=True):
+    """A side effect that an agent began (BeginStep) is done."""
+
+    execution_id: ExecutionId
+    run: int
+    position: int
+    value: Payload | None = None
+    failure: Failure | None = None
+
+
+class AgentParked(msgspec.Struct, frozen=True, tag=True):
+    """The agent's code cannot go on from its journal; another deployment may."""
+
+    execution_id: ExecutionId
+    run: int
+    problem: str
+
+
+class TaskReported(msgspec.Struct, frozen=True, tag=True):
+    """An attempt ended by itself: with an output, with a failure, or as it was asked to.
+
+    Attributes:
+        task_id: the task.
+        lease: the attempt.
+        output: its result, if it has one.
+        failure: why it failed, if it did.
+        cancelled: True if it was asked to stop (mode WAIT), and did.
+    """
+
+    task_id: TaskId
+    lease: Lease
+    output: Payload | None = None
+    failure: Failure | None = None
+    cancelled: bool = False
+
+
+class StopReported(msgspec.Struct, frozen=True, tag=True):
+    """How far the stopping of an attempt has come.
+
+    Attributes:
+        task_id: the task.
+        lease: the attempt.
+        state: DELIVERED, or an end: STOPPED or KILLED.
+        discarded_bytes: the size of the result that the attempt had when it was too late, if it had one.
+    """
+
+    task_id: TaskId
+    lease: Lease
+    state: StopState
+    discarded_bytes: int | None = None
+
+
+class TaskAlive(msgspec.Struct, frozen=True, tag=True):
+    """A running attempt reports.
+
+    Attributes:
+        task_id: the task.
+        lease: the attempt.
+        progress: between 0 and 1, if it said so.
+        message: words about the progress.
+        advanced: whether it counts against the `idle` time-out: progress, output or a streamed event.
+        streamed: events for those who watch.
+    """
+
+    task_id: TaskId
+    lease: Lease
+    progress: float | None = None
+    message: str | None = None
+    advanced: bool = False
+    streamed: tuple[StreamedEvent, ...] = ()
+
+
+FromWorker = (
+    WorkerJoined
+    | WorkerLeft
+    | WorkerAlive
+    | AgentProgress
+    | StepReported
+    | AgentParked
+    | TaskReported
+    | StopReported
+    | TaskAlive
+)

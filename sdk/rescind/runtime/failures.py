@@ -1,0 +1,75 @@
+"""Errors on their way: what code raised becomes a failure in the record, and an error again where it is awaited."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from rescind.errors import (
+    AllTasksFailed,
+    ExecutionFailed,
+    NonRetryable,
+    OutcomeError,
+    TaskCancelled,
+    TaskFailed,
+    TaskTimedOut,
+)
+from rescind.model.cause import CancelCause
+from rescind.model.outcome import Failure
+from rescind.model.payload import Payload
+from rescind.model.status import FailureKind
+
+
+def failure_of(error: BaseException, *, retryable: bool = True) -> Failure:
+    """The failure that records an error: its text unchanged, and its class."""
+    details = _details(error)
+    return Failure(
+        FailureKind.ERROR,
+        str(error) or type(error).__name__,
+        type(error).__name__,
+        retryable and not isinstance(error, NonRetryable),
+        Payload(msgspec.json.encode(details)) if details is not None else None,
+    )
+
+
+def error_for_caller(execution_id: str, failure: Failure) -> OutcomeError:
+    """What the caller of a failed execution gets: the outcome error that ended it, or ExecutionFailed."""
+    if failure.details is not None:
+        return _rebuilt(msgspec.json.decode(failure.details.data))
+    return ExecutionFailed(execution_id, failure.error_type, failure.message)
+
+
+def _details(error: BaseException) -> dict[str, Any] | None:
+    match error:
+        case TaskFailed():
+            kind = error.failure_kind.value if error.failure_kind else None
+            return {
+                "class": "TaskFailed",
+                "task_id": str(error.task_id),
+                "kind": error.kind,
+                "error": error.error,
+                "failure_kind": kind,
+                "attempts": error.attempts,
+            }
+        case TaskCancelled():
+            cause = msgspec.to_builtins(error.cause) if error.cause else None
+            return {"class": "TaskCancelled", "task_id": str(error.task_id), "kind": error.kind, "cause": cause}
+        case AllTasksFailed():
+            return {"class": "AllTasksFailed", "errors": [_details(each) for each in error.errors]}
+        case _:
+            return None
+
+
+def _rebuilt(details: dict[str, Any]) -> TaskFailed | TaskCancelled | AllTasksFailed:
+    if details["class"] == "AllTasksFailed":
+        errors = [_rebuilt(each) for each in details["errors"]]
+        return AllTasksFailed([each for each in errors if not isinstance(each, AllTasksFailed)])
+    task_id = UUID(details["task_id"])
+    if details["class"] == "TaskCancelled":
+        cause = msgspec.convert(details["cause"], CancelCause) if details["cause"] else None
+        return TaskCancelled(task_id, details["kind"], cause)
+    kind = FailureKind(details["failure_kind"]) if details["failure_kind"] else None
+    error_class = TaskTimedOut if kind is FailureKind.TIMED_OUT else TaskFailed
+    return error_class(task_id, details["kind"], details["error"], kind, details["attempts"])

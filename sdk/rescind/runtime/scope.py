@@ -1,0 +1,110 @@
+"""Blocks that take back what was begun in them, however they are left (cancellation.md, section 7)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rescind.errors import DeadlineExceeded, ExecutionCancelled
+from rescind.model.cause import CancelSource
+from rescind.model.ids import TaskId
+from rescind.runtime.combinators import cause_by
+
+if TYPE_CHECKING:
+    from rescind.runtime.ports import AgentPort
+
+# The innermost scope of the running code. A branch that was started inside a scope schedules into it, too.
+_innermost: ContextVar[TaskScope | None] = ContextVar("rescind_scope", default=None)
+
+
+class TaskScope:
+    """A block that ends every task scheduled in it that is still open when it is left, by whatever door.
+
+    Attributes:
+        expired: whether its deadline ended the block.
+    """
+
+    __slots__ = ("_fails", "_port", "_seconds", "_tasks", "_timeout", "_token", "expired")
+
+    def __init__(self, port: AgentPort, seconds: float | None = None, *, fails: bool = False) -> None:
+        self._port = port
+        self._seconds = seconds
+        self._fails = fails
+        self._tasks: list[TaskId] = []
+        self._timeout: asyncio.Timeout | None = None
+        self._token: Token[TaskScope | None] | None = None
+        self.expired = False
+
+    def adopt(self, task_id: TaskId) -> None:
+        """Count a task as scheduled in this block."""
+        self._tasks.append(task_id)
+
+    async def __aenter__(self) -> Self:
+        self._port.ensure_active()
+        self._token = _innermost.set(self)
+        if self._seconds is not None:
+            self._timeout = asyncio.timeout(self._seconds)
+            await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if self._token is not None:
+            _innermost.reset(self._token)
+        try:
+            if self._timeout is not None:
+                await self._timeout.__aexit__(error_type, error, traceback)
+        except TimeoutError:
+            self.expired = True
+        source = CancelSource.DEADLINE if self.expired else CancelSource.SCOPE_LEFT
+        if self._tasks:
+            self._port.leave_tasks(tuple(self._tasks), cause_by(self._port, source))
+        if self.expired and self._fails:
+            raise DeadlineExceeded(
+                f"the block took longer than {self._seconds} s. Allow more, or use ctx.move_on_after to go on without "
+                "what it began."
+            ) from error
+        return self.expired
+
+
+class Shield:
+    """A block in which the agent is not told of its own cancel, for as long as the block is allowed to take."""
+
+    __slots__ = ("_port", "_shield", "_timeout", "_within_ms")
+
+    def __init__(self, port: AgentPort, within_ms: int | None) -> None:
+        self._port = port
+        self._within_ms = within_ms
+        self._shield = port.shield()
+        self._timeout: asyncio.Timeout | None = None
+
+    async def __aenter__(self) -> None:
+        self._port.ensure_active()
+        self._shield.__enter__()
+        if self._within_ms is not None:
+            self._timeout = asyncio.timeout(self._within_ms / 1_000)
+            await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._timeout is not None:
+                await self._timeout.__aexit__(error_type, error, traceback)
+        except TimeoutError:
+            cause = self._port.cancel_cause()
+            if cause is not None:
+                raise ExecutionCancelled(cause) from error
+            raise DeadlineExceeded(
+                f"the shielded block took longer than {self._within_ms} ms. Allow more, or do less in it."
+            ) from error
+        finally:
+            self._shield.__exit__(error_type, error, traceback)
+
+
+def innermost_scope() -> TaskScope | None:
+    """The scope in which the running code stands, if any."""
+    return _innermost.get()

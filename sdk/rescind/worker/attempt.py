@@ -1,0 +1,231 @@
+"""One attempt in this worker: its code runs, reports, is told to stop, and is seen to have stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from rescind.authoring.task import TaskDefinition
+from rescind.errors import InvalidInput, NonRetryable
+from rescind.model.cause import CancelCause
+from rescind.model.messages import (
+    FromWorker,
+    StopOrder,
+    StopReported,
+    StreamedEvent,
+    TaskActivation,
+    TaskAlive,
+    TaskReported,
+)
+from rescind.model.outcome import Failure
+from rescind.model.payload import NULL_PAYLOAD, Payload
+from rescind.model.status import FailureKind, StopState
+from rescind.runtime.failures import failure_of
+from rescind.runtime.task_context import CancelHook, TaskContext, take_hooks, tell_cancelled
+from rescind.worker.executors.port import Executor
+
+_LOG: Final = logging.getLogger("rescind.worker")
+# How often code that outlives its grace and ignores its cancel is told again, in seconds.
+_TELL_AGAIN_AFTER: Final = 1.0
+
+
+class Attempt:
+    """Runs one attempt of one task.
+
+    Attributes:
+        unresponsive: whether its grace is over and its code still runs. It stays listed until it ends.
+    """
+
+    def __init__(
+        self,
+        activation: TaskActivation,
+        definition: TaskDefinition[Any, Any],
+        executor: Executor,
+        send: Callable[[FromWorker], None],
+        payload_limit: int,
+    ) -> None:
+        self.activation = activation
+        self.unresponsive = False
+        self._definition = definition
+        self._executor = executor
+        self._send = send
+        self._payload_limit = payload_limit
+        self._loop = asyncio.get_running_loop()
+        self._cause: CancelCause | None = None
+        self._decided = False
+        self._grace: asyncio.TimerHandle | None = None
+        self._hook_tasks: list[asyncio.Task[None]] = []
+        self._context = TaskContext(
+            self,
+            task_id=activation.task_id,
+            execution_id=activation.execution_id,
+            kind=activation.kind,
+            attempt=activation.attempt,
+            labels=activation.labels,
+        )
+        self._task: asyncio.Task[TaskReported] | None = None
+
+    def start(self, on_end: Callable[[Attempt], None]) -> None:
+        """Let the code run, at the earliest in the next turn of the event loop."""
+        self._task = self._loop.create_task(self._run())
+        self._task.add_done_callback(lambda _: self._ended(on_end))
+
+    def order_stop(self, order: StopOrder) -> None:
+        """Stop the code: it is told at once, and told again if it outlives its grace."""
+        decided_anew = order.decided and not self._decided
+        if decided_anew:
+            self._decided = True
+            self._send(StopReported(self.activation.task_id, self.activation.lease, StopState.DELIVERED))
+        if self._cause is not None:
+            return
+        self._cause = order.cause
+        tell_cancelled(self._context, order.cause)
+        if self._executor.hooks_end_it:
+            self._run_hooks_now()
+        self._tell()
+        self._grace = self._loop.call_later(self.activation.grace_ms / 1_000, self._outlive_grace)
+
+    def discard(self) -> None:
+        """The worker is lost: nothing is reported any more, and the code goes on or ends as it would in its death."""
+        self._send = _nothing
+        if self._grace is not None:
+            self._grace.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def report(
+        self,
+        *,
+        progress: float | None = None,
+        message: str | None = None,
+        advanced: bool = False,
+        streamed: StreamedEvent | None = None,
+    ) -> None:
+        """See `TaskPort.report`. May be called from the attempt's thread."""
+        activation = self.activation
+        events: tuple[StreamedEvent, ...] = ()
+        if streamed is not None:
+            events = (msgspec.structs.replace(streamed, task_id=activation.task_id),)
+        alive = TaskAlive(activation.task_id, activation.lease, progress, message, advanced, events)
+        if self._executor.hooks_end_it:
+            self._loop.call_soon_threadsafe(lambda: self._send(alive))
+        else:
+            self._send(alive)
+
+    async def _run(self) -> TaskReported:
+        task_id, lease = self.activation.task_id, self.activation.lease
+        try:
+            task_input = self._definition.decode_input(self.activation.input)
+            result = await self._executor.run(self._definition, self._context, task_input)
+            output = self._definition.encode_output(result, limit=self._payload_limit)
+            return TaskReported(task_id, lease, output=None if output is NULL_PAYLOAD else output)
+        except asyncio.CancelledError:
+            if self._cause is not None:
+                return TaskReported(task_id, lease, cancelled=True)
+            return TaskReported(task_id, lease, failure=_CANCELLED_ITSELF)
+        except InvalidInput as error:
+            return TaskReported(task_id, lease, failure=_rejection(error))
+        except NonRetryable as error:
+            return TaskReported(task_id, lease, failure=failure_of(error, retryable=False))
+        except Exception as error:
+            return TaskReported(task_id, lease, failure=failure_of(error))
+        finally:
+            if self._cause is not None:
+                await self._clean_up()
+
+    async def _clean_up(self) -> None:
+        """Run the clean-ups behind the code's end, for as long as the grace lasts."""
+        hooks = take_hooks(self._context, self._run_hook)
+        for hook in hooks:
+            self._run_hook(hook)
+        while waiting := [task for task in self._hook_tasks if not task.done()]:
+            try:
+                await asyncio.wait(waiting)
+            except asyncio.CancelledError:
+                # The grace is over: what has not cleaned up by now is cut.
+                for task in waiting:
+                    task.cancel()
+
+    def _run_hooks_now(self) -> None:
+        for hook in take_hooks(self._context, self._run_hook_from_thread):
+            self._run_hook(hook)
+
+    def _run_hook_from_thread(self, hook: CancelHook) -> None:
+        self._loop.call_soon_threadsafe(self._run_hook, hook)
+
+    def _run_hook(self, hook: CancelHook) -> None:
+        try:
+            waits = hook()
+        except Exception:
+            _LOG.exception("a clean-up of task %s raised", self.activation.task_id)
+            return
+        if inspect.isawaitable(waits):
+            self._hook_tasks.append(self._loop.create_task(_logged(waits, self.activation.task_id)))
+
+    def _outlive_grace(self) -> None:
+        if not self.unresponsive:
+            self.unresponsive = True
+            _LOG.warning(
+                "task %s (%s) still runs %s ms after it was told to stop; it is told again until it ends",
+                self.activation.task_id,
+                self.activation.kind,
+                self.activation.grace_ms,
+            )
+        self._tell()
+        self._grace = self._loop.call_later(_TELL_AGAIN_AFTER, self._outlive_grace)
+
+    def _tell(self) -> None:
+        if self._task is not None:
+            self._task.cancel(str(self._cause))
+
+    def _ended(self, on_end: Callable[[Attempt], None]) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+        on_end(self)
+        task = self._task
+        assert task is not None
+        # Cancelled before its first step: the code never ran.
+        report = None if task.cancelled() or task.exception() is not None else task.result()
+        if self._decided:
+            size = _size_of_result(report)
+            self._send(
+                StopReported(self.activation.task_id, self.activation.lease, StopState.STOPPED, discarded_bytes=size)
+            )
+        elif report is not None:
+            self._send(report)
+        elif self._cause is not None:
+            self._send(TaskReported(self.activation.task_id, self.activation.lease, cancelled=True))
+        else:
+            self._send(TaskReported(self.activation.task_id, self.activation.lease, failure=_CANCELLED_ITSELF))
+
+
+def _nothing(message: FromWorker) -> None:
+    """Where a lost worker's messages go."""
+
+
+async def _logged(waits: Any, task_id: str) -> None:
+    try:
+        await waits
+    except Exception:
+        _LOG.exception("a clean-up of task %s raised", task_id)
+
+
+def _rejection(error: InvalidInput) -> Failure:
+    return Failure(FailureKind.REJECTED, str(error), type(error).__name__, retryable=False)
+
+
+def _size_of_result(report: TaskReported | None) -> int | None:
+    if report is None or report.cancelled or report.failure is not None:
+        return None
+    output: Payload | None = report.output
+    return len(output.data) if output is not None else 0
+
+
+_CANCELLED_ITSELF: Final = Failure(
+    FailureKind.ERROR, "the task's code raised CancelledError, though nobody cancelled it", "CancelledError"
+)

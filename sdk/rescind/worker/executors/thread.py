@@ -1,0 +1,33 @@
+"""Plain functions, each on a thread. They can only cooperate: `ctx.check_cancelled()`, and hooks that unblock them."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from rescind.authoring.task import TaskDefinition
+from rescind.runtime.task_context import TaskContext
+
+
+class ThreadExecutor:
+    """See `Executor`."""
+
+    hooks_end_it = True
+
+    async def run(self, definition: TaskDefinition[Any, Any], context: TaskContext, task_input: Any) -> Any:
+        """See `Executor.run`. A cancel that comes before the thread was begun keeps the code from running at all."""
+        arguments = (context, task_input) if definition.takes_input else (context,)
+        call = partial(_call, definition, context, arguments)
+        thread = asyncio.get_running_loop().run_in_executor(None, call)
+        while True:
+            try:
+                return await asyncio.shield(thread)
+            except asyncio.CancelledError:
+                if thread.done():
+                    raise
+
+
+def _call(definition: TaskDefinition[Any, Any], context: TaskContext, arguments: tuple[Any, ...]) -> Any:
+    context.check_cancelled()
+    return definition.run(*arguments)

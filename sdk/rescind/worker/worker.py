@@ -1,0 +1,165 @@
+"""A worker: takes agents and tasks from a session, runs them, and stops them when told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from rescind.authoring.agent import AgentDefinition
+from rescind.authoring.registry import Registry
+from rescind.authoring.task import TaskDefinition
+from rescind.errors import InvalidInput
+from rescind.model.ids import Lease, WorkerId
+from rescind.model.messages import (
+    AgentActivation,
+    AgentEviction,
+    AgentKind,
+    StopOrder,
+    StopReported,
+    TaskActivation,
+    ToWorker,
+    WorkerJoined,
+    WorkerLeft,
+)
+from rescind.model.options import DEFAULT_QUEUE
+from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
+from rescind.model.status import StopState
+from rescind.runtime.ports import WorkerPort
+from rescind.worker.agent_runs import AgentRuns
+from rescind.worker.attempt import Attempt
+from rescind.worker.executors.coroutine import CoroutineExecutor
+from rescind.worker.executors.port import Executor
+from rescind.worker.executors.thread import ThreadExecutor
+
+DEFAULT_SLOTS: Final = 1_000
+
+
+class Worker:
+    """Runs the agents and tasks that it was given, over one session."""
+
+    def __init__(
+        self,
+        port: WorkerPort,
+        *,
+        worker_id: str,
+        agents: Iterable[AgentDefinition[Any, Any]] | Registry[AgentDefinition[Any, Any]] = (),
+        tasks: Iterable[TaskDefinition[Any, Any]] | Registry[TaskDefinition[Any, Any]] = (),
+        queues: Iterable[str] = (DEFAULT_QUEUE,),
+        slots: int = DEFAULT_SLOTS,
+        session: int = 1,
+        payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+    ) -> None:
+        """Make a worker that has not begun.
+
+        Args:
+            port: its session with whoever hands out work.
+            worker_id: its id, unique among the workers.
+            agents: the agents that it can run.
+            tasks: the tasks that it can run.
+            queues: where it takes work from.
+            slots: how many attempts it runs at once; at least 1.
+            session: the number of the session; later ones of the same worker are larger.
+            payload_limit: the largest payload in bytes.
+
+        Raises:
+            DuplicateKind: two agents, or two tasks, of one kind.
+            InvalidInput: no slots, or no queue.
+        """
+        if slots < 1:
+            raise InvalidInput(f"slots is {slots}; a worker needs at least one to run anything.")
+        self.worker_id = WorkerId(worker_id)
+        self._port = port
+        self._agents = _registry(AgentDefinition, agents)
+        self._tasks = _registry(TaskDefinition, tasks)
+        self._queues = tuple(dict.fromkeys(queues))
+        if not self._queues:
+            raise InvalidInput(f"worker {worker_id!r} has no queue to take work from. Give at least one.")
+        self._slots = slots
+        self._session = session
+        self._payload_limit = payload_limit
+        self._attempts: dict[Lease, Attempt] = {}
+        self._last_lease = 0
+        self._runs = AgentRuns(self._agents, port.send, payload_limit)
+        self._executors: Mapping[str, Executor] = {"async": CoroutineExecutor(), "thread": ThreadExecutor()}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def start(self) -> None:
+        """Join, and take work from now on."""
+        self._port.open(self._receive)
+        self._port.send(
+            WorkerJoined(
+                self.worker_id,
+                self._session,
+                self._queues,
+                tuple(AgentKind(each.kind, each.recovery, each.cleanup_budget_ms) for each in self._agents),
+                self._tasks.kinds(),
+                self._slots,
+                tuple(self._attempts),
+            )
+        )
+
+    async def stop(self) -> None:
+        """Leave in order: take nothing new, let what runs end, then say good-bye."""
+        self._port.send(WorkerLeft(self.worker_id, self._session, handed_back=not self._attempts))
+        await self._idle.wait()
+        self._runs.discard()
+        await self._port.close()
+
+    def abandon(self) -> None:
+        """End as a killed process ends: at once, telling nobody."""
+        for attempt in list(self._attempts.values()):
+            attempt.discard()
+        self._attempts.clear()
+        self._runs.discard()
+
+    @property
+    def unresponsive(self) -> tuple[Attempt, ...]:
+        """The attempts that still run though their grace is over."""
+        return tuple(attempt for attempt in self._attempts.values() if attempt.unresponsive)
+
+    def _receive(self, message: ToWorker) -> None:
+        match message:
+            case TaskActivation():
+                self._start_attempt(message)
+            case StopOrder():
+                self._stop_attempt(message)
+            case AgentActivation():
+                self._runs.activate(message)
+            case AgentEviction():
+                self._runs.evict(message)
+
+    def _start_attempt(self, activation: TaskActivation) -> None:
+        # Leases only grow, so one that is not new was delivered twice (invariant 4).
+        if activation.lease <= self._last_lease:
+            return
+        self._last_lease = activation.lease
+        definition = self._tasks.get(activation.kind)
+        executor = self._executors[definition.executor]
+        attempt = Attempt(activation, definition, executor, self._port.send, self._payload_limit)
+        self._attempts[activation.lease] = attempt
+        self._idle.clear()
+        attempt.start(self._attempt_ended)
+
+    def _stop_attempt(self, order: StopOrder) -> None:
+        attempt = self._attempts.get(order.lease)
+        if attempt is not None:
+            attempt.order_stop(order)
+        elif order.decided:
+            # It has ended already; if that report was lost on its way, this one stands for it.
+            self._port.send(StopReported(order.task_id, order.lease, StopState.STOPPED))
+
+    def _attempt_ended(self, attempt: Attempt) -> None:
+        self._attempts.pop(attempt.activation.lease, None)
+        if not self._attempts:
+            self._idle.set()
+
+
+def _registry(sort: type[Any], definitions: Iterable[Any] | Registry[Any]) -> Registry[Any]:
+    if isinstance(definitions, Registry):
+        return definitions
+    registry: Registry[Any] = Registry(sort)
+    for definition in definitions:
+        registry.register(definition)
+    return registry

@@ -1,0 +1,153 @@
+"""Running an agent's code: who holds it, what it is told next, and what happens when its worker is lost.
+
+One activation is in flight per agent at a time. What becomes known meanwhile waits in the inbox and goes with the next
+one, so no wake-up is lost between an agent's look and its wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from rescind.model.events import EventType
+from rescind.model.messages import AgentActivation, AgentEviction, AgentStart, JournalEntry
+from rescind.model.operations import AnyAnswer, Resolution
+from rescind.model.status import ExecutionStatus
+from rescind_server.engine.entities import Execution, OpenOperation, Phase, Worker
+from rescind_server.engine.state import State, record
+
+
+def answer(state: State, waiting: OpenOperation, value: AnyAnswer) -> None:
+    """Answer an open operation: it is open no longer, and its agent is woken."""
+    if waiting.deadline is not None:
+        state.deadlines.cancel(waiting.deadline)
+    execution = waiting.execution
+    del execution.open[waiting.position]
+    execution.inbox.append(Resolution(waiting.position, value))
+    wake(state, execution)
+
+
+def wake(state: State, execution: Execution) -> None:
+    """Something was put into the inbox: if the code waits, let it run on."""
+    if execution.phase is not Phase.IDLE:
+        return
+    if execution.holder is not None:
+        _activate(state, execution, execution.holder, start=None)
+    else:
+        enqueue(state, execution)
+
+
+def go_on(state: State, execution: Execution) -> None:
+    """An activation was answered: send the next one, or let the agent wait. Evaluated here as well (invariant 3)."""
+    execution.phase = Phase.IDLE
+    if execution.inbox or (execution.cause is not None and not execution.cancel_told):
+        wake(state, execution)
+    else:
+        set_status(execution, ExecutionStatus.WAITING)
+        record(state, execution, EventType.EXECUTION_SUSPENDED)
+
+
+def enqueue(state: State, execution: Execution) -> None:
+    """Let some worker run the agent's code from its first line."""
+    execution.phase = Phase.QUEUED
+    set_status(execution, ExecutionStatus.PENDING)
+    key = (execution.queue, execution.kind)
+    for worker in state.agent_subscribers.get(key, {}).values():
+        assign(state, execution, worker)
+        return
+    state.agent_backlog.setdefault(key, deque()).append(execution)
+
+
+def assign(state: State, execution: Execution, worker: Worker) -> None:
+    """Give a queued agent to a worker: a new run of its code, which finds in the journal what was answered before."""
+    definition = worker.agents[execution.kind]
+    execution.run += 1
+    execution.recovery = definition.recovery
+    execution.cleanup_budget_ms = definition.cleanup_budget_ms
+    execution.holder = worker
+    worker.held[execution.execution_id] = execution
+    _forget_dropped_positions(state, execution)
+    checkpoint = execution.checkpoints[-1] if execution.checkpoints else None
+    start = AgentStart(
+        kind=execution.kind,
+        queue=execution.queue,
+        organisation=execution.organisation,
+        input=execution.input,
+        labels=execution.labels,
+        state=checkpoint.state if checkpoint is not None and execution.base_position else None,
+        checkpoint_sequence=checkpoint.sequence if checkpoint is not None and execution.base_position else -1,
+        entries=tuple(execution.entries[: execution.kept_entries]),
+        base_position=execution.base_position,
+        journal=tuple(execution.journal),
+    )
+    _activate(state, execution, worker, start)
+
+
+def release(state: State, execution: Execution) -> None:
+    """The memory that held the run is gone: take back what it never answered, and let the code run elsewhere.
+
+    The unanswered activation led to nothing durable, so its answers simply go with the next one.
+    """
+    if execution.holder is not None:
+        execution.holder.held.pop(execution.execution_id, None)
+        execution.holder = None
+    if execution.ended or execution.phase is not Phase.IN_FLIGHT:
+        return
+    unanswered = execution.journal.pop()
+    execution.inbox[:0] = unanswered.resolutions
+    if unanswered.cancel is not None:
+        execution.cancel_told = False
+    record(state, execution, EventType.EXECUTION_RELEASED, run=execution.run)
+    enqueue(state, execution)
+
+
+def evict(state: State, execution: Execution) -> None:
+    """Let the worker that holds the run forget it."""
+    worker = execution.holder
+    if worker is not None:
+        worker.held.pop(execution.execution_id, None)
+        execution.holder = None
+        state.push(worker, AgentEviction(execution.execution_id, execution.run))
+
+
+def set_status(execution: Execution, status: ExecutionStatus) -> None:
+    """Change how an open execution shows. Once it is being cancelled it shows that, until it has ended."""
+    if execution.status is not ExecutionStatus.CANCELLING:
+        execution.status = status
+
+
+def _activate(state: State, execution: Execution, worker: Worker, start: AgentStart | None) -> None:
+    execution.phase = Phase.IN_FLIGHT
+    set_status(execution, ExecutionStatus.RUNNING)
+    execution.number += 1
+    resolutions = tuple(execution.inbox)
+    execution.inbox.clear()
+    cancel = None
+    if execution.cause is not None and not execution.cancel_told:
+        cancel = execution.cause
+        execution.cancel_told = True
+    remembered = _behind_the_checkpoint(execution, resolutions)
+    execution.journal.append(JournalEntry(execution.number, state.now, remembered, cancel))
+    record(state, execution, EventType.EXECUTION_ACTIVATED, number=execution.number, run=execution.run)
+    state.push(
+        worker,
+        AgentActivation(execution.execution_id, execution.run, execution.number, state.now, resolutions, cancel, start),
+    )
+
+
+def _behind_the_checkpoint(execution: Execution, resolutions: tuple[Resolution, ...]) -> tuple[Resolution, ...]:
+    """What a later run must be told: it does not know operations that the checkpoint made it forget."""
+    if not execution.base_position:
+        return resolutions
+    return tuple(resolution for resolution in resolutions if resolution.position > execution.base_position)
+
+
+def _forget_dropped_positions(state: State, execution: Execution) -> None:
+    """A run that begins at a checkpoint knows nothing of operations before it; their answers have no reader."""
+    base = execution.base_position
+    if not base:
+        return
+    execution.inbox = [resolution for resolution in execution.inbox if resolution.position > base]
+    for position in [position for position in execution.open if position <= base]:
+        operation = execution.open.pop(position)
+        if operation.deadline is not None:
+            state.deadlines.cancel(operation.deadline)

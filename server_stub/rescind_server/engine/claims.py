@@ -1,0 +1,118 @@
+"""Handing tasks out: pushed to a worker with a free slot, oldest first, never one whose end is decided."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from rescind.model.events import EventType
+from rescind.model.ids import Instant, Lease
+from rescind.model.messages import TaskActivation
+from rescind.model.status import TaskStatus
+from rescind_server.engine.deadlines import DeadlineKind
+from rescind_server.engine.entities import Attempt, Task, Worker
+from rescind_server.engine.state import State, record
+
+
+def offer(state: State, task: Task) -> None:
+    """The task is claimable from now on.
+
+    It is handed out at the end of the decision, not before: a cancel that stands behind the schedule in one batch
+    must find a task that nobody runs (section 2, cancel beats start).
+    """
+    state.offered.append(task)
+
+
+def hand_out(state: State) -> None:
+    """Match what has become claimable, and the slots that have become free."""
+    for task in state.offered:
+        if task.status is TaskStatus.PENDING and not _claim_by_someone(state, task):
+            state.task_backlog.setdefault((task.queue, task.kind), deque()).append(task)
+    state.offered.clear()
+    for worker in state.freed.values():
+        fill(state, worker)
+    state.freed.clear()
+
+
+def fill(state: State, worker: Worker) -> None:
+    """Give a worker the oldest claimable tasks of its queues and kinds, as long as it has free slots."""
+    while worker.free_slots > 0:
+        task = _take_oldest(state, worker)
+        if task is None:
+            return
+        _claim(state, worker, task)
+
+
+def _claim_by_someone(state: State, task: Task) -> bool:
+    subscribers = state.task_subscribers.get((task.queue, task.kind))
+    if not subscribers:
+        return False
+    for worker in subscribers.values():
+        if worker.free_slots > 0:
+            _claim(state, worker, task)
+            return True
+    return False
+
+
+def _take_oldest(state: State, worker: Worker) -> Task | None:
+    oldest: Task | None = None
+    for queue in worker.queues:
+        for kind in worker.tasks:
+            backlog = state.task_backlog.get((queue, kind))
+            while backlog and backlog[0].status is not TaskStatus.PENDING:
+                backlog.popleft()
+            if backlog and (oldest is None or backlog[0].order < oldest.order):
+                oldest = backlog[0]
+    if oldest is not None:
+        state.task_backlog[oldest.queue, oldest.kind].popleft()
+    return oldest
+
+
+def _claim(state: State, worker: Worker, task: Task) -> None:
+    # Invariant 4: a claim is the only way for code to start. Noticed by test_code_starts_at_most_once_per_attempt.
+    assert task.status is TaskStatus.PENDING
+    state.lease += 1
+    number = len(task.attempts) + 1 if task.attempts else 1
+    attempt = Attempt(
+        Lease(state.lease), task, number, worker.worker_id, state.now, last_contact=state.now, last_advance=state.now
+    )
+    if task.attempts is None:
+        task.attempts = [attempt]
+    else:
+        task.attempts.append(attempt)
+    task.status = TaskStatus.RUNNING
+    state.attempts[attempt.lease] = attempt
+    worker.running[attempt.lease] = attempt
+    task.execution.unsettled += 1
+    record(state, task.execution, EventType.TASK_STARTED, task, number, worker=worker.worker_id)
+    _watch(state, attempt)
+    options = task.options
+    state.push(
+        worker,
+        TaskActivation(
+            task.task_id,
+            attempt.lease,
+            task.execution.execution_id,
+            task.kind,
+            task.input,
+            number,
+            options.grace_ms,
+            task.queue,
+            options.heartbeat_ms,
+            options.labels,
+        ),
+    )
+
+
+def _watch(state: State, attempt: Attempt) -> None:
+    options = attempt.task.options
+    limits = (
+        (DeadlineKind.START_TO_CLOSE, options.start_to_close_ms),
+        (DeadlineKind.HEARTBEAT, options.heartbeat_ms),
+        (DeadlineKind.IDLE, options.idle_ms),
+    )
+    deadlines = [
+        state.deadlines.set(Instant(state.now + limit * 1_000), kind, attempt)
+        for kind, limit in limits
+        if limit is not None
+    ]
+    attempt.deadlines = deadlines or None

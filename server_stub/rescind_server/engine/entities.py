@@ -1,0 +1,251 @@
+"""What the engine remembers: executions, tasks, attempts, open operations, workers.
+
+These are the engine's own; nobody else changes them. What others see of them are the values of `rescind.model.views`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+import msgspec
+
+from rescind.model.cause import CancelCause
+from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
+from rescind.model.messages import AgentKind, EntryRecord, Issued, JournalEntry, Recovery
+from rescind.model.operations import AwaitSignal, AwaitStopped, AwaitTasks, BeginStep, Resolution, Signal, StartTimer
+from rescind.model.options import DEFAULT_CLEANUP_BUDGET_MS, TaskOptions
+from rescind.model.outcome import Failure, Outcome
+from rescind.model.payload import Payload
+from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus, StopState, TaskStatus
+from rescind.model.views import CheckpointView
+from rescind_server.engine.deadlines import Deadline
+
+
+class Phase(Enum):
+    """What an open execution is waiting for, seen from the engine."""
+
+    QUEUED = auto()
+    """For a worker."""
+    IN_FLIGHT = auto()
+    """For its worker's answer to an activation."""
+    IDLE = auto()
+    """For one of its open operations."""
+    PARKED = auto()
+    """For code that can go on from its journal."""
+
+
+class Attempt(msgspec.Struct, eq=False):
+    """One attempt of a task, with its stop record.
+
+    Attributes:
+        live: the worker has not yet said, or been found, to be done with it. It takes up a slot until then.
+        stop: how far its stopping has come; None if it was never ordered to stop. Set once it is ordered, for ever.
+    """
+
+    lease: Lease
+    task: Task
+    number: int
+    worker_id: WorkerId
+    started_at: Instant
+    live: bool = True
+    stop: StopState | None = None
+    stop_requested_at: Instant | None = None
+    stop_delivered_at: Instant | None = None
+    stop_ended_at: Instant | None = None
+    last_contact: Instant = Instant(0)
+    last_advance: Instant = Instant(0)
+    progress: float | None = None
+    deadlines: list[Deadline] | None = None
+
+
+class Task(msgspec.Struct, eq=False):
+    """A task.
+
+    Attributes:
+        order: its place in the server's order of scheduling.
+        outcome: how it ended; set exactly once, by `endings.end_task`.
+        ended_sequence: the number of the event that ended it, in its execution's history.
+        cancel_cause: why it was cancelled, or asked to stop. The first is kept.
+        cancel_requested_at: when it was asked to stop and left to decide (mode WAIT).
+        attempts: its attempts, oldest first; None before the first.
+        waiters: who is to be told of its end, once per position; None if nobody.
+        cancel_waiters: who asked it to stop and waits for what it decides: operations of its agent, and numbers of
+            requests from outside.
+        stop_waiters: who is to be told when nothing of it is at work any more.
+        deadlines: those that go with it, not with an attempt.
+    """
+
+    task_id: TaskId
+    execution: Execution
+    kind: str
+    queue: str
+    input: Payload
+    options: TaskOptions
+    order: int
+    scheduled_at: Instant
+    status: TaskStatus = TaskStatus.PENDING
+    outcome: Outcome | None = None
+    ended_at: Instant | None = None
+    ended_sequence: int = 0
+    cancel_cause: CancelCause | None = None
+    cancel_requested_at: Instant | None = None
+    last_failure: Failure | None = None
+    attempts: list[Attempt] | None = None
+    waiters: list[TaskWait] | None = None
+    cancel_waiters: list[CancelWait | int] | None = None
+    stop_waiters: list[StopWait] | None = None
+    deadlines: list[Deadline] | None = None
+
+    @property
+    def current(self) -> Attempt | None:
+        """The attempt that may still end it."""
+        return self.attempts[-1] if self.attempts and self.status is TaskStatus.RUNNING else None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether some attempt of it may still be running, whatever its status says."""
+        return self.attempts is not None and any(attempt.live for attempt in self.attempts)
+
+
+class OpenOperation(msgspec.Struct, eq=False):
+    """An operation that has not been answered yet."""
+
+    execution: Execution
+    position: int
+    deadline: Deadline | None = None
+
+
+class TaskWait(OpenOperation, eq=False, kw_only=True):
+    """A wait for tasks.
+
+    Attributes:
+        operation: what it waits for.
+        open: how many positions have not ended.
+        completed: how many positions completed.
+        ended: the members that ended, in that order, once per position.
+    """
+
+    operation: AwaitTasks
+    open: int
+    completed: int = 0
+    ended: list[Task] = []
+
+
+class StopWait(OpenOperation, eq=False, kw_only=True):
+    """A wait until tasks have stopped."""
+
+    operation: AwaitStopped
+    at_work: int
+
+
+class CancelWait(OpenOperation, eq=False, kw_only=True):
+    """A request to cancel that waits for what the work decides (mode WAIT)."""
+
+
+class SignalWait(OpenOperation, eq=False, kw_only=True):
+    """A wait for a signal."""
+
+    operation: AwaitSignal
+
+
+class Timer(OpenOperation, eq=False, kw_only=True):
+    """A running timer."""
+
+    operation: StartTimer
+
+
+class StepWait(OpenOperation, eq=False, kw_only=True):
+    """A side effect that the worker has not yet reported."""
+
+    operation: BeginStep
+
+
+class Execution(msgspec.Struct, eq=False):
+    """An agent.
+
+    Attributes:
+        order: its place in the server's order of starting.
+        run: the number of the present run of its code. An older run's messages are refused.
+        number: the number of the last activation.
+        holder: the worker whose memory holds the run; None if none does.
+        inbox: answers that the code has not been given yet.
+        cause: why it is being cancelled; set once, by the first accepted request, for ever.
+        cancel_told: whether an activation has carried the cause.
+        base_position: positions up to this were dropped from the journal (`recovery="checkpoint"`).
+        carried: operations behind the last checkpoint that were issued together with it.
+        kept_entries: how many entries the last checkpoint covers.
+        open: its operations that have no answer yet, by position.
+        sequence: the number of its last history event.
+        unsettled: open tasks and attempts at work; once ended and 0, it leaves memory.
+    """
+
+    execution_id: ExecutionId
+    organisation: str
+    kind: str
+    queue: str
+    input: Payload
+    labels: dict[str, str]
+    created_by: str
+    created_at: Instant
+    order: int
+    status: ExecutionStatus = ExecutionStatus.PENDING
+    phase: Phase = Phase.QUEUED
+    run: int = 0
+    number: int = 0
+    holder: Worker | None = None
+    recovery: Recovery = "replay"
+    cleanup_budget_ms: int = DEFAULT_CLEANUP_BUDGET_MS
+    inbox: list[Resolution] = []
+    cause: CancelCause | None = None
+    cancel_told: bool = False
+    cleanup: Deadline | None = None
+    journal: list[JournalEntry] = []
+    base_position: int = 0
+    carried: tuple[Issued, ...] = ()
+    kept_entries: int = 0
+    open: dict[int, OpenOperation] = {}
+    tasks: dict[TaskId, Task] = {}
+    entries: list[EntryRecord] = []
+    checkpoints: list[CheckpointView] = []
+    signals: list[Signal] = []
+    signal_count: int = 0
+    output: Payload | None = None
+    failure: Failure | None = None
+    parked: str | None = None
+    ended_at: Instant | None = None
+    sequence: int = 0
+    unsettled: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.status in TERMINAL_EXECUTION
+
+
+class Worker(msgspec.Struct, eq=False):
+    """A worker, for as long as it is connected or holds a lease.
+
+    Attributes:
+        session: the number of its present session.
+        connected: whether that session is open.
+        agents: what agents it can run, by kind.
+        running: the attempts that it holds.
+        held: the executions whose runs are in its memory.
+        lease: when its attempts are lost, while it is away; or when its silence counts as its end.
+    """
+
+    worker_id: WorkerId
+    session: int
+    queues: tuple[str, ...]
+    agents: dict[str, AgentKind]
+    tasks: tuple[str, ...]
+    slots: int
+    silence_ms: int | None = None
+    connected: bool = True
+    running: dict[Lease, Attempt] = {}
+    held: dict[ExecutionId, Execution] = {}
+    last_contact: Instant = Instant(0)
+    lease: Deadline | None = None
+
+    @property
+    def free_slots(self) -> int:
+        return self.slots - len(self.running) if self.connected else 0

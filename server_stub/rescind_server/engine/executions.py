@@ -1,0 +1,297 @@
+"""An execution's life: started, run on by its worker's batches, signalled, cancelled, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.commands import (
+    CancelAnswered,
+    CancelExecution,
+    CancelTaskFromOutside,
+    Deferred,
+    Refused,
+    Reply,
+    SignalExecution,
+    Signalled,
+    Started,
+    StartExecution,
+)
+from rescind.model.events import EventType
+from rescind.model.ids import ExecutionId, Instant
+from rescind.model.messages import (
+    AgentCancelled,
+    AgentCompleted,
+    AgentFailed,
+    AgentParked,
+    AgentProgress,
+    Issued,
+    StepReported,
+)
+from rescind.model.operations import AnyOperation, StepRecorded
+from rescind.model.outcome import Failure
+from rescind.model.payload import Payload
+from rescind.model.status import (
+    CancelTaskResult,
+    ExecutionStatus,
+    FailureKind,
+    ParentClosePolicy,
+)
+from rescind_server.engine import activations, agent_operations, endings, signals, waits
+from rescind_server.engine.deadlines import DeadlineKind
+from rescind_server.engine.entities import Execution, Phase, StepWait
+from rescind_server.engine.state import State, record
+
+_ALREADY: Final[Mapping[ExecutionStatus, CancelTaskResult]] = {
+    ExecutionStatus.COMPLETED: CancelTaskResult.ALREADY_COMPLETED,
+    ExecutionStatus.FAILED: CancelTaskResult.ALREADY_FAILED,
+    ExecutionStatus.CANCELLED: CancelTaskResult.ALREADY_CANCELLED,
+}
+_ENDS: Final[Mapping[ExecutionStatus, EventType]] = {
+    ExecutionStatus.COMPLETED: EventType.EXECUTION_COMPLETED,
+    ExecutionStatus.FAILED: EventType.EXECUTION_FAILED,
+    ExecutionStatus.CANCELLED: EventType.EXECUTION_CANCELLED,
+}
+_CANCELLED_ITSELF: Final = Failure(
+    FailureKind.ERROR, "the agent's code raised CancelledError, though nobody cancelled it", "CancelledError"
+)
+
+
+def start(state: State, command: StartExecution, execution_id: ExecutionId) -> Reply:
+    """Create an execution, or recognise one that this very request created before."""
+    known = state.executions.get(execution_id)
+    if known is not None:
+        return same_start(command, execution_id, known.kind, known.input)
+    execution = Execution(
+        execution_id,
+        command.organisation,
+        command.kind,
+        command.queue,
+        command.input,
+        command.labels,
+        command.by,
+        state.now,
+        state.next_order(),
+    )
+    state.executions[execution_id] = execution
+    record(state, execution, EventType.EXECUTION_STARTED, kind=command.kind, queue=command.queue, by=command.by)
+    activations.enqueue(state, execution)
+    return Started(execution_id, created=True)
+
+
+def same_start(command: StartExecution, execution_id: ExecutionId, kind: str, first_input: Payload) -> Reply:
+    """What a start answers whose id exists: the same request gets the same execution, another one is refused."""
+    if kind == command.kind and first_input == command.input:
+        return Started(execution_id, created=False)
+    return Refused(
+        "AlreadyExists",
+        f"execution {execution_id!r} exists, of kind {kind!r} and with other input. Choose another id.",
+    )
+
+
+def progress(state: State, message: AgentProgress) -> None:
+    """An agent could do no more: carry out its batch, then let it end, run on or wait.
+
+    A batch of an older run is void, and one that was taken in before is recognised by its number.
+    """
+    execution = state.executions.get(message.execution_id)
+    if execution is None or execution.run != message.run or execution.holder is None:
+        return
+    if execution.number != message.number or execution.phase is not Phase.IN_FLIGHT:
+        return
+    _remember_issued(execution, message.operations)
+    state.decision.streamed.extend((execution.execution_id, event) for event in message.streamed)
+    for operation in message.operations:
+        agent_operations.apply(state, execution, operation)
+        if operation.position == execution.base_position:
+            _carry_over(execution, message.operations)
+    waits.wake_waiters(state)
+    match message.ending:
+        case None:
+            activations.go_on(state, execution)
+        case AgentCompleted(output):
+            # A cancel that was accepted before this batch arrived stands: it was answered.
+            ended = ExecutionStatus.COMPLETED if execution.cause is None else ExecutionStatus.CANCELLED
+            _finish(state, execution, ended, output=output if execution.cause is None else None)
+        case AgentFailed(failure):
+            _finish(state, execution, ExecutionStatus.FAILED, failure=failure)
+        case AgentCancelled() if execution.cause is None:
+            _finish(state, execution, ExecutionStatus.FAILED, failure=_CANCELLED_ITSELF)
+        case AgentCancelled():
+            _finish(state, execution, ExecutionStatus.CANCELLED)
+
+
+def step_reported(state: State, message: StepReported) -> None:
+    """A side effect of an agent is done: record it, and hand it to the code."""
+    execution = state.executions.get(message.execution_id)
+    if execution is None or execution.run != message.run:
+        return
+    step = execution.open.get(message.position)
+    if not isinstance(step, StepWait):
+        return
+    record(state, execution, EventType.STEP_RECORDED, position=message.position, failed=message.failure is not None)
+    activations.answer(state, step, StepRecorded(message.value, message.failure))
+
+
+def park(state: State, message: AgentParked) -> None:
+    """The code cannot go on from its journal: keep the execution as it is, until other code is deployed."""
+    execution = state.executions.get(message.execution_id)
+    if execution is None or execution.run != message.run or execution.phase is not Phase.IN_FLIGHT:
+        return
+    if execution.holder is not None:
+        execution.holder.held.pop(execution.execution_id, None)
+        execution.holder = None
+    unanswered = execution.journal.pop()
+    execution.inbox[:0] = unanswered.resolutions
+    if execution.cause is not None:
+        # Nobody can run its clean-up; waiting for a deployment would keep a cancelled agent for ever.
+        _finish(state, execution, ExecutionStatus.CANCELLED)
+        return
+    execution.phase = Phase.PARKED
+    execution.parked = message.problem
+    activations.set_status(execution, ExecutionStatus.WAITING)
+    state.parked.setdefault(execution.kind, {})[execution.execution_id] = execution
+    record(state, execution, EventType.EXECUTION_PARKED, problem=message.problem)
+
+
+def unpark(state: State, kind: str) -> None:
+    """A worker came that can run this kind: perhaps with code that can go on."""
+    for execution in state.parked.pop(kind, {}).values():
+        if execution.phase is Phase.PARKED:
+            execution.parked = None
+            activations.enqueue(state, execution)
+
+
+def signal(state: State, command: SignalExecution) -> Reply:
+    """Send an agent a signal."""
+    execution = state.executions.get(command.execution_id)
+    if execution is None:
+        return not_found(command.execution_id)
+    if execution.ended:
+        return ended(command.execution_id, execution.status)
+    return Signalled(signals.receive(state, execution, command.name, command.value, command.by))
+
+
+def cancel_task(state: State, command: CancelTaskFromOutside) -> Reply:
+    """Cancel one task of an execution, for somebody who is not its agent."""
+    execution = state.executions.get(command.execution_id)
+    task = execution.tasks.get(command.task_id) if execution is not None else None
+    if task is None:
+        return CancelAnswered(CancelTaskResult.NOT_FOUND)
+    result = endings.request_cancel(state, task, command.cause, command.mode)
+    if result is not None:
+        return CancelAnswered(result)
+    state.deferred += 1
+    task.cancel_waiters = [*(task.cancel_waiters or ()), state.deferred]
+    return Deferred(state.deferred)
+
+
+def cancel(state: State, command: CancelExecution) -> Reply:
+    """Cancel an agent (section 7): its code is told, its work is stopped, and it ends when its clean-up has."""
+    execution = state.executions.get(command.execution_id)
+    if execution is None:
+        return CancelAnswered(CancelTaskResult.NOT_FOUND)
+    cause = command.cause
+    result = _ALREADY.get(execution.status) or (
+        CancelTaskResult.CANCELLED if execution.cause is None else CancelTaskResult.ALREADY_CANCELLED
+    )
+    words = {"reason": cause.reason} if cause.reason else {}
+    record(
+        state,
+        execution,
+        EventType.EXECUTION_CANCEL_REQUESTED,
+        result=result.value,
+        source=cause.source.value,
+        by=cause.by,
+        hard=command.hard,
+        **words,
+    )
+    if not execution.ended:
+        _begin_cancel(state, execution, cause, hard=command.hard)
+    return CancelAnswered(result)
+
+
+def clean_up_ended(state: State, execution: Execution) -> None:
+    """The budget of the clean-up is used up: the execution ends at once."""
+    _finish(state, execution, ExecutionStatus.CANCELLED)
+
+
+def not_found(execution_id: ExecutionId) -> Refused:
+    """The refusal for an id that this caller does not have."""
+    return Refused("NotFound", f"no execution {execution_id!r}. Check the id, or list the executions.")
+
+
+def ended(execution_id: ExecutionId, status: ExecutionStatus) -> Refused:
+    """The refusal for an execution that takes nothing any more."""
+    return Refused("ExecutionEnded", f"execution {execution_id!r} is {status.value}; it takes no more signals.")
+
+
+def _begin_cancel(state: State, execution: Execution, cause: CancelCause, *, hard: bool) -> None:
+    first = execution.cause is None
+    if first:
+        execution.cause = cause
+        execution.status = ExecutionStatus.CANCELLING
+    never_ran = execution.run == 0
+    if hard or never_ran or execution.phase is Phase.PARKED:
+        _finish(state, execution, ExecutionStatus.CANCELLED)
+        return
+    if not first:
+        return
+    _cancel_its_tasks(state, execution, cause)
+    due = Instant(state.now + execution.cleanup_budget_ms * 1_000)
+    execution.cleanup = state.deadlines.set(due, DeadlineKind.CLEAN_UP, execution)
+    activations.wake(state, execution)
+
+
+def _cancel_its_tasks(state: State, execution: Execution, cause: CancelCause) -> None:
+    passed_on = CancelCause(CancelSource.PARENT, cause.by, cause.reason)
+    for task in list(execution.tasks.values()):
+        if task.outcome is None and task.options.parent_close is ParentClosePolicy.CANCEL:
+            endings.request_cancel(state, task, passed_on)
+
+
+def _finish(
+    state: State,
+    execution: Execution,
+    status: ExecutionStatus,
+    *,
+    output: Payload | None = None,
+    failure: Failure | None = None,
+) -> None:
+    """End an execution: nothing of it waits any more, and its open tasks go by their policy."""
+    activations.evict(state, execution)
+    if execution.cleanup is not None:
+        state.deadlines.cancel(execution.cleanup)
+        execution.cleanup = None
+    for waiting in list(execution.open.values()):
+        agent_operations.close(state, waiting)
+    execution.open.clear()
+    execution.inbox.clear()
+    execution.phase = Phase.IDLE
+    execution.status = status
+    execution.output = output
+    execution.failure = failure
+    execution.ended_at = state.now
+    details = {"error": failure.message, "error_type": failure.error_type} if failure is not None else {}
+    reason = CancelCause(CancelSource.PARENT, f"agent:{execution.execution_id}", f"its agent is {status.value}")
+    _cancel_its_tasks(state, execution, execution.cause or reason)
+    record(state, execution, _ENDS[status], **details)
+
+
+def _remember_issued(execution: Execution, operations: tuple[AnyOperation, ...]) -> None:
+    if execution.journal:
+        entry = execution.journal[-1]
+        entry.issued = execution.carried + tuple(
+            Issued(operation.position, type(operation).__name__, operation.subject) for operation in operations
+        )
+        execution.carried = ()
+
+
+def _carry_over(execution: Execution, operations: tuple[AnyOperation, ...]) -> None:
+    """The journal was dropped in the middle of a batch: what stands behind the checkpoint belongs to what follows."""
+    execution.carried = tuple(
+        Issued(operation.position, type(operation).__name__, operation.subject)
+        for operation in operations
+        if operation.position > execution.base_position
+    )

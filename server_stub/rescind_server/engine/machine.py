@@ -1,0 +1,166 @@
+"""The engine: a command and the time go in, a decision comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, assert_never
+
+from rescind.model.commands import (
+    ACCEPTED,
+    CancelExecution,
+    CancelTaskFromOutside,
+    Command,
+    Reply,
+    SignalExecution,
+    StartExecution,
+)
+from rescind.model.events import EventType
+from rescind.model.ids import ExecutionId, Instant
+from rescind.model.messages import (
+    AgentParked,
+    AgentProgress,
+    StepReported,
+    StopReported,
+    TaskAlive,
+    TaskReported,
+    WorkerAlive,
+    WorkerJoined,
+    WorkerLeft,
+)
+from rescind.model.operations import TimerFired
+from rescind.model.views import ExecutionDetails
+from rescind_server.engine import activations, attempts, claims, executions, stops, waits, workers
+from rescind_server.engine.deadlines import Deadline, DeadlineKind
+from rescind_server.engine.entities import Attempt, Execution, OpenOperation, StopWait, Task, TaskWait, Worker
+from rescind_server.engine.naming import execution_id_of
+from rescind_server.engine.state import Decision, State, record
+from rescind_server.engine.viewing import details_of
+
+DEFAULT_LEASE_MS: Final = 10_000
+"""How long the attempts of a worker that went away stay its own, unless set otherwise."""
+
+
+class Engine:
+    """Decides everything, and does nothing.
+
+    Each decision is complete: what is in it must be made durable before any of it is told to anybody.
+    """
+
+    def __init__(self, *, seed: int = 0, lease_ms: int = DEFAULT_LEASE_MS) -> None:
+        """Make an empty engine.
+
+        Args:
+            seed: what the ids are derived from that nobody chose: the same seed gives the same ids.
+            lease_ms: how long the attempts of a worker that went away stay its own.
+        """
+        self._state = State(lease_ms=lease_ms)
+        self._seed = seed
+
+    def decide(self, command: Command, now: Instant) -> Decision:
+        """Decide one command at a time that never goes back."""
+        state = self._begin(now)
+        rule = _FROM_WORKER.get(type(command))
+        if rule is not None:
+            rule(state, command)
+        else:
+            state.decision.reply = self._decide_for_client(command)
+        return self._finish()
+
+    def next_due(self) -> Instant | None:
+        """When `come_due` has something to decide; None if nothing waits for a time."""
+        return self._state.deadlines.next_due()
+
+    def come_due(self, now: Instant) -> Decision | None:
+        """Decide the earliest deadline that has come; None if there is none."""
+        deadline = self._state.deadlines.pop_due(now)
+        if deadline is None:
+            return None
+        state = self._begin(now)
+        subject, deadline.subject = deadline.subject, None
+        if subject is not None:
+            _come_due(state, deadline, subject)
+        return self._finish()
+
+    def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
+        """An execution as it stands, with all that belongs to it; None if it is not in memory."""
+        execution = self._state.executions.get(execution_id)
+        return details_of(execution) if execution is not None else None
+
+    def execution_ids(self) -> list[ExecutionId]:
+        """The executions in memory, in the order in which they were started."""
+        return list(self._state.executions)
+
+    def _begin(self, now: Instant) -> State:
+        state = self._state
+        # A clock that was set back must not reorder what has been decided.
+        state.now = max(state.now, now)
+        state.decision = Decision()
+        return state
+
+    def _finish(self) -> Decision:
+        state = self._state
+        if state.ended:
+            waits.wake_waiters(state)
+        if state.offered or state.freed:
+            claims.hand_out(state)
+        decision = state.decision
+        for execution_id, execution in decision.executions.items():
+            if execution.ended and execution.unsettled == 0:
+                decision.closed.append(execution)
+                del state.executions[execution_id]
+        return decision
+
+    def _decide_for_client(self, command: Command) -> Reply:
+        state = self._state
+        match command:
+            case StartExecution():
+                execution_id = command.execution_id
+                if execution_id is None:
+                    execution_id = execution_id_of(self._seed, state.order)
+                return executions.start(state, command, execution_id)
+            case SignalExecution():
+                return executions.signal(state, command)
+            case CancelExecution():
+                return executions.cancel(state, command)
+            case CancelTaskFromOutside():
+                return executions.cancel_task(state, command)
+            case _:
+                return ACCEPTED
+
+
+_FROM_WORKER: Final[Mapping[type, Callable[[State, Any], None]]] = {
+    WorkerJoined: workers.join,
+    WorkerLeft: workers.leave,
+    WorkerAlive: workers.alive,
+    AgentProgress: executions.progress,
+    StepReported: executions.step_reported,
+    AgentParked: executions.park,
+    TaskReported: attempts.report,
+    StopReported: stops.report,
+    TaskAlive: attempts.alive,
+}
+
+
+def _come_due(state: State, deadline: Deadline, subject: Task | Attempt | Execution | OpenOperation | Worker) -> None:
+    match subject:
+        case Attempt():
+            attempts.time_out(state, deadline, subject)
+        case Task() if deadline.kind is DeadlineKind.RETRY:
+            claims.offer(state, subject)
+        case Task():
+            attempts.time_out_task(state, subject, deadline.kind)
+        case TaskWait():
+            waits.time_out(state, subject)
+        case StopWait():
+            stops.time_out(state, subject)
+        case OpenOperation():
+            record(state, subject.execution, EventType.TIMER_FIRED, position=subject.position)
+            activations.answer(state, subject, TimerFired())
+        case Execution():
+            executions.clean_up_ended(state, subject)
+        case Worker() if deadline.kind is DeadlineKind.WORKER_LEASE:
+            workers.lease_ended(state, subject)
+        case Worker():
+            workers.silence_ended(state, subject)
+        case _:
+            assert_never(subject)

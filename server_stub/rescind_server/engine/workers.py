@@ -1,0 +1,139 @@
+"""Workers: joining, leaving, and the lease for which what they hold stays theirs."""
+
+from __future__ import annotations
+
+from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.ids import Instant, Lease, TaskId
+from rescind.model.messages import StopOrder, WorkerAlive, WorkerJoined, WorkerLeft
+from rescind.model.status import STOP_ENDED, TaskStatus
+from rescind_server.engine import activations, attempts, executions, stops
+from rescind_server.engine.deadlines import DeadlineKind
+from rescind_server.engine.entities import Phase, Worker
+from rescind_server.engine.state import State
+
+_UNKNOWN_LEASE = CancelCause(CancelSource.REQUEST, "server", "this attempt is not yours any more")
+_SHUTDOWN = CancelCause(CancelSource.SHUTDOWN, "server", "the attempt was ended while its worker was away")
+
+
+def join(state: State, message: WorkerJoined) -> None:
+    """A session begins. Both sides compare what is running; then the worker gets what it has room for."""
+    held = state.workers.get(message.worker_id)
+    if held is not None and held.session >= message.session:
+        return
+    if held is not None and held.connected:
+        _disconnect(state, held)
+    worker = Worker(
+        message.worker_id,
+        message.session,
+        message.queues,
+        {definition.kind: definition for definition in message.agents},
+        message.tasks,
+        message.task_slots,
+        message.silence_ms,
+        running=held.running if held is not None else {},
+        last_contact=state.now,
+    )
+    if held is not None and held.lease is not None:
+        state.deadlines.cancel(held.lease)
+    state.workers[message.worker_id] = worker
+    _subscribe(state, worker)
+    _reconcile(state, worker, set(message.running))
+    _watch_silence(state, worker)
+    for kind in worker.agents:
+        executions.unpark(state, kind)
+    _take_agents(state, worker)
+    state.freed[worker.worker_id] = worker
+
+
+def leave(state: State, message: WorkerLeft) -> None:
+    """A session ended. What the worker runs stays its own until its lease ends: it may come back."""
+    worker = state.workers.get(message.worker_id)
+    if worker is None or worker.session != message.session or not worker.connected:
+        return
+    _disconnect(state, worker)
+    if message.handed_back or not worker.running:
+        _forget(state, worker)
+        return
+    due = Instant(state.now + state.lease_ms * 1_000)
+    worker.lease = state.deadlines.set(due, DeadlineKind.WORKER_LEASE, worker)
+
+
+def alive(state: State, message: WorkerAlive) -> None:
+    """A sign of life."""
+    worker = state.workers.get(message.worker_id)
+    if worker is not None:
+        worker.last_contact = state.now
+
+
+def lease_ended(state: State, worker: Worker) -> None:
+    """The worker did not come back in time: nobody runs its attempts any more."""
+    _forget(state, worker)
+
+
+def silence_ended(state: State, worker: Worker) -> None:
+    """The worker said nothing for too long, unless it did meanwhile."""
+    if state.workers.get(worker.worker_id) is not worker or worker.silence_ms is None:
+        return
+    due = Instant(worker.last_contact + worker.silence_ms * 1_000)
+    if due > state.now:
+        worker.lease = state.deadlines.set(due, DeadlineKind.WORKER_SILENCE, worker)
+    else:
+        _disconnect(state, worker)
+        _forget(state, worker)
+
+
+def _subscribe(state: State, worker: Worker) -> None:
+    for queue in worker.queues:
+        for kind in worker.tasks:
+            state.task_subscribers.setdefault((queue, kind), {})[worker.worker_id] = worker
+        for kind in worker.agents:
+            state.agent_subscribers.setdefault((queue, kind), {})[worker.worker_id] = worker
+
+
+def _disconnect(state: State, worker: Worker) -> None:
+    worker.connected = False
+    if worker.lease is not None:
+        state.deadlines.cancel(worker.lease)
+        worker.lease = None
+    for queue in worker.queues:
+        for kind in worker.tasks:
+            state.task_subscribers.get((queue, kind), {}).pop(worker.worker_id, None)
+        for kind in worker.agents:
+            state.agent_subscribers.get((queue, kind), {}).pop(worker.worker_id, None)
+    # An agent's code may run elsewhere at once: what its old run still sends is void by its number.
+    for execution in list(worker.held.values()):
+        activations.release(state, execution)
+
+
+def _forget(state: State, worker: Worker) -> None:
+    for attempt in list(worker.running.values()):
+        attempts.lose(state, attempt)
+    if state.workers.get(worker.worker_id) is worker:
+        del state.workers[worker.worker_id]
+
+
+def _reconcile(state: State, worker: Worker, named: set[Lease]) -> None:
+    for lease, attempt in list(worker.running.items()):
+        if lease not in named:
+            attempts.lose(state, attempt)
+        elif attempt.stop is not None and attempt.stop not in STOP_ENDED:
+            stops.push_order(state, attempt, attempt.task.cancel_cause or _SHUTDOWN)
+        elif attempt.task.cancel_requested_at is not None and attempt.task.status is TaskStatus.RUNNING:
+            stops.ask_to_stop(state, attempt, attempt.task.cancel_cause or _SHUTDOWN)
+    for lease in sorted(named - worker.running.keys()):
+        # The lease alone names an attempt; whose it was the server has forgotten.
+        state.push(worker, StopOrder(TaskId(""), lease, _UNKNOWN_LEASE))
+
+
+def _watch_silence(state: State, worker: Worker) -> None:
+    if worker.silence_ms is not None:
+        due = Instant(state.now + worker.silence_ms * 1_000)
+        worker.lease = state.deadlines.set(due, DeadlineKind.WORKER_SILENCE, worker)
+
+
+def _take_agents(state: State, worker: Worker) -> None:
+    for queue in worker.queues:
+        for kind in worker.agents:
+            for execution in state.agent_backlog.pop((queue, kind), ()):
+                if execution.phase is Phase.QUEUED and not execution.ended:
+                    activations.assign(state, execution, worker)

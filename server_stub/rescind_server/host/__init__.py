@@ -1,0 +1,1 @@
+"""What drives the engine: decide, commit, reply, act, in this order. Read `driver.py`."""

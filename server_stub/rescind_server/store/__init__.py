@@ -1,0 +1,1 @@
+"""What lasts. A store is told what changed; it never decides."""
