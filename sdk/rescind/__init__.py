@@ -69,7 +69,7 @@ from rescind.runtime.task_context import TaskContext
 
 if TYPE_CHECKING:
     from rescind.client.client import Client, ExecutionHandle
-    from rescind.embedded import Embedded, embedded
+    from rescind.embedding import Embedded, embedded
 
 __version__ = "0.1.0"
 
@@ -77,8 +77,8 @@ __version__ = "0.1.0"
 _LATER = {
     "Client": "rescind.client.client",
     "ExecutionHandle": "rescind.client.client",
-    "Embedded": "rescind.embedded",
-    "embedded": "rescind.embedded",
+    "Embedded": "rescind.embedding",
+    "embedded": "rescind.embedding",
 }
 
 

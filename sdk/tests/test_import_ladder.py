@@ -47,7 +47,7 @@ RUNG: Final[Mapping[str, float]] = {
     "rescind.worker": 9,
     "rescind.testing": 10,
     "rescind.cli": 10,
-    "rescind.embedded": 10,
+    "rescind.embedding": 10,
     "fixtures": 10,
     "rescind": 10.5,
     "e2e": 11,

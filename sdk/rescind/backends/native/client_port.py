@@ -17,8 +17,8 @@ from rescind.model.commands import (
     Refused,
     Reply,
     SignalExecution,
-    StartExecution,
     Started,
+    StartExecution,
 )
 from rescind.model.events import EXECUTION_ENDS, HistoryEvent
 from rescind.model.ids import ExecutionId, TaskId
@@ -102,31 +102,29 @@ class NativeClientPort:
 
     async def describe(self, execution_id: ExecutionId) -> ExecutionDetails:
         """See `ClientPort`."""
-        details = self._server.details(execution_id)
-        if details is None:
-            raise NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
-        return details
+        return self._known(execution_id)
 
     async def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
         """See `ClientPort`."""
-        await self.describe(execution_id)
+        self._known(execution_id)
         return self._server.history(execution_id, after)
 
     async def wait_ended(self, execution_id: ExecutionId) -> ExecutionDetails:
         """See `ClientPort`."""
         async with self._server.watchers.subscribe(execution_id) as arrivals:
-            details = await self.describe(execution_id)
+            details = self._known(execution_id)
             while details.execution.status not in TERMINAL_EXECUTION:
                 event = await arrivals.get()
                 if isinstance(event, HistoryEvent) and event.type in _ENDS:
-                    details = await self.describe(execution_id)
+                    details = self._known(execution_id)
         return details
 
     async def follow(self, execution_id: ExecutionId) -> AsyncIterator[Seen]:
         """See `ClientPort`. Begins with the history so far; nothing is missed or repeated in between."""
         async with self._server.watchers.subscribe(execution_id) as arrivals:
             seen = 0
-            for event in await self.history(execution_id):
+            self._known(execution_id)
+            for event in self._server.history(execution_id):
                 seen = event.sequence
                 yield event
                 if event.type in _ENDS:
@@ -140,6 +138,12 @@ class NativeClientPort:
                 yield arrived
                 if isinstance(arrived, HistoryEvent) and arrived.type in _ENDS:
                     return
+
+    def _known(self, execution_id: ExecutionId) -> ExecutionDetails:
+        details = self._server.details(execution_id)
+        if details is None:
+            raise NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
+        return details
 
     async def _ask(self, command: Command) -> Reply:
         reply = await self._server.ask(command)

@@ -13,6 +13,7 @@ from rescind.backends.native.client_port import NativeClientPort
 from rescind.client.client import Client, ExecutionHandle
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
+from rescind.runtime.ports import ClientPort
 from rescind.transport.in_process import InProcessSession, Weather
 from rescind.worker.worker import DEFAULT_SLOTS, Worker
 from rescind_server.engine.machine import DEFAULT_LEASE_MS, Engine
@@ -81,7 +82,7 @@ class Embedded:
         self._client: Client | None = None
 
     def register(self, *definitions: AgentDefinition[Any, Any] | TaskDefinition[Any, Any]) -> None:
-        """Let the workers that are started from now on run these, too.
+        """Let the workers that are started from now on run these, too. The first starts with the first execution.
 
         Raises:
             DuplicateKind: another of its kind is registered.
@@ -108,8 +109,7 @@ class Embedded:
         engine = Engine(seed=self._seed, lease_ms=self._lease_ms)
         self._host = Host(engine, self._store or MemoryStore(), self._clock or WallClock())
         self._host.start()
-        self._client = Client(NativeClientPort(self._host), payload_limit=self._payload_limit)
-        self.start_worker()
+        self._client = Client(self._client_port(self._host), payload_limit=self._payload_limit)
         return self
 
     async def __aexit__(
@@ -120,6 +120,9 @@ class Embedded:
             worker.abandon()
         self._workers.clear()
         await self.host.close()
+
+    def _client_port(self, host: Host) -> ClientPort:
+        return NativeClientPort(host)
 
     def start_worker(self, *, queues: Iterable[str] | None = None, slots: int | None = None) -> Worker:
         """Start one more worker with all that is registered; it takes work at once."""
@@ -177,6 +180,8 @@ class Embedded:
         kind = agent.kind if isinstance(agent, AgentDefinition) else agent
         if isinstance(kind, str) and kind:
             self.agents.get(kind)
+        if not self._worker_count:
+            self.start_worker()
         if isinstance(agent, AgentDefinition):
             return await self.client.start(agent, agent_input, id=id, queue=queue, labels=labels)
         return await self.client.start(agent, agent_input, id=id, queue=queue, labels=labels)

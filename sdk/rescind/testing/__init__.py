@@ -1,0 +1,58 @@
+"""Tests of agents: mocks without an engine, the real engine in virtual time, and many legal orders of events.
+
+`MockAgentContext` for a unit test, `Environment` for the real engine, `explore` for all that can happen to it; `run`
+runs a program in virtual time, and the pytest plugin does so for tests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rescind.testing.environment import Environment
+    from rescind.testing.exploration import ExploredSeed, ExploreReport, explore
+    from rescind.testing.history_rules import BrokenRule, check_history
+    from rescind.testing.mock_agent import MockAgentContext
+    from rescind.testing.mock_task import MockTaskContext
+    from rescind.testing.virtual_time import Deadlock, VirtualTimeLoop, run
+
+# Opened when first asked for: every pytest session loads the plugin, and few of its tests need all of this.
+_LATER = {
+    "BrokenRule": "history_rules",
+    "Deadlock": "virtual_time",
+    "Environment": "environment",
+    "ExploreReport": "exploration",
+    "ExploredSeed": "exploration",
+    "MockAgentContext": "mock_agent",
+    "MockTaskContext": "mock_task",
+    "VirtualTimeLoop": "virtual_time",
+    "check_history": "history_rules",
+    "explore": "exploration",
+    "run": "virtual_time",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - see _LATER
+
+    value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    # A function may share its module's name: what is asked for once is what stays.
+    globals()[name] = value
+    return value
+
+
+__all__ = [
+    "BrokenRule",
+    "Deadlock",
+    "Environment",
+    "ExploreReport",
+    "ExploredSeed",
+    "MockAgentContext",
+    "MockTaskContext",
+    "VirtualTimeLoop",
+    "check_history",
+    "explore",
+    "run",
+]

@@ -1,0 +1,115 @@
+"""What every history must obey: the invariants of cancellation.md that a history alone can show."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rescind.model.events import EXECUTION_ENDS, TASK_ENDS, EventType, HistoryEvent
+
+
+class BrokenRule(AssertionError):
+    """A history breaks a rule: the invariant, and the event that shows it."""
+
+
+def check_history(events: Sequence[HistoryEvent]) -> None:
+    """Check one execution's history against every rule here.
+
+    Raises:
+        BrokenRule: the first rule that is broken.
+    """
+    for rule in _RULES:
+        rule(events)
+
+
+def _numbers_have_no_gap(events: Sequence[HistoryEvent]) -> None:
+    for expected, event in enumerate(events, start=1):
+        if event.sequence != expected:
+            raise BrokenRule(f"event {event.sequence} stands where {expected} should: {event}")
+
+
+def _time_goes_forward(events: Sequence[HistoryEvent]) -> None:
+    for before, after in zip(events, events[1:], strict=False):
+        if after.at < before.at:
+            raise BrokenRule(f"event {after.sequence} is earlier than the one before: {after}")
+
+
+def _one_end_per_task(events: Sequence[HistoryEvent]) -> None:
+    """Invariant 1, and the first half of 4: no attempt starts or fails behind its task's end."""
+    ended: set[str] = set()
+    for event in events:
+        if event.task_id is None:
+            continue
+        if event.type in TASK_ENDS:
+            if event.task_id in ended:
+                raise BrokenRule(f"invariant 1: task {event.task_id} ends a second time: {event}")
+            ended.add(event.task_id)
+        elif event.task_id in ended and event.type in (EventType.TASK_STARTED, EventType.TASK_ATTEMPT_FAILED):
+            raise BrokenRule(f"invariant 4: task {event.task_id} has ended: {event}")
+
+
+def _one_end_per_execution(events: Sequence[HistoryEvent]) -> None:
+    ends = [event for event in events if event.type in EXECUTION_ENDS]
+    if len(ends) > 1:
+        raise BrokenRule(f"invariant 1: the execution ends a second time: {ends[1]}")
+    code = (EventType.EXECUTION_ACTIVATED, EventType.EXECUTION_SUSPENDED, EventType.TASK_SCHEDULED)
+    if ends:
+        for event in events[ends[0].sequence :]:
+            if event.type in code:
+                raise BrokenRule(f"the execution has ended, and its code goes on: {event}")
+
+
+def _attempts_are_counted(events: Sequence[HistoryEvent]) -> None:
+    """Invariants 4 and 7: each start of a task has a new attempt number, the next one."""
+    started: Counter[str] = Counter()
+    for event in events:
+        if event.type is EventType.TASK_STARTED and event.task_id is not None:
+            started[event.task_id] += 1
+            if event.attempt != started[event.task_id]:
+                raise BrokenRule(f"invariant 4: attempt {started[event.task_id]} was to start: {event}")
+
+
+def _one_request_cancels(events: Sequence[HistoryEvent]) -> None:
+    """Invariant 5: CANCELLED is answered to at most one request that decides, and only of a task that it ended."""
+    winners: Counter[str] = Counter()
+    for event in events:
+        if event.type is EventType.TASK_CANCEL_REQUESTED and (event.details or {}).get("result") == "CANCELLED":
+            winners[event.task_id or ""] += 1
+            if winners[event.task_id or ""] > 1:
+                raise BrokenRule(f"invariant 5: a second request is answered CANCELLED: {event}")
+            follower = events[event.sequence] if event.sequence < len(events) else None
+            if follower is None or follower.type is not EventType.TASK_CANCELLED:
+                raise BrokenRule(f"invariant 5: the request is answered CANCELLED, and the task goes on: {event}")
+
+
+def _stops_go_forward(events: Sequence[HistoryEvent]) -> None:
+    """Section 4: requested, perhaps delivered, ended; each at most once per attempt."""
+    order = {EventType.STOP_REQUESTED: 1, EventType.STOP_DELIVERED: 2, EventType.STOP_ENDED: 3}
+    reached: dict[tuple[str | None, int], int] = defaultdict(int)
+    for event in events:
+        place = order.get(event.type)
+        if place is None:
+            continue
+        attempt = (event.task_id, event.attempt)
+        if place <= reached[attempt] or (place > 1 and not reached[attempt]):
+            raise BrokenRule(f"the stop record goes back: {event}")
+        reached[attempt] = place
+
+
+def unended_stops(events: Sequence[HistoryEvent]) -> list[HistoryEvent]:
+    """The orders to stop that have not reached an end (invariant 6 wants none left for ever)."""
+    ended = {(event.task_id, event.attempt) for event in events if event.type is EventType.STOP_ENDED}
+    requested = [event for event in events if event.type is EventType.STOP_REQUESTED]
+    return [event for event in requested if (event.task_id, event.attempt) not in ended]
+
+
+_RULES: Final[tuple[Callable[[Sequence[HistoryEvent]], None], ...]] = (
+    _numbers_have_no_gap,
+    _time_goes_forward,
+    _one_end_per_task,
+    _one_end_per_execution,
+    _attempts_are_counted,
+    _one_request_cancels,
+    _stops_go_forward,
+)
