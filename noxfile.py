@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 # A backend joins the matrix by its name here, and by the same name in e2e/conftest.py.
-BACKENDS = ["embedded-memory"]
+BACKENDS = ["embedded-memory", "embedded-sqlite"]
 
 # What the core dependencies bring along. A new name here is a decision, not an accident.
 BROUGHT_ALONG = {"markdown-it-py", "mdurl", "pygments", "colorama"}
@@ -90,7 +90,7 @@ def compat(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the hot path of the engine; measured, never asserted."""
     furnish(session)
-    session.run("python", "bench/engine.py", *session.posargs)
+    session.run("python", "-m", "bench.engine", *session.posargs)
 
 
 def furnish(session: nox.Session, *groups: str) -> None:

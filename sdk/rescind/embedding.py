@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -44,7 +45,7 @@ class Embedded:
         slots: int = DEFAULT_SLOTS,
         lease_ms: int = DEFAULT_LEASE_MS,
         payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
-        store: Store | None = None,
+        store: Store | str | Path | None = None,
         clock: Clock | None = None,
         weather: Weather | None = None,
     ) -> None:
@@ -58,7 +59,7 @@ class Embedded:
             slots: how many attempts the worker runs at once.
             lease_ms: how long the attempts of a lost worker stay its own.
             payload_limit: the largest payload in bytes.
-            store: where it is kept; else in memory.
+            store: a file in which it is kept, and goes on from when it is opened again; else memory.
             clock: where the time comes from; else from the machine.
             weather: what happens to messages between worker and engine; else nothing.
 
@@ -78,6 +79,7 @@ class Embedded:
         self._weather = weather
         self._workers: list[tuple[Worker, InProcessSession]] = []
         self._worker_count = 0
+        self._opened_store: Store | None = None
         self._host: Host | None = None
         self._client: Client | None = None
 
@@ -106,8 +108,13 @@ class Embedded:
         return self._client
 
     async def __aenter__(self) -> Self:
+        clock = self._clock or WallClock()
         engine = Engine(seed=self._seed, lease_ms=self._lease_ms)
-        self._host = Host(engine, self._store or MemoryStore(), self._clock or WallClock())
+        self._opened_store = store = _open_store(self._store)
+        loaded = store.load()
+        if loaded.executions:
+            await store.commit([engine.restore(loaded.executions, loaded.lease, clock.now())])
+        self._host = Host(engine, store, clock)
         self._host.start()
         self._client = Client(self._client_port(self._host), payload_limit=self._payload_limit)
         return self
@@ -120,6 +127,8 @@ class Embedded:
             worker.abandon()
         self._workers.clear()
         await self.host.close()
+        if self._opened_store is not None and self._opened_store is not self._store:
+            self._opened_store.close()
 
     def _client_port(self, host: Host) -> ClientPort:
         return NativeClientPort(host)
@@ -189,6 +198,16 @@ class Embedded:
     def handle(self, execution_id: str, result_type: Any = None) -> ExecutionHandle[Any]:
         """The handle of an execution that was started before."""
         return self.client.handle(execution_id, result_type)
+
+
+def _open_store(store: Store | str | Path | None) -> Store:
+    if store is None:
+        return MemoryStore()
+    if isinstance(store, str | Path):
+        from rescind_server.store.sqlite import SqliteStore  # noqa: PLC0415 - who keeps nothing need not load SQLite
+
+        return SqliteStore(store)
+    return store
 
 
 def embedded(

@@ -26,6 +26,7 @@ RescindError
 │   ├── NonDeterminismError
 │   ├── NotDurableError
 │   └── NotMocked
+├── StoreError                mend the disk or the file; nothing that was answered is lost
 ├── ServerUnavailable         try again; nothing that was accepted is lost
 └── NonRetryable              raised by a task: do not try it again
 
@@ -228,6 +229,10 @@ class NotDurableError(AuthoringError):
 
 class NotMocked(AuthoringError):
     """The agent under test asked a mock for something that the test did not set."""
+
+
+class StoreError(RescindError):
+    """What must last cannot be written or read: a full disk, a locked file, a file of something else."""
 
 
 class ServerUnavailable(RescindError):

@@ -45,13 +45,14 @@ RUNG: Final[Mapping[str, float]] = {
     "rescind.backends": 8,
     "rescind.client": 9,
     "rescind.worker": 9,
-    "rescind.testing": 10,
-    "rescind.cli": 10,
     "rescind.embedding": 10,
-    "fixtures": 10,
-    "rescind": 10.5,
-    "e2e": 11,
-    "bench": 11,
+    "rescind.testing": 11,
+    "fixtures": 11,
+    "rescind": 11.5,
+    "rescind.cli": 12,
+    "rescind.__main__": 13,
+    "e2e": 13,
+    "bench": 13,
 }
 HIGHEST_OPENED_BY_IMPORT_RESCIND: Final = 7
 
@@ -107,6 +108,11 @@ class ImportReader(ast.NodeVisitor):
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         self._visit_function(node)
 
+    def visit_Constant(self, node: ast.Constant) -> None:
+        # The name of a module, as text: what `import_module` is given, wherever that is called.
+        if isinstance(node.value, str) and "." in node.value and node.value in self._known:
+            self._add(node.value, node.lineno, when_loaded=False)
+
     def _visit_function(self, node: ast.AST) -> None:
         self._function_depth += 1
         self.generic_visit(node)
@@ -118,12 +124,12 @@ class ImportReader(ast.NodeVisitor):
         parts = self._package.split(".")
         return ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [node.module])])
 
-    def _add(self, name: str, line: int) -> None:
+    def _add(self, name: str, line: int, *, when_loaded: bool = True) -> None:
         # `from package import name`: a module if there is one of that name, otherwise something of the package.
         while name and name not in self._known:
             name = name.rpartition(".")[0]
         if name and name != self._module:
-            self.found.append(Import(self._module, name, line, self._function_depth == 0))
+            self.found.append(Import(self._module, name, line, when_loaded and self._function_depth == 0))
 
 
 def is_for_type_checkers(test: ast.expr) -> bool:
@@ -251,6 +257,7 @@ KNOWN: Final = ["pack", "pack.room", "pack.room.one", "pack.room.two", "pack.oth
         pytest.param("from ..other import thing", "pack.other", id="relative, one up"),
         pytest.param("from .. import other", "pack.other", id="relative, a module of the package"),
         pytest.param("def call():\n    import pack.other", "pack.other", id="inside a function"),
+        pytest.param("LATER = {'thing': 'pack.other'}", "pack.other", id="by its name, later"),
         pytest.param("try:\n    import pack.other\nexcept ImportError: ...", "pack.other", id="inside try"),
         pytest.param("if TYPE_CHECKING: ...\nelse:\n    import pack.other", "pack.other", id="for the run alone"),
     ],

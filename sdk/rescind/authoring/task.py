@@ -128,9 +128,17 @@ def task(
 
     Args:
         kind: the name under which it is registered and scheduled.
-        queue, timeout, schedule_to_start, start_to_close, schedule_to_close, heartbeat, idle, retry, max_retries,
-            grace, labels: what holds where scheduling says nothing; see ScheduleAgentTaskOptions. Times are seconds or
-            timedeltas.
+        queue: holds where scheduling says nothing, as all the following; see ScheduleAgentTaskOptions.
+        timeout: likewise, as `schedule_to_close`. Times are seconds or timedeltas.
+        schedule_to_start: likewise.
+        start_to_close: likewise.
+        schedule_to_close: likewise.
+        heartbeat: likewise.
+        idle: likewise.
+        retry: likewise.
+        max_retries: likewise.
+        grace: likewise.
+        labels: likewise.
         executor: who runs it; left out, ``async`` for ``async def`` and ``thread`` for a plain function.
         version: for people and catalogues.
         description: likewise.

@@ -33,11 +33,18 @@ class ExecutionHandle(Generic[OutputT]):
         id: the execution's id.
     """
 
-    def __init__(self, port: ClientPort, execution_id: str, result_type: Any = None) -> None:
+    def __init__(
+        self,
+        port: ClientPort,
+        execution_id: str,
+        result_type: Any = None,
+        payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+    ) -> None:
         """Made by a client."""
         self.id = ExecutionId(execution_id)
         self._port = port
         self._result_type = result_type
+        self._payload_limit = payload_limit
 
     async def result(self) -> OutputT:
         """Wait for the end and return the output. Cancelling the wait leaves the execution as it is.
@@ -91,12 +98,14 @@ class ExecutionHandle(Generic[OutputT]):
 
         Raises:
             InvalidInput: an empty name, or a value that is not JSON.
+            PayloadTooLarge: the value is larger than the limit.
             ExecutionEnded: it takes no signals any more.
             NotFound: no such execution.
         """
         if not isinstance(name, str) or not name:
             raise InvalidInput(f"a signal's name is a text that is not empty, and this is {name!r}.")
-        await self._port.signal_execution(self.id, name, encode(value, what=f"signal {name!r}"))
+        payload = encode(value, what=f"signal {name!r}", limit=self._payload_limit)
+        await self._port.signal_execution(self.id, name, payload)
 
     async def cancel(self, reason: str | None = None, *, hard: bool = False) -> CancelTaskResult:
         """Cancel it: its code is told, its work is stopped; `result()` tells when it has ended.
@@ -187,8 +196,8 @@ class Client:
         execution_id = await self._port.start_execution(
             kind, payload, execution_id=id, queue=queue, labels=labels or {}
         )
-        return ExecutionHandle(self._port, execution_id, result_type)
+        return ExecutionHandle(self._port, execution_id, result_type, self._payload_limit)
 
     def handle(self, execution_id: str, result_type: Any = None) -> ExecutionHandle[Any]:
         """The handle of an execution that was started before. Whether it exists shows when it is used."""
-        return ExecutionHandle(self._port, execution_id, result_type)
+        return ExecutionHandle(self._port, execution_id, result_type, self._payload_limit)

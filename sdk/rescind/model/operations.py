@@ -31,6 +31,20 @@ class WaitCondition(StrEnum):
     """One member ended, however."""
 
 
+class Signal(msgspec.Struct, frozen=True):
+    """A message to an agent.
+
+    Attributes:
+        name: what it is about; agents select by it.
+        value: what it says.
+        sequence: its place in the order of arrival, from 1.
+    """
+
+    name: str
+    value: Payload
+    sequence: int = 0
+
+
 class Operation(msgspec.Struct, frozen=True, tag=True):
     """A durable operation of an agent.
 
@@ -155,6 +169,16 @@ class PeekSignal(Operation, frozen=True, tag=True):
         return self.pattern
 
 
+class ReturnSignals(Operation, frozen=True, tag=True):
+    """Put signals back that were handed over while their reader was just leaving. Has no answer."""
+
+    signals: tuple[Signal, ...]
+
+    @property
+    def subject(self) -> str:
+        return ", ".join(signal.name for signal in self.signals)
+
+
 class StartTimer(Operation, frozen=True, tag=True):
     """Start a durable timer. Answered by TimerFired, unless it is withdrawn first."""
 
@@ -214,6 +238,7 @@ AnyOperation = (
     | AwaitSignal
     | DrainSignals
     | PeekSignal
+    | ReturnSignals
     | StartTimer
     | Withdraw
     | AppendEntry
@@ -251,20 +276,6 @@ class TasksStopped(Answer, frozen=True, tag=True):
     """The stop state of each task's last attempt; None where nothing had to be stopped."""
 
     states: tuple[tuple[TaskId, StopState | None], ...]
-
-
-class Signal(msgspec.Struct, frozen=True):
-    """A message to an agent.
-
-    Attributes:
-        name: what it is about; agents select by it.
-        value: what it says.
-        sequence: its place in the order of arrival, from 1.
-    """
-
-    name: str
-    value: Payload
-    sequence: int = 0
 
 
 class SignalsTaken(Answer, frozen=True, tag=True):

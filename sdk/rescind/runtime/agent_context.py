@@ -82,6 +82,7 @@ class AgentContext(AgentTasks, AgentConversation):
 
     def now(self) -> datetime:
         """The agent's time, in UTC; the same again in a recovery."""
+        self._port.ensure_active()
         return _EPOCH + timedelta(microseconds=self._port.now())
 
     def random(self) -> float:
@@ -122,8 +123,8 @@ class AgentContext(AgentTasks, AgentConversation):
             result_type: how to read the recorded result; else plain JSON.
 
         Raises:
-            StepFailed: it raised; recorded as well, so it is not tried again.
-            InvalidInput: its result is not JSON.
+            StepFailed: it raised, or its result is not JSON or too large; recorded as well, so it is not tried again.
+            InvalidInput: the result is not of `result_type`.
         """
         if not callable(function):
             raise InvalidInput(f"ctx.run() was given {function!r}. Give it a function, and its arguments after it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, TypedDict, TypeVar, Unpack, overload
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from rescind.runtime.scope import innermost_scope
 T = TypeVar("T")
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
 
 class OptionKeywords(TypedDict, total=False):
@@ -253,7 +255,7 @@ class AgentTasks:
             AllTasksFailed: so many have failed that `count` cannot be reached any more.
             ValueError: `futures` is empty, or `count` is not within 1 and their number.
         """
-        source = CancelSource.RACE_LOST if losers == Losers.CANCEL else None
+        source = CancelSource.RACE_LOST if _choice(Losers, losers, "losers") is Losers.CANCEL else None
         return await combinators.select_n_ok(self._port, self._own(futures), count, source, confirm_ms)
 
     async def hedge(
@@ -300,9 +302,11 @@ class AgentTasks:
             options: the new task's options.
         """
         (mine,) = self._own((old,))
+        when = _choice(ReplaceAfter, after, "after")
+        combinators.check_confirm(confirm_ms)
         cause = combinators.cause_by(self._port, CancelSource.REPLACED)
         await self._port.cancel_task(wire_id(mine), cause, CancelMode.TRY)
-        if after == ReplaceAfter.STOPPED:
+        if when is ReplaceAfter.STOPPED:
             await self._port.await_stopped((wire_id(mine),), confirm_ms)
         else:
             await combinators.confirm(self._port, (wire_id(mine),), confirm_ms)
@@ -328,11 +332,13 @@ class AgentTasks:
             What the request met: CANCELLED, ALREADY_CANCELLED, ALREADY_COMPLETED, ALREADY_FAILED or NOT_FOUND.
 
         Raises:
-            InvalidInput: `task_id` is no UUID.
+            InvalidInput: `task_id` is no UUID, `mode` is no mode, `confirm_ms` is no time.
         """
         wanted = _wire_task_id(task_id)
+        how = _choice(CancelMode, mode or CancelMode.TRY, "mode")
+        combinators.check_confirm(confirm_ms)
         cause = combinators.cause_by(self._port, CancelSource.REQUEST, reason)
-        result = await self._port.cancel_task(wanted, cause, CancelMode(mode or CancelMode.TRY))
+        result = await self._port.cancel_task(wanted, cause, how)
         if result.ok:
             await combinators.confirm(self._port, (wanted,), confirm_ms)
         return result
@@ -347,6 +353,7 @@ class AgentTasks:
         """
         if timeout_ms is not None:
             combinators.check_time(timeout_ms, "timeout_ms")
+        self._own([task for task in task_ids if isinstance(task, AgentTaskFutureRaw)])
         wanted = [wire_id(task) if isinstance(task, AgentTaskFutureRaw) else _wire_task_id(task) for task in task_ids]
         if not wanted:
             return {}
@@ -388,6 +395,14 @@ def _wire_task_id(task_id: UUID | str) -> TaskId:
         return TaskId(str(UUID(task_id)))
     except (ValueError, AttributeError, TypeError):
         raise InvalidInput(f"{task_id!r} is no task id. Give future.task_id, or a UUID in text.") from None
+
+
+def _choice(choices: type[ChoiceT], given: Any, name: str) -> ChoiceT:
+    try:
+        return choices(given)
+    except ValueError:
+        known = ", ".join(choices)
+        raise InvalidInput(f"{name} is {given!r}. Give one of {choices.__name__}: {known}.") from None
 
 
 def _options_from(

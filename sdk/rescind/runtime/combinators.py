@@ -50,6 +50,7 @@ async def join_all_with_timeout(
 ) -> JoinAllTimeoutResult[Any]:
     """Wait until all have ended or the deadline has come; what is open then is cancelled."""
     check_time(timeout_ms, "timeout_ms")
+    check_confirm(confirm_ms)
     if not futures:
         return JoinAllTimeoutResult()
     settled = await port.await_tasks(
@@ -69,6 +70,7 @@ async def select_ok(port: AgentPort, futures: Futures) -> tuple[Any, list[AgentT
 
 async def select_ok_with_cancel(port: AgentPort, futures: Futures, confirm_ms: int | None) -> tuple[Any, list[UUID]]:
     """Wait for the first success; the others are cancelled in the same step."""
+    check_confirm(confirm_ms)
     _, value, cancelled = await _first_success(port, futures, losers=CancelSource.RACE_LOST)
     await confirm(port, cancelled, confirm_ms)
     return value, [UUID(task_id) for task_id in cancelled]
@@ -78,9 +80,12 @@ async def select_n_ok(
     port: AgentPort, futures: Futures, count: int, losers: CancelSource | None, confirm_ms: int | None
 ) -> list[tuple[AgentTaskFutureRaw, Any]]:
     """Wait for the first `count` successes, in the order in which they came."""
+    check_confirm(confirm_ms)
     _check_not_empty(futures, "select_n_ok")
-    if not 1 <= count <= len(futures):
-        raise InvalidInput(f"select_n_ok was asked for {count} of {len(futures)} futures; ask for 1 to {len(futures)}.")
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= len(futures):
+        raise InvalidInput(
+            f"select_n_ok was asked for {count!r} of {len(futures)} futures; ask for 1 to {len(futures)}."
+        )
     settled = await port.await_tasks(_ids(futures), WaitCondition.SOME_COMPLETED, needed=count, losers=losers)
     await confirm(port, settled.cancelled, confirm_ms)
     winners = [
@@ -104,6 +109,7 @@ async def hedge(
 ) -> Any:
     """Start one task after the other until one succeeds: the next after each stagger, or at once after a failure."""
     check_time(stagger_ms, "stagger_ms")
+    check_confirm(confirm_ms)
     _check_not_empty(inputs, "hedge")
     started: list[AgentTaskFutureRaw] = []
     outcomes: dict[TaskId, Outcome] = {}
@@ -132,7 +138,6 @@ async def hedge(
 async def confirm(port: AgentPort, task_ids: Sequence[TaskId], confirm_ms: int | None) -> None:
     """Wait, for some time, until nothing of these cancelled tasks is at work any more."""
     if confirm_ms is not None and task_ids:
-        check_time(confirm_ms, "confirm_ms")
         await port.await_stopped(task_ids, confirm_ms)
 
 
@@ -145,6 +150,12 @@ def check_time(value: int, name: str) -> None:
     """Refuse what is no time in milliseconds: InvalidInput."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InvalidInput(f"{name} is {value!r}; give whole milliseconds, 0 or more.")
+
+
+def check_confirm(confirm_ms: int | None) -> None:
+    """Refuse a `confirm_ms` that is no time, before anything is cancelled: InvalidInput."""
+    if confirm_ms is not None:
+        check_time(confirm_ms, "confirm_ms")
 
 
 async def _first_success(
@@ -184,8 +195,10 @@ def _sort_in(result: SettledResult[Any], futures: Futures, settled: TasksSettled
 
 
 def _all_failed(futures: Futures, outcomes: Mapping[TaskId, Outcome]) -> AllTasksFailed:
+    # Of several that are needed, some may have completed: too few, and no cause of the failure.
+    ends = [(future, outcomes[wire_id(future)]) for future in futures if wire_id(future) in outcomes]
     return AllTasksFailed(
-        [error_of(future, outcomes[wire_id(future)]) for future in futures if wire_id(future) in outcomes]
+        [error_of(future, outcome) for future, outcome in ends if outcome.status is not TaskStatus.COMPLETED]
     )
 
 

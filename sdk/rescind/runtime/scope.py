@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -15,7 +16,8 @@ from rescind.runtime.combinators import cause_by
 if TYPE_CHECKING:
     from rescind.runtime.ports import AgentPort
 
-# The innermost scope of the running code. A branch that was started inside a scope schedules into it, too.
+# The innermost scope of the running code. A branch that was started inside a scope schedules into it, too; when it is
+# left before the branch ends, into the one around it.
 _innermost: ContextVar[TaskScope | None] = ContextVar("rescind_scope", default=None)
 
 
@@ -26,7 +28,7 @@ class TaskScope:
         expired: whether its deadline ended the block.
     """
 
-    __slots__ = ("_fails", "_port", "_seconds", "_tasks", "_timeout", "_token", "expired")
+    __slots__ = ("_fails", "_is_left", "_outer", "_port", "_seconds", "_tasks", "_timeout", "_token", "expired")
 
     def __init__(self, port: AgentPort, seconds: float | None = None, *, fails: bool = False) -> None:
         self._port = port
@@ -35,14 +37,20 @@ class TaskScope:
         self._tasks: list[TaskId] = []
         self._timeout: asyncio.Timeout | None = None
         self._token: Token[TaskScope | None] | None = None
+        self._outer: TaskScope | None = None
+        self._is_left = False
         self.expired = False
 
     def adopt(self, task_id: TaskId) -> None:
-        """Count a task as scheduled in this block."""
-        self._tasks.append(task_id)
+        """Count a task as scheduled in this block, or, if that was left, in the block around it."""
+        if not self._is_left:
+            self._tasks.append(task_id)
+        elif self._outer is not None:
+            self._outer.adopt(task_id)
 
     async def __aenter__(self) -> Self:
         self._port.ensure_active()
+        self._outer = _innermost.get()
         self._token = _innermost.set(self)
         if self._seconds is not None:
             self._timeout = asyncio.timeout(self._seconds)
@@ -52,8 +60,11 @@ class TaskScope:
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
+        self._is_left = True
         if self._token is not None:
-            _innermost.reset(self._token)
+            # An agent that is thrown out of memory is closed from outside, in another context.
+            with suppress(ValueError):
+                _innermost.reset(self._token)
         try:
             if self._timeout is not None:
                 await self._timeout.__aexit__(error_type, error, traceback)

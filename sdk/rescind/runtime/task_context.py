@@ -78,6 +78,7 @@ class TaskContext:
         self._cause: CancelCause | None = None
         self._hooks: list[CancelHook] = []
         self._on_hook: Callable[[CancelHook], None] | None = None
+        self._is_lost = False
 
     @property
     def task_id(self) -> UUID:
@@ -186,6 +187,16 @@ def tell_cancelled(context: TaskContext, cause: CancelCause) -> None:
     """For whoever runs the task: from now on, its work is to stop. The first cause is kept."""
     if context._cause is None:
         context._cause = cause
+
+
+def tell_lost(context: TaskContext) -> None:
+    """For whoever runs the task: its worker is lost, so nobody waits for its end any more."""
+    context._is_lost = True
+
+
+def is_lost(context: TaskContext) -> bool:
+    """Whether the worker that ran it is lost."""
+    return context._is_lost
 
 
 def take_hooks(context: TaskContext, later: Callable[[CancelHook], None]) -> list[CancelHook]:

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from _thread import allocate_lock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from rescind.testing.virtual_clock import Substitution, VirtualClock, current_clock
@@ -32,7 +32,7 @@ _SLEEP_FOR_REAL: Final = ("subprocess", "multiprocessing")
 def _sleep(seconds: float) -> None:
     clock, caller = current_clock(), sys._getframe(1).f_globals.get("__name__", "")
     if clock is None or caller.startswith(_SLEEP_FOR_REAL):
-        _real_sleep(seconds)
+        _sleep_outside(seconds)
     elif isinstance(asyncio._get_running_loop(), VirtualClock):
         clock.advance(seconds)
     elif (function := function_of_this_thread()) is not None:
@@ -53,6 +53,20 @@ def _waits_for_a_thread_to_start() -> bool:
     return sys._getframe(4).f_code is _STARTS_A_THREAD
 
 
+def _take_the_place_of_a_wrapper() -> None:
+    """An agent's guard may have wrapped the real function before: then the stand-in goes before the wrapper."""
+    global _sleep_outside
+    if getattr(time.sleep, "__wrapped__", None) is _real_sleep:
+        _sleep_outside, time.sleep = time.sleep, _sleep
+
+
+def _give_back_the_place() -> None:
+    global _sleep_outside
+    if time.sleep is _sleep:
+        time.sleep, _sleep_outside = _sleep_outside, _real_sleep
+
+
+_sleep_outside: Callable[[float], None] = _real_sleep
 _sleepers: Final = Substitution([(_real_sleep, _sleep)], spared=_SLEEP_FOR_REAL)
 _lock: Final = threading.Lock()
 _open_blocks = 0
@@ -66,6 +80,7 @@ def virtual_waits() -> Iterator[None]:
         _open_blocks += 1
         if _open_blocks == 1:
             _sleepers.apply()
+            _take_the_place_of_a_wrapper()
             threading._allocate_lock = _allocate_lock  # type: ignore[attr-defined]
     try:
         yield
@@ -73,5 +88,6 @@ def virtual_waits() -> Iterator[None]:
         with _lock:
             _open_blocks -= 1
             if _open_blocks == 0:
+                _give_back_the_place()
                 _sleepers.undo()
                 threading._allocate_lock = allocate_lock  # type: ignore[attr-defined]

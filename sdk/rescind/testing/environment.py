@@ -62,6 +62,11 @@ class Environment(Embedded):
         self._clock = VirtualClock(self._loop)
         return await super().__aenter__()
 
+    @property
+    def seed(self) -> int:
+        """The seed of this run: a test that draws at random should draw from this."""
+        return self._seed
+
     def now(self) -> datetime:
         """The virtual time, in UTC."""
         return virtual_loop().now()

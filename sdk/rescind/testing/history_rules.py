@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 
 from rescind.model.events import EXECUTION_ENDS, TASK_ENDS, EventType, HistoryEvent
 
 
 class BrokenRule(AssertionError):
-    """A history breaks a rule: the invariant, and the event that shows it."""
+    """A history breaks a rule.
+
+    Attributes:
+        event: the event that shows it.
+        history: the events of its execution.
+    """
+
+    def __init__(self, rule: str, event: HistoryEvent, history: Sequence[HistoryEvent]) -> None:
+        super().__init__(f"{rule}: {event}")
+        self.event = event
+        self.history = history
 
 
 def check_history(events: Sequence[HistoryEvent]) -> None:
@@ -26,13 +37,13 @@ def check_history(events: Sequence[HistoryEvent]) -> None:
 def _numbers_have_no_gap(events: Sequence[HistoryEvent]) -> None:
     for expected, event in enumerate(events, start=1):
         if event.sequence != expected:
-            raise BrokenRule(f"event {event.sequence} stands where {expected} should: {event}")
+            raise BrokenRule(f"event {event.sequence} stands where {expected} should", event, events)
 
 
 def _time_goes_forward(events: Sequence[HistoryEvent]) -> None:
-    for before, after in zip(events, events[1:], strict=False):
+    for before, after in pairwise(events):
         if after.at < before.at:
-            raise BrokenRule(f"event {after.sequence} is earlier than the one before: {after}")
+            raise BrokenRule(f"event {after.sequence} is earlier than the one before", after, events)
 
 
 def _one_end_per_task(events: Sequence[HistoryEvent]) -> None:
@@ -43,21 +54,21 @@ def _one_end_per_task(events: Sequence[HistoryEvent]) -> None:
             continue
         if event.type in TASK_ENDS:
             if event.task_id in ended:
-                raise BrokenRule(f"invariant 1: task {event.task_id} ends a second time: {event}")
+                raise BrokenRule(f"invariant 1: task {event.task_id} ends a second time", event, events)
             ended.add(event.task_id)
         elif event.task_id in ended and event.type in (EventType.TASK_STARTED, EventType.TASK_ATTEMPT_FAILED):
-            raise BrokenRule(f"invariant 4: task {event.task_id} has ended: {event}")
+            raise BrokenRule(f"invariant 4: task {event.task_id} has ended", event, events)
 
 
 def _one_end_per_execution(events: Sequence[HistoryEvent]) -> None:
     ends = [event for event in events if event.type in EXECUTION_ENDS]
     if len(ends) > 1:
-        raise BrokenRule(f"invariant 1: the execution ends a second time: {ends[1]}")
+        raise BrokenRule("invariant 1: the execution ends a second time", ends[1], events)
     code = (EventType.EXECUTION_ACTIVATED, EventType.EXECUTION_SUSPENDED, EventType.TASK_SCHEDULED)
     if ends:
         for event in events[ends[0].sequence :]:
             if event.type in code:
-                raise BrokenRule(f"the execution has ended, and its code goes on: {event}")
+                raise BrokenRule("the execution has ended, and its code goes on", event, events)
 
 
 def _attempts_are_counted(events: Sequence[HistoryEvent]) -> None:
@@ -67,7 +78,7 @@ def _attempts_are_counted(events: Sequence[HistoryEvent]) -> None:
         if event.type is EventType.TASK_STARTED and event.task_id is not None:
             started[event.task_id] += 1
             if event.attempt != started[event.task_id]:
-                raise BrokenRule(f"invariant 4: attempt {started[event.task_id]} was to start: {event}")
+                raise BrokenRule(f"invariant 4: attempt {started[event.task_id]} was to start", event, events)
 
 
 def _one_request_cancels(events: Sequence[HistoryEvent]) -> None:
@@ -77,10 +88,10 @@ def _one_request_cancels(events: Sequence[HistoryEvent]) -> None:
         if event.type is EventType.TASK_CANCEL_REQUESTED and (event.details or {}).get("result") == "CANCELLED":
             winners[event.task_id or ""] += 1
             if winners[event.task_id or ""] > 1:
-                raise BrokenRule(f"invariant 5: a second request is answered CANCELLED: {event}")
+                raise BrokenRule("invariant 5: a second request is answered CANCELLED", event, events)
             follower = events[event.sequence] if event.sequence < len(events) else None
             if follower is None or follower.type is not EventType.TASK_CANCELLED:
-                raise BrokenRule(f"invariant 5: the request is answered CANCELLED, and the task goes on: {event}")
+                raise BrokenRule("invariant 5: the request is answered CANCELLED, and the task goes on", event, events)
 
 
 def _stops_go_forward(events: Sequence[HistoryEvent]) -> None:
@@ -93,8 +104,33 @@ def _stops_go_forward(events: Sequence[HistoryEvent]) -> None:
             continue
         attempt = (event.task_id, event.attempt)
         if place <= reached[attempt] or (place > 1 and not reached[attempt]):
-            raise BrokenRule(f"the stop record goes back: {event}")
+            raise BrokenRule("the stop record goes back", event, events)
         reached[attempt] = place
+
+
+def _each_answer_is_given_once(events: Sequence[HistoryEvent]) -> None:
+    """An operation is answered once, and not behind its withdrawal: a cancelled timer never fires (section 7)."""
+    answers = (EventType.WAIT_SETTLED, EventType.TIMER_FIRED, EventType.STEP_RECORDED)
+    closed: dict[int, EventType] = {}
+    for event in events:
+        if event.type in answers or event.type is EventType.WITHDRAWN:
+            position = (event.details or {})["position"]
+            if position in closed and event.type in answers:
+                raise BrokenRule(f"operation {position} is over since {closed[position].value}", event, events)
+            closed[position] = event.type
+
+
+def _each_signal_is_taken_once(events: Sequence[HistoryEvent]) -> None:
+    """Invariant 7: a signal that was accepted is neither lost nor read twice."""
+    queued: set[int] = set()
+    for event in events:
+        details = event.details or {}
+        if event.type in (EventType.SIGNAL_RECEIVED, EventType.SIGNAL_RETURNED):
+            queued.add(details["number"])
+        elif event.type is EventType.SIGNALS_TAKEN:
+            if not queued.issuperset(details["numbers"]):
+                raise BrokenRule("invariant 7: a signal is taken that is not in the queue", event, events)
+            queued.difference_update(details["numbers"])
 
 
 def unended_stops(events: Sequence[HistoryEvent]) -> list[HistoryEvent]:
@@ -112,4 +148,6 @@ _RULES: Final[tuple[Callable[[Sequence[HistoryEvent]], None], ...]] = (
     _attempts_are_counted,
     _one_request_cancels,
     _stops_go_forward,
+    _each_answer_is_given_once,
+    _each_signal_is_taken_once,
 )

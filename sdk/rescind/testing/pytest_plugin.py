@@ -15,6 +15,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -76,9 +77,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> object | None:
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> object | None:
     """Run the async fixtures of a test of ours on its event loop."""
-    function = fixturedef.func
+    function: Callable[..., Any] = fixturedef.func
     is_generator = inspect.isasyncgenfunction(function)
     if fixturedef.scope != "function" or not (is_generator or inspect.iscoroutinefunction(function)):
         return None
@@ -86,13 +87,14 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
         return None
     program = _program_of(request.node)
     arguments = {name: request.getfixturevalue(name) for name in fixturedef.argnames}
-    bound = function.__get__(request.instance) if request.instance is not None and _takes_self(function) else function
+    if request.instance is not None and _takes_self(function):
+        function = partial(function, request.instance)
     if is_generator:
-        generator = bound(**arguments)
-        value = program.run(anext(generator))
+        generator: AsyncIterator[Any] = function(**arguments)
+        value = program.run(_next_of(generator))
         fixturedef.addfinalizer(lambda: program.run(_finish(generator)))
     else:
-        value = program.run(bound(**arguments))
+        value = program.run(function(**arguments))
     fixturedef.cached_result = (value, fixturedef.cache_key(request), None)
     return True
 
@@ -161,6 +163,10 @@ def _coroutine_function(function: Any) -> Callable[..., Coroutine[Any, Any, Any]
 
 def _takes_self(function: Callable[..., Any]) -> bool:
     return next(iter(inspect.signature(function).parameters), None) == "self"
+
+
+async def _next_of(generator: AsyncIterator[Any]) -> Any:
+    return await anext(generator)
 
 
 async def _finish(generator: AsyncIterator[Any]) -> None:

@@ -1,63 +1,114 @@
-"""What a seed can do to a run: late and repeated messages, ties broken otherwise, lost answers, lost workers."""
+"""What a seed does to what is on its way: late and repeated messages, other ties, lost answers, slow commits.
+
+Each of these is legal: correct code notices nothing of it but the time.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
 from rescind.model.commands import CancelExecution, CancelTaskFromOutside, Command, Reply, StartExecution
+from rescind.model.messages import FromWorker, ToWorker
+from rescind_server.engine.state import Decision
 from rescind_server.host.driver import Host
+from rescind_server.store.memory import MemoryStore
 
-# How late a message may be, in microseconds. Short against what agents wait for, long against nothing at all.
+# How late anything may be, in microseconds. Short against what agents wait for, long against nothing at all.
 _LATEST: Final = 3_000
 
 
+class Calm:
+    """No delay, no fault: counts the messages of a run, so that every one of them can be chosen for a fault."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+
+    def delays(self) -> Sequence[int]:
+        """See `in_process.Weather`."""
+        self.messages += 1
+        return (0,)
+
+    def arrived(self, message: FromWorker | ToWorker) -> None:
+        """See `in_process.Weather`."""
+
+
 class SeededWeather:
-    """Decides, from a seed, when each message between worker and engine arrives."""
+    """Decides, from a seed, when each message between worker and engine arrives, and how long each commit takes.
+
+    Attributes:
+        messages: how many were sent so far.
+    """
 
     def __init__(self, seed: int, *, repeats: bool) -> None:
+        self.messages = 0
         self._random = Random(f"weather {seed}")
+        self._commits = Random(f"commits {seed}")
         self._repeats = repeats
         self._trace = hashlib.sha1(usedforsecurity=False)
-        # The message at which something is to happen, and what; set by `call_at_message`.
-        self._count = 0
         self._at: dict[int, Callable[[], None]] = {}
 
     def delays(self) -> Sequence[int]:
         """See `in_process.Weather`."""
-        self._count += 1
-        happening = self._at.pop(self._count, None)
+        self.messages += 1
+        happening = self._at.pop(self.messages, None)
         if happening is not None:
             happening()
         draw = self._random.random()
         first = 0 if draw < 0.5 else self._random.randrange(_LATEST)
-        delays = [first]
-        if self._repeats and draw > 0.9:
-            delays.append(first + self._random.randrange(_LATEST))
-        self._trace.update(repr(delays).encode())
-        return delays
+        if self._repeats and draw > 0.85:
+            return first, first + self._random.randrange(_LATEST)
+        return (first,)
+
+    def arrived(self, message: FromWorker | ToWorker) -> None:
+        """See `in_process.Weather`."""
+        number = getattr(message, "lease", 0) or getattr(message, "number", 0)
+        self.note(f"{type(message).__name__} {number}")
 
     def break_tie(self, count: int) -> int:
         """Which of several timers that are due together comes first."""
-        choice = self._random.randrange(count)
-        self._trace.update(bytes((choice % 256,)))
-        return choice
+        return self._random.randrange(count)
+
+    def commit_delay(self) -> int:
+        """How long the next commit takes, in microseconds: what comes in meanwhile is decided together."""
+        return self._commits.randrange(1, _LATEST) if self._commits.random() < 0.2 else 0
 
     def call_at_message(self, number: int, happening: Callable[[], None]) -> None:
         """Let something happen when the `number`-th message is sent."""
         self._at[number] = happening
 
+    def note(self, text: str) -> None:
+        """Something happened whose place among the other things makes an interleaving."""
+        self._trace.update(text.encode() + b"\n")
+
     def interleaving(self) -> str:
-        """What was decided, in short: two runs with the same text went the same way."""
+        """The order in which everything happened, in short: runs with the same text went the same way."""
         return self._trace.hexdigest()
 
 
-class ForgetfulServer:
-    """A host whose answers are sometimes lost on their way, so that the caller asks again.
+class SlowStore(MemoryStore):
+    """A store whose commits take their time now and then."""
 
-    Only what may be repeated is: starts with an id, and cancels.
+    def __init__(self, weather: SeededWeather) -> None:
+        super().__init__()
+        self._weather = weather
+
+    async def commit(self, decisions: Sequence[Decision]) -> None:
+        """See `Store.commit`."""
+        delay = self._weather.commit_delay()
+        if delay:
+            await asyncio.sleep(delay / 1_000_000)
+        await super().commit(decisions)
+
+
+class ForgetfulServer:
+    """A host whose questions and answers are sometimes lost on their way, or arrive twice.
+
+    Only what may be repeated is treated so: starts with an id, and cancels. A caller whose answer was lost asks again:
+    so a cancel may be answered ALREADY_CANCELLED though it was this caller's first request that did it.
     """
 
     def __init__(self, host: Host, seed: int) -> None:
@@ -69,11 +120,21 @@ class ForgetfulServer:
 
     async def ask(self, command: Command) -> Reply:
         """The durable answer, perhaps to the second time of asking."""
-        if _may_be_repeated(command) and self._random.random() < 0.3:
-            first = await self._host.ask(command)
-            again = await self._host.ask(command)
-            return first if isinstance(command, CancelExecution | CancelTaskFromOutside) else again
+        if not _may_be_repeated(command):
+            return await self._host.ask(command)
+        draw = self._random.random()
+        if draw < 0.1:  # the question is lost
+            await self._a_while()
+        elif draw < 0.25:  # the answer is lost
+            await self._host.ask(command)
+            await self._a_while()
+        elif draw < 0.4:  # the question arrives twice, and the caller hears the first answer
+            first, _ = await asyncio.gather(self._host.ask(command), self._host.ask(command))
+            return first
         return await self._host.ask(command)
+
+    async def _a_while(self) -> None:
+        await asyncio.sleep(self._random.randrange(_LATEST) / 1_000_000)
 
 
 def _may_be_repeated(command: Command) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.conversion import encode
@@ -14,8 +15,20 @@ from rescind.authoring.registry import Registry
 from rescind.backends.native.agent_port import StepFunction
 from rescind.backends.native.agent_run import AgentRun
 from rescind.model.ids import ExecutionId
-from rescind.model.messages import AgentActivation, AgentEviction, AgentProgress, FromWorker, StepReported
+from rescind.model.messages import (
+    AgentActivation,
+    AgentEviction,
+    AgentParked,
+    AgentProgress,
+    FromWorker,
+    StepReported,
+)
 from rescind.runtime.failures import failure_of
+from rescind.worker.executors.daemon_threads import DaemonThreads
+
+_LOG: Final = logging.getLogger("rescind.worker")
+# How many plain functions given to ``ctx.run`` run at once; more wait for a thread.
+_STEP_THREADS: Final = 64
 
 
 class AgentRuns:
@@ -28,7 +41,8 @@ class AgentRuns:
         self._send = send
         self._payload_limit = payload_limit
         self._runs: dict[ExecutionId, AgentRun] = {}
-        self._steps: dict[tuple[ExecutionId, int], asyncio.Task[None]] = {}
+        self._steps: dict[ExecutionId, dict[int, asyncio.Task[None]]] = {}
+        self._threads = DaemonThreads(_STEP_THREADS, "rescind-step")
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -46,7 +60,13 @@ class AgentRuns:
             self._runs[activation.execution_id] = run
         elif run is None or run.run != activation.run:
             return
-        answer = run.activate(activation)
+        try:
+            answer = run.activate(activation)
+        except Exception as error:
+            # Ours, not the agent's: its own errors end in its answer. Without one the execution would wait for ever.
+            _LOG.exception("agent %s could not be run", activation.execution_id)
+            problem = f"its worker could not run it: {type(error).__name__}: {error}"
+            answer = AgentParked(activation.execution_id, activation.run, problem)
         self._send(answer)
         if not isinstance(answer, AgentProgress) or answer.ending is not None:
             self._drop(run)
@@ -64,6 +84,21 @@ class AgentRuns:
         for run in list(self._runs.values()):
             self._drop(run)
 
+    def close(self) -> None:
+        """The worker has ended: forget everything, for good."""
+        self.discard()
+        self._threads.shutdown()
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether some function given to ``ctx.run`` is running."""
+        return bool(self._steps)
+
+    async def wait_for_steps(self) -> None:
+        """Return when no function given to ``ctx.run`` is running."""
+        while self._steps:
+            await asyncio.wait([task for steps in self._steps.values() for task in steps.values()])
+
     def _drop(self, run: AgentRun) -> None:
         run.discard()
         self._runs.pop(run.execution_id, None)
@@ -72,32 +107,40 @@ class AgentRuns:
     def _mind_steps(self, run: AgentRun) -> None:
         self._cancel_unwanted_steps(run)
         for position, name, function in run.new_steps():
-            key = (run.execution_id, position)
             task = asyncio.get_running_loop().create_task(self._run_step(run, position, name, function))
-            self._steps[key] = task
-            task.add_done_callback(partial(self._step_ended, key))
+            self._steps.setdefault(run.execution_id, {})[position] = task
+            task.add_done_callback(partial(self._step_ended, run.execution_id, position))
 
-    def _step_ended(self, key: tuple[ExecutionId, int], _: asyncio.Task[None]) -> None:
-        self._steps.pop(key, None)
+    def _step_ended(self, execution_id: ExecutionId, position: int, ended: asyncio.Task[None]) -> None:
+        steps = self._steps.get(execution_id)
+        # A later run of the agent may have begun the step anew before this task had ended.
+        if steps is not None and steps.get(position) is ended:
+            del steps[position]
+            if not steps:
+                del self._steps[execution_id]
 
     def _cancel_unwanted_steps(self, run: AgentRun) -> None:
-        for (execution_id, position), task in list(self._steps.items()):
-            if execution_id == run.execution_id and not run.waits_for_step(position):
+        for position, task in self._steps.get(run.execution_id, {}).items():
+            if not run.waits_for_step(position):
                 task.cancel()
 
     async def _run_step(self, run: AgentRun, position: int, name: str, function: StepFunction) -> None:
         try:
-            result = await _call(function)
+            result = await self._call(function)
             value = encode(result, what=f"result of step {name!r}", limit=self._payload_limit)
             report = StepReported(run.execution_id, run.run, position, value=value)
-        except Exception as error:
+        except asyncio.CancelledError as error:
+            if not run.waits_for_step(position):
+                raise
+            # Nobody cancelled it: its own code raised that, and the agent waits.
+            report = StepReported(run.execution_id, run.run, position, failure=failure_of(error))
+        except (Exception, SystemExit) as error:
             report = StepReported(run.execution_id, run.run, position, failure=failure_of(error))
         self._send(report)
 
-
-async def _call(function: StepFunction) -> Any:
-    inner = getattr(function, "func", function)
-    if inspect.iscoroutinefunction(inner):
-        return await function()
-    result = await asyncio.get_running_loop().run_in_executor(None, function)
-    return await result if inspect.isawaitable(result) else result
+    async def _call(self, function: StepFunction) -> Any:
+        inner = getattr(function, "func", function)
+        if inspect.iscoroutinefunction(inner):
+            return await function()
+        result = await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        return await result if inspect.isawaitable(result) else result

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +27,7 @@ from rescind.model.outcome import Failure
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import FailureKind, StopState
 from rescind.runtime.failures import failure_of
-from rescind.runtime.task_context import CancelHook, TaskContext, take_hooks, tell_cancelled
+from rescind.runtime.task_context import CancelHook, TaskContext, take_hooks, tell_cancelled, tell_lost
 from rescind.worker.executors.port import Executor
 
 _LOG: Final = logging.getLogger("rescind.worker")
@@ -53,7 +54,7 @@ class Attempt:
         self.unresponsive = False
         self._definition = definition
         self._executor = executor
-        self._send = send
+        self._send: Callable[[FromWorker], None] = send
         self._payload_limit = payload_limit
         self._loop = asyncio.get_running_loop()
         self._cause: CancelCause | None = None
@@ -93,6 +94,7 @@ class Attempt:
     def discard(self) -> None:
         """The worker is lost: nothing is reported any more, and the code goes on or ends as it would in its death."""
         self._send = _nothing
+        tell_lost(self._context)
         if self._grace is not None:
             self._grace.cancel()
         if self._task is not None:
@@ -106,16 +108,16 @@ class Attempt:
         advanced: bool = False,
         streamed: StreamedEvent | None = None,
     ) -> None:
-        """See `TaskPort.report`. May be called from the attempt's thread."""
+        """See `TaskPort.report`. May be called from any thread; what comes after the end is dropped."""
         activation = self.activation
         events: tuple[StreamedEvent, ...] = ()
         if streamed is not None:
             events = (msgspec.structs.replace(streamed, task_id=activation.task_id),)
         alive = TaskAlive(activation.task_id, activation.lease, progress, message, advanced, events)
-        if self._executor.hooks_end_it:
-            self._loop.call_soon_threadsafe(lambda: self._send(alive))
-        else:
+        if asyncio._get_running_loop() is self._loop:
             self._send(alive)
+        else:
+            self._call_from_thread(lambda: self._send(alive))
 
     async def _run(self) -> TaskReported:
         task_id, lease = self.activation.task_id, self.activation.lease
@@ -132,7 +134,8 @@ class Attempt:
             return TaskReported(task_id, lease, failure=_rejection(error))
         except NonRetryable as error:
             return TaskReported(task_id, lease, failure=failure_of(error, retryable=False))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # SystemExit: code that exits ends its attempt, not the worker with all that it runs.
             return TaskReported(task_id, lease, failure=failure_of(error))
         finally:
             if self._cause is not None:
@@ -156,7 +159,12 @@ class Attempt:
             self._run_hook(hook)
 
     def _run_hook_from_thread(self, hook: CancelHook) -> None:
-        self._loop.call_soon_threadsafe(self._run_hook, hook)
+        self._call_from_thread(lambda: self._run_hook(hook))
+
+    def _call_from_thread(self, callback: Callable[[], None]) -> None:
+        # The loop is closed if a thread outlives it; then nobody is there to be told.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback)
 
     def _run_hook(self, hook: CancelHook) -> None:
         try:
@@ -202,6 +210,7 @@ class Attempt:
             self._send(TaskReported(self.activation.task_id, self.activation.lease, cancelled=True))
         else:
             self._send(TaskReported(self.activation.task_id, self.activation.lease, failure=_CANCELLED_ITSELF))
+        self._send = _nothing
 
 
 def _nothing(message: FromWorker) -> None:

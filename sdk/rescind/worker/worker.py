@@ -15,12 +15,12 @@ from rescind.model.messages import (
     AgentActivation,
     AgentEviction,
     AgentKind,
+    FromWorker,
     StopOrder,
     StopReported,
     TaskActivation,
     ToWorker,
     WorkerJoined,
-    WorkerLeft,
 )
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
@@ -31,6 +31,7 @@ from rescind.worker.attempt import Attempt
 from rescind.worker.executors.coroutine import CoroutineExecutor
 from rescind.worker.executors.port import Executor
 from rescind.worker.executors.thread import ThreadExecutor
+from rescind.worker.reports import LastReports
 
 DEFAULT_SLOTS: Final = 1_000
 
@@ -80,47 +81,95 @@ class Worker:
         self._payload_limit = payload_limit
         self._attempts: dict[Lease, Attempt] = {}
         self._last_lease = 0
-        self._runs = AgentRuns(self._agents, port.send, payload_limit)
-        self._executors: Mapping[str, Executor] = {"async": CoroutineExecutor(), "thread": ThreadExecutor()}
+        self._reports = LastReports(slots)
+        self._runs = AgentRuns(self._agents, self._send, payload_limit)
+        self._executors: Mapping[str, Executor] = {"async": CoroutineExecutor(), "thread": ThreadExecutor(slots)}
         self._idle = asyncio.Event()
         self._idle.set()
+        self._is_leaving = False
 
     def start(self) -> None:
         """Join, and take work from now on."""
+        self._join()
+
+    def rejoin(self, port: WorkerPort, session: int) -> None:
+        """Go on over a new session after the last one was cut.
+
+        What runs goes on, and what may have been lost with the old session is reported again. Agents are forgotten:
+        the server has taken them back, and says who runs them.
+
+        Args:
+            port: the new session.
+            session: its number, larger than those before.
+        """
+        self._port = port
+        self._session = session
+        self._runs.discard()
+        self._join()
+        self._report_again()
+
+    def _report_again(self) -> None:
+        for report in self._reports:
+            self._port.send(report)
+
+    def _join(self) -> None:
         self._port.open(self._receive)
         self._port.send(
             WorkerJoined(
                 self.worker_id,
                 self._session,
-                self._queues,
+                () if self._is_leaving else self._queues,
                 tuple(AgentKind(each.kind, each.recovery, each.cleanup_budget_ms) for each in self._agents),
                 self._tasks.kinds(),
                 self._slots,
-                tuple(self._attempts),
+                tuple(sorted(self._attempts.keys() | self._reports.leases())),
             )
         )
 
     async def stop(self) -> None:
-        """Leave in order: take nothing new, let what runs end, then say good-bye."""
-        self._port.send(WorkerLeft(self.worker_id, self._session, handed_back=not self._attempts))
-        await self._idle.wait()
-        self._runs.discard()
+        """Leave in order: take nothing new, let what runs end, then say good-bye. Repeating it is harmless.
+
+        Agents may be run by other workers from now on. Attempts, and the functions given to ``ctx.run``, are waited
+        for; until they have ended they can be told to stop, and their results count.
+        """
+        self._is_leaving = True
+        if self._attempts or self._runs.has_steps:
+            # Joined anew without a queue: it stays connected, and gets nothing but orders to stop.
+            self._session += 1
+            self._join()
+            await self._idle.wait()
+            await self._runs.wait_for_steps()
+        self._close()
         await self._port.close()
 
     def abandon(self) -> None:
         """End as a killed process ends: at once, telling nobody."""
+        self._is_leaving = True
         for attempt in list(self._attempts.values()):
             attempt.discard()
         self._attempts.clear()
-        self._runs.discard()
+        self._idle.set()
+        self._close()
+
+    def _close(self) -> None:
+        self._runs.close()
+        for executor in self._executors.values():
+            executor.close()
 
     @property
     def unresponsive(self) -> tuple[Attempt, ...]:
         """The attempts that still run though their grace is over."""
         return tuple(attempt for attempt in self._attempts.values() if attempt.unresponsive)
 
+    def _send(self, message: FromWorker) -> None:
+        self._reports.note(message)
+        self._port.send(message)
+
     def _receive(self, message: ToWorker) -> None:
         match message:
+            case TaskActivation() | AgentActivation() if self._is_leaving:
+                # It was on its way when the worker joined without queues; the server has taken it back.
+                return
             case TaskActivation():
                 self._start_attempt(message)
             case StopOrder():
@@ -137,7 +186,7 @@ class Worker:
         self._last_lease = activation.lease
         definition = self._tasks.get(activation.kind)
         executor = self._executors[definition.executor]
-        attempt = Attempt(activation, definition, executor, self._port.send, self._payload_limit)
+        attempt = Attempt(activation, definition, executor, self._send, self._payload_limit)
         self._attempts[activation.lease] = attempt
         self._idle.clear()
         attempt.start(self._attempt_ended)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from rescind.backends.native.durability_guard import install_guard
 from rescind.testing.virtual_time import Deadlock, VirtualTimeLoop, run, virtual_loop
 
 
@@ -397,3 +398,13 @@ def test_a_thread_unwound_at_a_deadlock_leaves_a_closed_loop() -> None:
     with pytest.raises(Deadlock), asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(main())
     assert loop.is_closed()
+
+
+def test_a_thread_that_sleeps_takes_virtual_time_after_agents_have_run() -> None:
+    install_guard()  # what the first agent of the process does
+
+    async def main() -> float:
+        await asyncio.to_thread(time.sleep, 3600)
+        return asyncio.get_running_loop().time()
+
+    assert run(main()) == 3600.0

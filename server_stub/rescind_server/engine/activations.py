@@ -7,12 +7,14 @@ one, so no wake-up is lost between an agent's look and its wait.
 from __future__ import annotations
 
 from collections import deque
+from sys import maxsize
 
 from rescind.model.events import EventType
 from rescind.model.messages import AgentActivation, AgentEviction, AgentStart, JournalEntry
-from rescind.model.operations import AnyAnswer, Resolution
+from rescind.model.operations import AnyAnswer, Resolution, SignalsTaken
 from rescind.model.status import ExecutionStatus
-from rescind_server.engine.entities import Execution, OpenOperation, Phase, Worker
+from rescind_server.engine import signal_queue
+from rescind_server.engine.entities import Execution, OpenOperation, Phase, StepWait, Worker
 from rescind_server.engine.state import State, record
 
 
@@ -21,6 +23,7 @@ def answer(state: State, waiting: OpenOperation, value: AnyAnswer) -> None:
     if waiting.deadline is not None:
         state.deadlines.cancel(waiting.deadline)
     execution = waiting.execution
+    state.decision.executions[execution.execution_id] = execution
     del execution.open[waiting.position]
     execution.inbox.append(Resolution(waiting.position, value))
     wake(state, execution)
@@ -65,7 +68,8 @@ def assign(state: State, execution: Execution, worker: Worker) -> None:
     execution.cleanup_budget_ms = definition.cleanup_budget_ms
     execution.holder = worker
     worker.held[execution.execution_id] = execution
-    _forget_dropped_positions(state, execution)
+    _forget_what_nobody_reads(state, execution)
+    execution.cancel_told = any(entry.cancel is not None for entry in execution.journal)
     checkpoint = execution.checkpoints[-1] if execution.checkpoints else None
     start = AgentStart(
         kind=execution.kind,
@@ -90,14 +94,20 @@ def release(state: State, execution: Execution) -> None:
     if execution.holder is not None:
         execution.holder.held.pop(execution.execution_id, None)
         execution.holder = None
-    if execution.ended or execution.phase is not Phase.IN_FLIGHT:
+    if execution.ended:
         return
-    unanswered = execution.journal.pop()
-    execution.inbox[:0] = unanswered.resolutions
-    if unanswered.cancel is not None:
-        execution.cancel_told = False
+    if execution.phase is Phase.IN_FLIGHT:
+        unanswered = execution.journal.pop()
+        execution.inbox[:0] = unanswered.resolutions
+    elif execution.phase is not Phase.IDLE or not _has_begun_step(execution):
+        return
     record(state, execution, EventType.EXECUTION_RELEASED, run=execution.run)
     enqueue(state, execution)
+
+
+def _has_begun_step(execution: Execution) -> bool:
+    """Whether a side effect was at work in the lost memory: nobody will report it unless the code begins it again."""
+    return any(isinstance(operation, StepWait) for operation in execution.open.values())
 
 
 def evict(state: State, execution: Execution) -> None:
@@ -125,8 +135,7 @@ def _activate(state: State, execution: Execution, worker: Worker, start: AgentSt
     if execution.cause is not None and not execution.cancel_told:
         cancel = execution.cause
         execution.cancel_told = True
-    remembered = _behind_the_checkpoint(execution, resolutions)
-    execution.journal.append(JournalEntry(execution.number, state.now, remembered, cancel))
+    execution.journal.append(JournalEntry(execution.number, state.now, resolutions, cancel))
     record(state, execution, EventType.EXECUTION_ACTIVATED, number=execution.number, run=execution.run)
     state.push(
         worker,
@@ -134,20 +143,24 @@ def _activate(state: State, execution: Execution, worker: Worker, start: AgentSt
     )
 
 
-def _behind_the_checkpoint(execution: Execution, resolutions: tuple[Resolution, ...]) -> tuple[Resolution, ...]:
-    """What a later run must be told: it does not know operations that the checkpoint made it forget."""
+def _forget_what_nobody_reads(state: State, execution: Execution) -> None:
+    """A run that begins at a checkpoint knows only what its journal holds; other answers have no reader.
+
+    Signals among them go back into the queue. Unknown to it is also what was issued together with the checkpoint, as
+    long as no activation after that was answered: the run issues it anew.
+    """
     if not execution.base_position:
-        return resolutions
-    return tuple(resolution for resolution in resolutions if resolution.position > execution.base_position)
-
-
-def _forget_dropped_positions(state: State, execution: Execution) -> None:
-    """A run that begins at a checkpoint knows nothing of operations before it; their answers have no reader."""
-    base = execution.base_position
-    if not base:
         return
-    execution.inbox = [resolution for resolution in execution.inbox if resolution.position > base]
-    for position in [position for position in execution.open if position <= base]:
+    known_after = execution.base_position if execution.journal else maxsize
+    for position in [position for position in execution.open if position <= known_after]:
         operation = execution.open.pop(position)
         if operation.deadline is not None:
             state.deadlines.cancel(operation.deadline)
+    unread = [resolution.answer for resolution in execution.inbox if resolution.position <= known_after]
+    execution.inbox = [resolution for resolution in execution.inbox if resolution.position > known_after]
+    for taken in unread:
+        if isinstance(taken, SignalsTaken):
+            signal_queue.give_back(state, execution, taken.signals)
+    if execution.carried:
+        execution.carried = ()
+        del execution.entries[execution.kept_entries :]

@@ -23,6 +23,7 @@ from rescind.model.operations import (
     LeaveTasks,
     PeekSignal,
     Resolution,
+    ReturnSignals,
     SaveCheckpoint,
     ScheduleTask,
     SignalsTaken,
@@ -32,7 +33,7 @@ from rescind.model.operations import (
 )
 from rescind.model.status import CancelTaskResult
 from rescind.model.views import CheckpointView
-from rescind_server.engine import claims, endings, signals, stops, waits
+from rescind_server.engine import claims, endings, signal_queue, stops, waits
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import (
     CancelWait,
@@ -96,7 +97,7 @@ def _cancel_task(state: State, execution: Execution, operation: CancelTask) -> N
     if result is not None:
         answer_at_once(execution, operation, TaskCancelAnswered(result))
         return
-    wait = CancelWait(execution=execution, position=operation.position)
+    wait = CancelWait(execution=execution, position=operation.position, task_id=operation.task_id)
     execution.open[operation.position] = wait
     task.cancel_waiters = [*(task.cancel_waiters or ()), wait]
 
@@ -132,7 +133,7 @@ def _withdraw(state: State, execution: Execution, operation: Withdraw) -> None:
         if resolution.position == operation.target:
             del execution.inbox[place]
             if isinstance(resolution.answer, SignalsTaken):
-                signals.give_back(state, execution, resolution.answer.signals)
+                signal_queue.give_back(state, execution, resolution.answer.signals)
             return
 
 
@@ -183,7 +184,7 @@ def _begin_step(state: State, execution: Execution, operation: BeginStep) -> Non
 
 
 def _await_signal(state: State, execution: Execution, operation: AwaitSignal) -> None:
-    taken = signals.take(state, execution, operation, at_most=1)
+    taken = signal_queue.take_oldest(state, execution, operation)
     if taken:
         answer_at_once(execution, operation, SignalsTaken(taken))
         return
@@ -193,11 +194,15 @@ def _await_signal(state: State, execution: Execution, operation: AwaitSignal) ->
 
 
 def _drain_signals(state: State, execution: Execution, operation: DrainSignals) -> None:
-    answer_at_once(execution, operation, SignalsTaken(signals.take(state, execution, operation)))
+    answer_at_once(execution, operation, SignalsTaken(signal_queue.take_all(state, execution, operation)))
 
 
 def _peek_signal(state: State, execution: Execution, operation: PeekSignal) -> None:
-    answer_at_once(execution, operation, signals.peek(execution, operation))
+    answer_at_once(execution, operation, signal_queue.peek(execution, operation))
+
+
+def _return_signals(state: State, execution: Execution, operation: ReturnSignals) -> None:
+    signal_queue.give_back(state, execution, operation.signals)
 
 
 _RULES: Final[Mapping[type[AnyOperation], Callable[[State, Execution, Any], None]]] = {
@@ -209,6 +214,7 @@ _RULES: Final[Mapping[type[AnyOperation], Callable[[State, Execution, Any], None
     AwaitSignal: _await_signal,
     DrainSignals: _drain_signals,
     PeekSignal: _peek_signal,
+    ReturnSignals: _return_signals,
     StartTimer: _start_timer,
     Withdraw: _withdraw,
     AppendEntry: _append_entry,

@@ -17,14 +17,15 @@ _OWN_CHOICE = CancelCause(CancelSource.REQUEST, "task")
 
 
 def report(state: State, message: TaskReported) -> None:
-    """An attempt ended by itself. If its task was ended meanwhile, what it brings is kept as discarded."""
+    """An attempt ended by itself. If its task was ended meanwhile, a result that it brings is kept as discarded."""
     attempt = stops.live_attempt(state, message.task_id, message.lease)
     if attempt is None:
         return
     task = attempt.task
     if task.current is not attempt:
-        size = len(message.output.data) if message.output is not None else 0
-        record(state, task.execution, EventType.RESULT_DISCARDED, task, attempt.number, bytes=size)
+        if not message.cancelled:
+            size = len(message.output.data) if message.output is not None else 0
+            record(state, task.execution, EventType.RESULT_DISCARDED, task, attempt.number, bytes=size)
         stops.end_attempt(state, attempt, StopState.STOPPED)
         return
     stops.end_attempt(state, attempt, StopState.STOPPED)
@@ -55,7 +56,8 @@ def lose(state: State, attempt: Attempt) -> None:
     """The worker's lease has ended, or it came back without the attempt: nobody runs it any more."""
     task = attempt.task
     stops.end_attempt(state, attempt, StopState.LOST)
-    if task.outcome is not None or task.attempts is None or task.attempts[-1] is not attempt:
+    # Not by its place among the attempts: one that timed out is the last, too, while the next waits for its pause.
+    if task.current is not attempt:
         return
     message = f"worker {attempt.worker_id!r} was lost during attempt {attempt.number}"
     fail_or_retry(state, task, Failure(FailureKind.WORKER_LOST, message))
@@ -70,11 +72,19 @@ def fail_or_retry(state: State, task: Task, failure: Failure) -> None:
         endings.cancel_open_task(state, task, task.cancel_cause or _OWN_CHOICE)
         return
     final = not failure.retryable or failure.error_type in retry.non_retryable or task.cancel_requested_at is not None
-    if final or made >= retry.max_attempts:
+    # A lost worker is no failure of the task's own: losses are counted apart, so that one of them does not hide what
+    # the task itself has to say, and a task that takes its workers down with it ends all the same.
+    if failure.kind is FailureKind.WORKER_LOST:
+        task.losses += 1
+        counted = task.losses
+    else:
+        counted = made - task.losses
+    if final or counted >= retry.max_attempts:
         endings.fail_task(state, task, failure)
         return
     task.status = TaskStatus.PENDING
-    pause = retry.pause_before(made + 1)
+    pause = retry.pause_before(counted + 1)
+    task.retry_at = Instant(state.now + pause * 1_000)
     record(
         state,
         task.execution,
@@ -88,8 +98,8 @@ def fail_or_retry(state: State, task: Task, failure: Failure) -> None:
     if pause == 0:
         claims.offer(state, task)
     else:
-        deadline = state.deadlines.set(Instant(state.now + pause * 1_000), DeadlineKind.RETRY, task)
-        task.deadlines = [*(task.deadlines or ()), deadline]
+        deadline = state.deadlines.set(task.retry_at, DeadlineKind.RETRY, task)
+        task.deadlines = [*_still_set(task.deadlines), deadline]
 
 
 def time_out(state: State, deadline: Deadline, attempt: Attempt) -> None:
@@ -116,17 +126,21 @@ def time_out_task(state: State, task: Task, kind: DeadlineKind) -> None:
 def _end_silence(state: State, attempt: Attempt, kind: DeadlineKind, since: Instant, limit_ms: int, name: str) -> None:
     due = Instant(since + limit_ms * 1_000)
     if due > state.now:
-        attempt.deadlines = [*(attempt.deadlines or ()), state.deadlines.set(due, kind, attempt)][-3:]
+        attempt.deadlines = [*_still_set(attempt.deadlines), state.deadlines.set(due, kind, attempt)]
     else:
         _end_attempt_in_time(state, attempt, limit_ms, name)
+
+
+def _still_set(deadlines: list[Deadline] | None) -> list[Deadline]:
+    return [deadline for deadline in deadlines or () if deadline.subject is not None]
 
 
 def _end_attempt_in_time(state: State, attempt: Attempt, limit_ms: int, name: str) -> None:
     task = attempt.task
     if task.current is not attempt:
         return
-    made = len(task.attempts or ())
-    if not task.options.retry.retry_timeouts or made >= task.options.retry.max_attempts:
+    failures = len(task.attempts or ()) - task.losses
+    if not task.options.retry.retry_timeouts or failures >= task.options.retry.max_attempts:
         _end_in_time(state, task, limit_ms, name)
         return
     stops.order_stop(state, attempt, _deadline_cause(name))

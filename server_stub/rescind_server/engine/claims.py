@@ -23,14 +23,14 @@ def offer(state: State, task: Task) -> None:
 
 
 def hand_out(state: State) -> None:
-    """Match what has become claimable, and the slots that have become free."""
+    """Match the slots that have become free, and what has become claimable; what waited longer goes first."""
+    for worker in state.freed.values():
+        fill(state, worker)
+    state.freed.clear()
     for task in state.offered:
         if task.status is TaskStatus.PENDING and not _claim_by_someone(state, task):
             state.task_backlog.setdefault((task.queue, task.kind), deque()).append(task)
     state.offered.clear()
-    for worker in state.freed.values():
-        fill(state, worker)
-    state.freed.clear()
 
 
 def fill(state: State, worker: Worker) -> None:

@@ -20,11 +20,13 @@ from rescind_server.engine import activations, stops
 from rescind_server.engine.entities import Task
 from rescind_server.engine.state import State, record
 
-_ALREADY: Final[Mapping[TaskStatus, CancelTaskResult]] = {
+ALREADY_ENDED: Final[Mapping[TaskStatus, CancelTaskResult]] = {
     TaskStatus.COMPLETED: CancelTaskResult.ALREADY_COMPLETED,
     TaskStatus.FAILED: CancelTaskResult.ALREADY_FAILED,
     TaskStatus.CANCELLED: CancelTaskResult.ALREADY_CANCELLED,
 }
+"""What a request to cancel a task is answered that has ended so."""
+
 _EVENTS: Final[Mapping[TaskStatus, EventType]] = {
     TaskStatus.COMPLETED: EventType.TASK_COMPLETED,
     TaskStatus.FAILED: EventType.TASK_FAILED,
@@ -98,8 +100,8 @@ def request_cancel(
     """
     attempt = task.current
     if task.outcome is not None:
-        _record_request(state, task, cause, mode, _ALREADY[task.status].value)
-        return _ALREADY[task.status]
+        _record_request(state, task, cause, mode, ALREADY_ENDED[task.status].value)
+        return ALREADY_ENDED[task.status]
     if mode is CancelMode.WAIT and attempt is not None:
         _record_request(state, task, cause, mode, "ASKED")
         if task.cancel_requested_at is None:
@@ -110,7 +112,8 @@ def request_cancel(
     _record_request(state, task, cause, mode, CancelTaskResult.CANCELLED.value)
     cancel_open_task(state, task, cause, by_request=True)
     if attempt is not None and mode is not CancelMode.ABANDON:
-        stops.order_stop(state, attempt, cause)
+        # The first cause is kept, also where the work was asked before (mode WAIT) and is ordered now.
+        stops.order_stop(state, attempt, task.cancel_cause or cause)
     return CancelTaskResult.CANCELLED
 
 
@@ -131,15 +134,17 @@ def _record_request(state: State, task: Task, cause: CancelCause, mode: CancelMo
 
 def _answer_those_who_asked(state: State, task: Task, *, by_request: bool) -> None:
     waiting, task.cancel_waiters = task.cancel_waiters, None
-    result = _ALREADY[task.status]
+    already = ALREADY_ENDED[task.status]
     # Invariant 5: the work obeyed the first who asked. Noticed by test_cancelled_is_answered_to_exactly_one_request.
-    first = CancelTaskResult.CANCELLED if task.status is TaskStatus.CANCELLED and not by_request else result
-    for place, waiter in enumerate(waiting or ()):
-        answer = first if place == 0 else result
+    answer = CancelTaskResult.CANCELLED if task.status is TaskStatus.CANCELLED and not by_request else already
+    for waiter in waiting or ():
         if isinstance(waiter, int):
             state.decision.late.append((waiter, CancelAnswered(answer)))
-        else:
+        elif waiter.execution.open.get(waiter.position) is waiter:
             activations.answer(state, waiter, TaskCancelAnswered(answer))
+        else:
+            continue  # withdrawn, or its agent has ended: nobody reads the answer
+        answer = already
 
 
 def _ending_details(outcome: Outcome) -> dict[str, str | int]:

@@ -40,6 +40,7 @@ class Attempt(msgspec.Struct, eq=False):
     Attributes:
         live: the worker has not yet said, or been found, to be done with it. It takes up a slot until then.
         stop: how far its stopping has come; None if it was never ordered to stop. Set once it is ordered, for ever.
+        stop_cause: why it was ordered; a worker that was away is told the same when it comes back.
     """
 
     lease: Lease
@@ -49,6 +50,7 @@ class Attempt(msgspec.Struct, eq=False):
     started_at: Instant
     live: bool = True
     stop: StopState | None = None
+    stop_cause: CancelCause | None = None
     stop_requested_at: Instant | None = None
     stop_delivered_at: Instant | None = None
     stop_ended_at: Instant | None = None
@@ -67,6 +69,8 @@ class Task(msgspec.Struct, eq=False):
         ended_sequence: the number of the event that ended it, in its execution's history.
         cancel_cause: why it was cancelled, or asked to stop. The first is kept.
         cancel_requested_at: when it was asked to stop and left to decide (mode WAIT).
+        retry_at: when it may be claimed again, if its last attempt failed.
+        losses: how many of its attempts were lost with their worker.
         attempts: its attempts, oldest first; None before the first.
         waiters: who is to be told of its end, once per position; None if nobody.
         cancel_waiters: who asked it to stop and waits for what it decides: operations of its agent, and numbers of
@@ -90,6 +94,8 @@ class Task(msgspec.Struct, eq=False):
     cancel_cause: CancelCause | None = None
     cancel_requested_at: Instant | None = None
     last_failure: Failure | None = None
+    retry_at: Instant | None = None
+    losses: int = 0
     attempts: list[Attempt] | None = None
     waiters: list[TaskWait] | None = None
     cancel_waiters: list[CancelWait | int] | None = None
@@ -141,6 +147,8 @@ class StopWait(OpenOperation, eq=False, kw_only=True):
 class CancelWait(OpenOperation, eq=False, kw_only=True):
     """A request to cancel that waits for what the work decides (mode WAIT)."""
 
+    task_id: TaskId
+
 
 class SignalWait(OpenOperation, eq=False, kw_only=True):
     """A wait for a signal."""
@@ -170,9 +178,10 @@ class Execution(msgspec.Struct, eq=False):
         holder: the worker whose memory holds the run; None if none does.
         inbox: answers that the code has not been given yet.
         cause: why it is being cancelled; set once, by the first accepted request, for ever.
-        cancel_told: whether an activation has carried the cause.
+        cancel_told: whether an activation of the present run has carried the cause, or its journal does.
         base_position: positions up to this were dropped from the journal (`recovery="checkpoint"`).
-        carried: operations behind the last checkpoint that were issued together with it.
+        carried: operations behind the last checkpoint that were issued together with it, until an activation after it
+            is answered: with that they go into the journal.
         kept_entries: how many entries the last checkpoint covers.
         open: its operations that have no answer yet, by position.
         sequence: the number of its last history event.

@@ -40,14 +40,16 @@ from rescind.model.status import (
 )
 from rescind_server.engine import activations, agent_operations, endings, signals, waits
 from rescind_server.engine.deadlines import DeadlineKind
-from rescind_server.engine.entities import Execution, Phase, StepWait
+from rescind_server.engine.entities import Execution, Phase, StepWait, Worker
 from rescind_server.engine.state import State, record
 
-_ALREADY: Final[Mapping[ExecutionStatus, CancelTaskResult]] = {
+ALREADY_ENDED: Final[Mapping[ExecutionStatus, CancelTaskResult]] = {
     ExecutionStatus.COMPLETED: CancelTaskResult.ALREADY_COMPLETED,
     ExecutionStatus.FAILED: CancelTaskResult.ALREADY_FAILED,
     ExecutionStatus.CANCELLED: CancelTaskResult.ALREADY_CANCELLED,
 }
+"""What a request to cancel an agent is answered that has ended so."""
+
 _ENDS: Final[Mapping[ExecutionStatus, EventType]] = {
     ExecutionStatus.COMPLETED: EventType.EXECUTION_COMPLETED,
     ExecutionStatus.FAILED: EventType.EXECUTION_FAILED,
@@ -84,10 +86,8 @@ def same_start(command: StartExecution, execution_id: ExecutionId, kind: str, fi
     """What a start answers whose id exists: the same request gets the same execution, another one is refused."""
     if kind == command.kind and first_input == command.input:
         return Started(execution_id, created=False)
-    return Refused(
-        "AlreadyExists",
-        f"execution {execution_id!r} exists, of kind {kind!r} and with other input. Choose another id.",
-    )
+    differs = "with other input" if kind == command.kind else f"of kind {kind!r}"
+    return Refused("AlreadyExists", f"execution {execution_id!r} exists, {differs}. Choose another id.")
 
 
 def progress(state: State, message: AgentProgress) -> None:
@@ -155,12 +155,13 @@ def park(state: State, message: AgentParked) -> None:
     record(state, execution, EventType.EXECUTION_PARKED, problem=message.problem)
 
 
-def unpark(state: State, kind: str) -> None:
-    """A worker came that can run this kind: perhaps with code that can go on."""
-    for execution in state.parked.pop(kind, {}).values():
-        if execution.phase is Phase.PARKED:
-            execution.parked = None
-            activations.enqueue(state, execution)
+def unpark(state: State, worker: Worker) -> None:
+    """A worker came: perhaps with code that can go on. So it is tried there, not where it was parked before."""
+    for kind in worker.agents:
+        for execution in list(state.parked.get(kind, {}).values()):
+            if execution.queue in worker.queues:
+                _forget_parked(state, execution)
+                activations.assign(state, execution, worker)
 
 
 def signal(state: State, command: SignalExecution) -> Reply:
@@ -193,7 +194,7 @@ def cancel(state: State, command: CancelExecution) -> Reply:
     if execution is None:
         return CancelAnswered(CancelTaskResult.NOT_FOUND)
     cause = command.cause
-    result = _ALREADY.get(execution.status) or (
+    result = ALREADY_ENDED.get(execution.status) or (
         CancelTaskResult.CANCELLED if execution.cause is None else CancelTaskResult.ALREADY_CANCELLED
     )
     words = {"reason": cause.reason} if cause.reason else {}
@@ -225,6 +226,15 @@ def not_found(execution_id: ExecutionId) -> Refused:
 def ended(execution_id: ExecutionId, status: ExecutionStatus) -> Refused:
     """The refusal for an execution that takes nothing any more."""
     return Refused("ExecutionEnded", f"execution {execution_id!r} is {status.value}; it takes no more signals.")
+
+
+def _forget_parked(state: State, execution: Execution) -> None:
+    execution.parked = None
+    parked = state.parked.get(execution.kind)
+    if parked is not None:
+        parked.pop(execution.execution_id, None)
+        if not parked:
+            del state.parked[execution.kind]
 
 
 def _begin_cancel(state: State, execution: Execution, cause: CancelCause, *, hard: bool) -> None:
@@ -261,6 +271,8 @@ def _finish(
 ) -> None:
     """End an execution: nothing of it waits any more, and its open tasks go by their policy."""
     activations.evict(state, execution)
+    if execution.phase is Phase.PARKED:
+        _forget_parked(state, execution)
     if execution.cleanup is not None:
         state.deadlines.cancel(execution.cleanup)
         execution.cleanup = None
@@ -282,6 +294,9 @@ def _finish(
 def _remember_issued(execution: Execution, operations: tuple[AnyOperation, ...]) -> None:
     if execution.journal:
         entry = execution.journal[-1]
+        # Answers to what the last checkpoint made the code forget were of use to this run; a later one has no reader.
+        if execution.base_position:
+            entry.resolutions = tuple(each for each in entry.resolutions if each.position > execution.base_position)
         entry.issued = execution.carried + tuple(
             Issued(operation.position, type(operation).__name__, operation.subject) for operation in operations
         )

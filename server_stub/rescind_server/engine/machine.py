@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, assert_never
 
 from rescind.model.commands import (
@@ -10,12 +10,13 @@ from rescind.model.commands import (
     CancelExecution,
     CancelTaskFromOutside,
     Command,
+    FromClient,
     Reply,
     SignalExecution,
     StartExecution,
 )
 from rescind.model.events import EventType
-from rescind.model.ids import ExecutionId, Instant
+from rescind.model.ids import ExecutionId, Instant, Lease
 from rescind.model.messages import (
     AgentParked,
     AgentProgress,
@@ -29,10 +30,11 @@ from rescind.model.messages import (
 )
 from rescind.model.operations import TimerFired
 from rescind.model.views import ExecutionDetails
-from rescind_server.engine import activations, attempts, claims, executions, stops, waits, workers
+from rescind_server.engine import activations, attempts, claims, closed, executions, stops, waits, workers
 from rescind_server.engine.deadlines import Deadline, DeadlineKind
 from rescind_server.engine.entities import Attempt, Execution, OpenOperation, StopWait, Task, TaskWait, Worker
 from rescind_server.engine.naming import execution_id_of
+from rescind_server.engine.restoring import restore
 from rescind_server.engine.state import Decision, State, record
 from rescind_server.engine.viewing import details_of
 
@@ -56,15 +58,25 @@ class Engine:
         self._state = State(lease_ms=lease_ms)
         self._seed = seed
 
-    def decide(self, command: Command, now: Instant) -> Decision:
-        """Decide one command at a time that never goes back."""
+    def decide(self, command: Command, now: Instant, closed_execution: ExecutionDetails | None = None) -> Decision:
+        """Decide one command at a time that never goes back.
+
+        Args:
+            command: what is asked or reported.
+            now: the time; an earlier one than before counts as the one before.
+            closed_execution: what a client's command names, if it has left memory; the caller looks it up.
+        """
         state = self._begin(now)
         rule = _FROM_WORKER.get(type(command))
         if rule is not None:
             rule(state, command)
         else:
-            state.decision.reply = self._decide_for_client(command)
+            state.decision.reply = self._decide_for_client(command, closed_execution)
         return self._finish()
+
+    def holds(self, execution_id: ExecutionId) -> bool:
+        """Whether an execution is in memory."""
+        return execution_id in self._state.executions
 
     def next_due(self) -> Instant | None:
         """When `come_due` has something to decide; None if nothing waits for a time."""
@@ -79,6 +91,11 @@ class Engine:
         subject, deadline.subject = deadline.subject, None
         if subject is not None:
             _come_due(state, deadline, subject)
+        return self._finish()
+
+    def restore(self, executions: Iterable[tuple[Execution, Instant | None]], lease: Lease, now: Instant) -> Decision:
+        """Go on from what was written down; what that brings about must be made durable as any decision."""
+        restore(self._begin(now), executions, lease=lease)
         return self._finish()
 
     def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
@@ -104,14 +121,17 @@ class Engine:
         if state.offered or state.freed:
             claims.hand_out(state)
         decision = state.decision
+        decision.lease = state.lease
         for execution_id, execution in decision.executions.items():
             if execution.ended and execution.unsettled == 0:
                 decision.closed.append(execution)
                 del state.executions[execution_id]
         return decision
 
-    def _decide_for_client(self, command: Command) -> Reply:
+    def _decide_for_client(self, command: Command, closed_execution: ExecutionDetails | None) -> Reply:
         state = self._state
+        if closed_execution is not None and isinstance(command, FromClient):
+            return closed.answer(command, closed_execution)
         match command:
             case StartExecution():
                 execution_id = command.execution_id

@@ -31,6 +31,7 @@ class Decision:
         closed: executions that nothing can change any more: they leave the engine's memory.
         pushes: messages to workers, in order.
         streamed: events for those who watch; never stored.
+        lease: the highest lease that was ever given out.
         late: answers to earlier requests that were left open (`Deferred`), by their number.
     """
 
@@ -41,6 +42,7 @@ class Decision:
     closed: list[Execution] = field(default_factory=list)
     pushes: list[tuple[WorkerId, ToWorker]] = field(default_factory=list)
     streamed: list[tuple[ExecutionId, StreamedEvent]] = field(default_factory=list)
+    lease: int = 0
     late: list[tuple[int, Reply]] = field(default_factory=list)
 
 

@@ -20,12 +20,13 @@ def order_stop(state: State, attempt: Attempt, cause: CancelCause) -> None:
         return
     task = attempt.task
     attempt.stop = StopState.REQUESTED
+    attempt.stop_cause = cause
     attempt.stop_requested_at = state.now
     drop_deadlines(state, attempt)
     record(
         state, task.execution, EventType.STOP_REQUESTED, task, attempt.number, source=cause.source.value, by=cause.by
     )
-    push_order(state, attempt, cause)
+    push_order(state, attempt)
 
 
 def ask_to_stop(state: State, attempt: Attempt, cause: CancelCause) -> None:
@@ -34,11 +35,11 @@ def ask_to_stop(state: State, attempt: Attempt, cause: CancelCause) -> None:
     state.push(worker, StopOrder(attempt.task.task_id, attempt.lease, cause, decided=False))
 
 
-def push_order(state: State, attempt: Attempt, cause: CancelCause) -> None:
+def push_order(state: State, attempt: Attempt) -> None:
     """Send the order to the worker; one that is away is sent it when it comes back (`workers.join`)."""
     worker = state.workers.get(attempt.worker_id)
-    if worker is not None:
-        state.push(worker, StopOrder(attempt.task.task_id, attempt.lease, cause))
+    if worker is not None and attempt.stop_cause is not None:
+        state.push(worker, StopOrder(attempt.task.task_id, attempt.lease, attempt.stop_cause))
 
 
 def report(state: State, message: StopReported) -> None:
@@ -66,6 +67,9 @@ def end_attempt(state: State, attempt: Attempt, stop: StopState) -> None:
     state.attempts.pop(attempt.lease, None)
     task = attempt.task
     task.execution.unsettled -= 1
+    # Also where no event tells of it (an abandoned attempt): the rows change, and the execution may be closed by it.
+    state.decision.tasks[task.task_id] = task
+    state.decision.executions[task.execution.execution_id] = task.execution
     worker = state.workers.get(attempt.worker_id)
     if worker is not None:
         worker.running.pop(attempt.lease, None)

@@ -36,7 +36,7 @@ def await_tasks(state: State, execution: Execution, operation: AwaitTasks) -> No
     ended = [task for task in members if task.outcome is not None]
     if len(ended) > 1:
         ended.sort(key=lambda task: task.ended_sequence)
-    if not members or any(_member_ends(wait, task) for task in ended):
+    if not members or _holds(wait) or any(_member_ends(wait, task) for task in ended):
         _settle(state, wait, timed_out=False)
         return
     for task in members:
@@ -85,19 +85,23 @@ def _member_ends(wait: TaskWait, task: Task) -> bool:
     """Count one ended position; returns whether the condition holds now."""
     wait.open -= 1
     wait.ended.append(task)
-    completed = task.status is TaskStatus.COMPLETED
-    if completed:
+    if task.status is TaskStatus.COMPLETED:
         wait.completed += 1
+    return _holds(wait)
+
+
+def _holds(wait: TaskWait) -> bool:
+    """Whether the wait is over: its condition is met, or cannot be met any more."""
     match wait.operation.condition:
         case WaitCondition.ALL_ENDED:
             return wait.open == 0
         case WaitCondition.ALL_COMPLETED:
-            return wait.open == 0 or not completed
+            return wait.open == 0 or wait.completed < len(wait.ended)
         case WaitCondition.SOME_COMPLETED:
             needed = wait.operation.needed
             return wait.completed >= needed or wait.completed + wait.open < needed
         case WaitCondition.ANY_ENDED:
-            return True
+            return bool(wait.ended)
 
 
 def _settle(state: State, wait: TaskWait, *, timed_out: bool) -> None:

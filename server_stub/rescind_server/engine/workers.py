@@ -5,14 +5,13 @@ from __future__ import annotations
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.ids import Instant, Lease, TaskId
 from rescind.model.messages import StopOrder, WorkerAlive, WorkerJoined, WorkerLeft
-from rescind.model.status import STOP_ENDED, TaskStatus
+from rescind.model.status import STOP_ENDED
 from rescind_server.engine import activations, attempts, executions, stops
 from rescind_server.engine.deadlines import DeadlineKind
-from rescind_server.engine.entities import Phase, Worker
+from rescind_server.engine.entities import Attempt, Phase, Worker
 from rescind_server.engine.state import State
 
 _UNKNOWN_LEASE = CancelCause(CancelSource.REQUEST, "server", "this attempt is not yours any more")
-_SHUTDOWN = CancelCause(CancelSource.SHUTDOWN, "server", "the attempt was ended while its worker was away")
 
 
 def join(state: State, message: WorkerJoined) -> None:
@@ -39,8 +38,7 @@ def join(state: State, message: WorkerJoined) -> None:
     _subscribe(state, worker)
     _reconcile(state, worker, set(message.running))
     _watch_silence(state, worker)
-    for kind in worker.agents:
-        executions.unpark(state, kind)
+    executions.unpark(state, worker)
     _take_agents(state, worker)
     state.freed[worker.worker_id] = worker
 
@@ -117,12 +115,18 @@ def _reconcile(state: State, worker: Worker, named: set[Lease]) -> None:
         if lease not in named:
             attempts.lose(state, attempt)
         elif attempt.stop is not None and attempt.stop not in STOP_ENDED:
-            stops.push_order(state, attempt, attempt.task.cancel_cause or _SHUTDOWN)
-        elif attempt.task.cancel_requested_at is not None and attempt.task.status is TaskStatus.RUNNING:
-            stops.ask_to_stop(state, attempt, attempt.task.cancel_cause or _SHUTDOWN)
+            stops.push_order(state, attempt)
+        elif (cause := _asked_to_stop(attempt)) is not None:
+            stops.ask_to_stop(state, attempt, cause)
     for lease in sorted(named - worker.running.keys()):
         # The lease alone names an attempt; whose it was the server has forgotten.
         state.push(worker, StopOrder(TaskId(""), lease, _UNKNOWN_LEASE))
+
+
+def _asked_to_stop(attempt: Attempt) -> CancelCause | None:
+    """Why a running attempt was asked to stop and left to decide (mode WAIT); None if it was not."""
+    task = attempt.task
+    return task.cancel_cause if task.current is attempt and task.cancel_requested_at is not None else None
 
 
 def _watch_silence(state: State, worker: Worker) -> None:

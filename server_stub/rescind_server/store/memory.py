@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rescind.model.events import HistoryEvent
-from rescind.model.ids import ExecutionId
+from rescind.model.ids import ExecutionId, Lease
 from rescind.model.views import ExecutionDetails
 from rescind_server.engine.state import Decision
 from rescind_server.engine.viewing import details_of
+from rescind_server.store.port import Loaded
 
 
 class MemoryStore:
@@ -25,6 +26,13 @@ class MemoryStore:
                 self._histories.setdefault(execution_id, []).append(event)
             for execution in decision.closed:
                 self._closed[execution.execution_id] = details_of(execution)
+
+    def load(self) -> Loaded:
+        """See `Store.load`: a new process remembers nothing."""
+        return Loaded([], Lease(0))
+
+    def close(self) -> None:
+        """See `Store.close`."""
 
     def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
         """See `Store.history`."""

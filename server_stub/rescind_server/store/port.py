@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rescind.model.events import HistoryEvent
-from rescind.model.ids import ExecutionId
+from rescind.model.ids import ExecutionId, Instant, Lease
 from rescind.model.views import ExecutionDetails
+from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
+
+
+class Loaded(NamedTuple):
+    """What an engine goes on from.
+
+    Attributes:
+        executions: those that are not closed, in the order of their start, each with the end of its clean-up.
+        lease: the highest lease that was ever given out.
+    """
+
+    executions: list[tuple[Execution, Instant | None]]
+    lease: Lease
 
 
 class Store(Protocol):
@@ -16,6 +29,12 @@ class Store(Protocol):
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """Make the events and the changed rows of these decisions durable, as one transaction."""
+
+    def load(self) -> Loaded:
+        """Everything that an engine must remember; called once, before the first commit."""
+
+    def close(self) -> None:
+        """Let go of what the store holds. What was committed stays."""
 
     def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
         """The events of an execution whose number is larger than `after`, in order; empty if there are none."""

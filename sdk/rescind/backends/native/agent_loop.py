@@ -16,6 +16,7 @@ from contextvars import Context
 from typing import Any, Final, NoReturn, Protocol
 
 from rescind.backends.native.cancellation_delivery import AgentCoroutine, AgentFuture, AgentTask, CancellationDelivery
+from rescind.backends.native.coroutine_closing import close_coroutine
 from rescind.backends.native.durability_guard import DurableLoop, enter_loop, given_to_as_completed, leave_loop, refuse
 from rescind.errors import NotDurableError
 
@@ -360,7 +361,7 @@ class AgentLoop(DurableLoop):
     def _close_tasks(self) -> None:
         while self.tasks:
             coroutine, task = self.tasks.popitem()
-            _close(coroutine)
+            close_coroutine(coroutine.inner)
             # The base's cancel ends what the task waits for, and the task, and tells nobody: they hold each other,
             # and would stay in memory till the garbage collector came.
             waiter = getattr(task, "_fut_waiter", None)
@@ -383,17 +384,3 @@ def _wrapped_in(coroutine: Any) -> Any:
 
 async def _wait_for(awaitable: Any) -> Any:
     return await awaitable
-
-
-# Coroutines that swallow being closed for ever. Python would close them once more, and complain, if they were let go.
-_unclosable: list[Any] = []
-
-
-def _close(coroutine: AgentCoroutine) -> None:
-    for _ in range(100):
-        try:
-            return coroutine.close()
-        except BaseException as error:
-            if "ignored GeneratorExit" not in str(error):
-                return None
-    return _unclosable.append(coroutine.inner)

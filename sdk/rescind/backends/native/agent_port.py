@@ -26,6 +26,7 @@ from rescind.model.operations import (
     LeaveTasks,
     PeekSignal,
     Resolution,
+    ReturnSignals,
     SaveCheckpoint,
     ScheduleTask,
     Signal,
@@ -42,7 +43,6 @@ from rescind.model.operations import (
 )
 from rescind.model.options import TaskOptions
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
-from rescind.model.signal_names import signal_pattern_matches
 from rescind.model.status import CancelMode, CancelTaskResult, StopState
 
 StepFunction = Callable[[], Awaitable[Any] | Any]
@@ -79,8 +79,6 @@ class NativeAgentPort:
         self._base_position = start.base_position
         self._position = start.base_position
         self._pending: dict[int, asyncio.Future[Any]] = {}
-        # Signals that were handed over while their reader was just leaving: the next reader gets them first.
-        self._handed_back: list[Signal] = []
         self._random: Random | None = None
 
     # -- for the run --
@@ -96,7 +94,7 @@ class NativeAgentPort:
         if future is not None and not future.done():
             future.set_result(answer)
         elif isinstance(answer, SignalsTaken):
-            self._handed_back.extend(answer.signals)
+            self._return_signals(answer)
 
     # -- timers, for the loop --
 
@@ -108,8 +106,8 @@ class NativeAgentPort:
 
     def cancel_timer(self, timer: int) -> None:
         """See `agent_loop.TimerPort`. A timer that was begun in this very activation is never sent at all."""
-        for place, operation in enumerate(self.issued):
-            if operation.position == timer:
+        for place in range(len(self.issued) - 1, -1, -1):
+            if self.issued[place].position == timer:
                 del self.issued[place]
                 return
         self.issued.append(Withdraw(self._next_position(), timer))
@@ -132,7 +130,7 @@ class NativeAgentPort:
         """See `AgentPort`. Drawn from the execution's id and the checkpoint that its journal begins at."""
         self.ensure_active()
         if self._random is None:
-            self._random = Random(f"{self.execution_id}:{self._base_position}")
+            self._random = Random(self._seed())
         return self._random
 
     def schedule(
@@ -193,7 +191,12 @@ class NativeAgentPort:
     async def checkpoint(self, state: Payload) -> None:
         """See `AgentPort`."""
         await self.tell_cancel()
-        await self._ask(SaveCheckpoint(self._next_position(), state))
+        position = self._next_position()
+        # A run that begins here draws the numbers that this one draws from here on.
+        self._base_position = position
+        if self._random is not None:
+            self._random.seed(self._seed())
+        await self._ask(SaveCheckpoint(position, state))
 
     async def flush(self) -> None:
         """See `AgentPort`."""
@@ -203,9 +206,6 @@ class NativeAgentPort:
     async def take_signal(self, pattern: str, *, is_glob: bool) -> Signal:
         """See `AgentPort`."""
         await self.tell_cancel()
-        for place, signal in enumerate(self._handed_back):
-            if _selects(pattern, is_glob, signal):
-                return self._handed_back.pop(place)
         answer: SignalsTaken = await self._ask(AwaitSignal(self._next_position(), pattern, is_glob))
         return answer.signals[0]
 
@@ -213,15 +213,11 @@ class NativeAgentPort:
         """See `AgentPort`."""
         await self.tell_cancel()
         answer: SignalsTaken = await self._ask(DrainSignals(self._next_position(), pattern, is_glob))
-        selected = [signal for signal in self._handed_back if _selects(pattern, is_glob, signal)]
-        self._handed_back = [signal for signal in self._handed_back if signal not in selected]
-        return [*selected, *answer.signals]
+        return answer.signals
 
     async def has_signal(self, pattern: str, *, is_glob: bool) -> bool:
         """See `AgentPort`."""
         await self.tell_cancel()
-        if any(_selects(pattern, is_glob, signal) for signal in self._handed_back):
-            return True
         answer: SignalPeeked = await self._ask(PeekSignal(self._next_position(), pattern, is_glob))
         return answer.present
 
@@ -284,8 +280,11 @@ class NativeAgentPort:
         if self._pending.pop(position, None) is not None:
             self.issued.append(Withdraw(self._next_position(), position))
         elif future.done() and not future.cancelled() and isinstance(future.result(), SignalsTaken):
-            self._handed_back.extend(future.result().signals)
+            self._return_signals(future.result())
 
+    def _return_signals(self, taken: SignalsTaken) -> None:
+        if taken.signals:
+            self.issued.append(ReturnSignals(self._next_position(), taken.signals))
 
-def _selects(pattern: str, is_glob: bool, signal: Signal) -> bool:
-    return signal_pattern_matches(pattern, signal.name) if is_glob else pattern == signal.name
+    def _seed(self) -> str:
+        return f"{self.execution_id}:{self._base_position}"

@@ -12,6 +12,7 @@ from rescind.authoring.agent import AgentDefinition
 from rescind.backends.native.agent_loop import AbandonRun
 from rescind.backends.native.agent_port import NativeAgentPort, StepFunction
 from rescind.errors import NonDeterminismError, RescindError
+from rescind.model.ids import Instant
 from rescind.model.messages import (
     AgentActivation,
     AgentCancelled,
@@ -55,6 +56,8 @@ class AgentRun:
         first = start.journal[0].now if start.journal else activation.now
         self._port = NativeAgentPort(activation.execution_id, start, first, payload_limit)
         self._main: asyncio.Task[Any] | None = None
+        self._exit: SystemExit | None = None
+        self._goes_on_from_checkpoint = start.base_position > 0
         self._begun_steps: set[int] = set()
 
     def activate(self, activation: AgentActivation) -> AgentProgress | AgentParked:
@@ -102,13 +105,13 @@ class AgentRun:
         places: dict[int, str] = {}
         port.note_place = lambda position: places.__setitem__(position, _place_in_code(sys._getframe(2)))
         for entry in self._journal:
-            if self._main is not None and self._main.done():
-                raise NonDeterminismError(
-                    f"agent {self.execution_id!r} ended where its journal goes on (activation {entry.number}). "
-                    "Deploy code that takes the recorded path."
-                )
             self._step(entry)
             self._compare(entry, places)
+            if self._has_ended():
+                raise NonDeterminismError(
+                    f"agent {self.execution_id!r} ends now where its journal goes on, in activation {entry.number}. "
+                    "Deploy code that takes the recorded path; the execution is parked until then."
+                )
             port.issued.clear()
             places.clear()
         port.is_replaying = False
@@ -119,14 +122,26 @@ class AgentRun:
         port = self._port
         if self._main is None:
             self._main = port.loop.create_task(self._call())
+            if entry.cancel is not None and self._goes_on_from_checkpoint:
+                # It began long ago: cancelled before its first line, it would skip the clean-up that it owes.
+                self._run_loop(entry.now)
         if entry.cancel is not None:
             port.loop.delivery.request(entry.cancel)
         for resolution in entry.resolutions:
             port.resolve(resolution)
+        self._run_loop(entry.now)
+
+    def _run_loop(self, now: Instant) -> None:
         try:
-            port.loop.step(entry.now)
+            self._port.loop.step(now)
         except AbandonRun as error:
             raise NonDeterminismError(str(error)) from error
+        except SystemExit as error:
+            # It ends the agent, not the worker: whoever recovered the agent would only end as well.
+            self._exit = error
+
+    def _has_ended(self) -> bool:
+        return self._exit is not None or (self._main is not None and self._main.done())
 
     async def _call(self) -> Any:
         context = AgentContext(self._port)
@@ -136,6 +151,8 @@ class AgentRun:
 
     def _ending(self) -> AgentCompleted | AgentFailed | AgentCancelled | None:
         main = self._main
+        if self._exit is not None:
+            return AgentFailed(failure_of(self._exit))
         if main is None or not main.done():
             return None
         if main.cancelled():

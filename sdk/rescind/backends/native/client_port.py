@@ -55,8 +55,8 @@ class Server(Protocol):
     async def ask(self, command: Command) -> Reply:
         """Decide a command; its durable answer."""
 
-    def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
-        """An execution as it stands."""
+    async def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
+        """An execution as it durably stands."""
 
     def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
         """Its durable events."""
@@ -87,7 +87,7 @@ class NativeClientPort:
         """See `ClientPort`."""
         reply = await self._ask(CancelExecution(execution_id, self._cause(reason), hard))
         if isinstance(reply, CancelAnswered) and reply.result is CancelTaskResult.NOT_FOUND:
-            details = self._server.details(execution_id)
+            details = await self._server.details(execution_id)
             return already_ended(details) if details is not None else reply.result
         assert isinstance(reply, CancelAnswered)
         return reply.result
@@ -102,28 +102,28 @@ class NativeClientPort:
 
     async def describe(self, execution_id: ExecutionId) -> ExecutionDetails:
         """See `ClientPort`."""
-        return self._known(execution_id)
+        return await self._known(execution_id)
 
     async def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
         """See `ClientPort`."""
-        self._known(execution_id)
+        await self._known(execution_id)
         return self._server.history(execution_id, after)
 
     async def wait_ended(self, execution_id: ExecutionId) -> ExecutionDetails:
         """See `ClientPort`."""
         async with self._server.watchers.subscribe(execution_id) as arrivals:
-            details = self._known(execution_id)
+            details = await self._known(execution_id)
             while details.execution.status not in TERMINAL_EXECUTION:
                 event = await arrivals.get()
                 if isinstance(event, HistoryEvent) and event.type in _ENDS:
-                    details = self._known(execution_id)
+                    details = await self._known(execution_id)
         return details
 
     async def follow(self, execution_id: ExecutionId) -> AsyncIterator[Seen]:
         """See `ClientPort`. Begins with the history so far; nothing is missed or repeated in between."""
         async with self._server.watchers.subscribe(execution_id) as arrivals:
             seen = 0
-            self._known(execution_id)
+            await self._known(execution_id)
             for event in self._server.history(execution_id):
                 seen = event.sequence
                 yield event
@@ -139,8 +139,8 @@ class NativeClientPort:
                 if isinstance(arrived, HistoryEvent) and arrived.type in _ENDS:
                     return
 
-    def _known(self, execution_id: ExecutionId) -> ExecutionDetails:
-        details = self._server.details(execution_id)
+    async def _known(self, execution_id: ExecutionId) -> ExecutionDetails:
+        details = await self._server.details(execution_id)
         if details is None:
             raise NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
         return details

@@ -137,8 +137,11 @@ def enter_loop(loop: DurableLoop, finalize_generator: Callable[[Any], None]) -> 
         What ``leave_loop`` restores: the loop, task and generator hooks of the worker.
     """
     outer = asyncio._get_running_loop()
-    # Python 3.12 and later can take the worker's task off the thread; 3.14 knows one current task per thread.
-    task = _swap_current_task(outer, None) if _swap_current_task is not None and outer is not None else None
+    # Python 3.12 and later can take the worker's task off the thread; 3.14 knows one current task per thread. 3.12 can
+    # only do so where there is one.
+    task = None
+    if _swap_current_task is not None and outer is not None and asyncio.current_task(outer) is not None:
+        task = _swap_current_task(outer, None)
     hooks = sys.get_asyncgen_hooks()
     asyncio._set_running_loop(loop)
     sys.set_asyncgen_hooks(None, finalize_generator)

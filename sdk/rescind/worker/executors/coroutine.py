@@ -18,3 +18,6 @@ class CoroutineExecutor:
         if definition.takes_input:
             return await definition.run(context, task_input)
         return await definition.run(context)
+
+    def close(self) -> None:
+        """See `Executor.close`. There is nothing to give back."""

@@ -21,5 +21,9 @@ class Executor(Protocol):
     async def run(self, definition: TaskDefinition[Any, Any], context: TaskContext, task_input: Any) -> Any:
         """Run the code to its end; returns its result, raises what it raised.
 
-        Cancelling this call asks the code to stop. It returns or raises when the code has really ended, not before.
+        Cancelling this call asks the code to stop. It returns or raises when the code has really ended, not before,
+        unless its worker is lost.
         """
+
+    def close(self) -> None:
+        """The worker has ended: nothing is run any more."""

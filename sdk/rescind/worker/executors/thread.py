@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from rescind.authoring.task import TaskDefinition
-from rescind.runtime.task_context import TaskContext
+from rescind.runtime.task_context import TaskContext, is_lost
+from rescind.worker.executors.daemon_threads import DaemonThreads
 
 
 class ThreadExecutor:
@@ -15,17 +16,25 @@ class ThreadExecutor:
 
     hooks_end_it = True
 
+    def __init__(self, slots: int) -> None:
+        """As many threads as slots: a loop's own executor has fewer, and would let attempts wait in it."""
+        self._threads = DaemonThreads(slots, "rescind-task")
+
     async def run(self, definition: TaskDefinition[Any, Any], context: TaskContext, task_input: Any) -> Any:
         """See `Executor.run`. A cancel that comes before the thread was begun keeps the code from running at all."""
         arguments = (context, task_input) if definition.takes_input else (context,)
         call = partial(_call, definition, context, arguments)
-        thread = asyncio.get_running_loop().run_in_executor(None, call)
+        thread = asyncio.get_running_loop().run_in_executor(self._threads, call)
         while True:
             try:
                 return await asyncio.shield(thread)
             except asyncio.CancelledError:
-                if thread.done():
+                if thread.done() or is_lost(context):
                     raise
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._threads.shutdown()
 
 
 def _call(definition: TaskDefinition[Any, Any], context: TaskContext, arguments: tuple[Any, ...]) -> Any:

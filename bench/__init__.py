@@ -1,0 +1,1 @@
+"""Timing: measured here, never asserted in a test."""

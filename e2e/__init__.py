@@ -1,0 +1,1 @@
+"""The scenarios from end to end, each written once and played on every backend."""

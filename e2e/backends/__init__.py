@@ -1,0 +1,12 @@
+"""The backends of the matrix. One joins by a module here and a line in `BACKENDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from e2e.backends.embedded import EmbeddedMemory, EmbeddedSqlite
+from e2e.harness import Backend
+
+_ALL: Final[tuple[Backend, ...]] = (EmbeddedMemory(), EmbeddedSqlite())
+BACKENDS: Final[Mapping[str, Backend]] = {backend.name: backend for backend in _ALL}

@@ -1,0 +1,1 @@
+"""The command line: `main.py` is the door, and each command has its modules beside it."""

@@ -1,0 +1,58 @@
+"""What selects executions and tasks: everything that is set must hold. Times are instants."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rescind.model.ids import ExecutionId, Instant, WorkerId
+from rescind.model.status import ExecutionStatus, TaskStatus
+
+
+class ExecutionFilter(msgspec.Struct, frozen=True):
+    """Selects executions.
+
+    Attributes:
+        statuses: one of these; empty is any.
+        kind: this kind.
+        queue: this queue.
+        created_by: started by this caller.
+        labels: each of these, with this value.
+        created_before: started before this time.
+        created_after: started at this time or later.
+        organisation: of this organisation.
+    """
+
+    statuses: tuple[ExecutionStatus, ...] = ()
+    kind: str | None = None
+    queue: str | None = None
+    created_by: str | None = None
+    labels: dict[str, str] = {}
+    created_before: Instant | None = None
+    created_after: Instant | None = None
+    organisation: str | None = None
+
+
+class TaskFilter(msgspec.Struct, frozen=True):
+    """Selects tasks of open executions.
+
+    Attributes:
+        statuses: one of these; empty is any.
+        kind: this kind of task.
+        queue: this queue.
+        worker_id: held by this worker.
+        execution_id: of this execution.
+        created_by: of executions that this caller started.
+        labels: each of these, with this value.
+        scheduled_before: scheduled before this time.
+        organisation: of this organisation.
+    """
+
+    statuses: tuple[TaskStatus, ...] = ()
+    kind: str | None = None
+    queue: str | None = None
+    worker_id: WorkerId | None = None
+    execution_id: ExecutionId | None = None
+    created_by: str | None = None
+    labels: dict[str, str] = {}
+    scheduled_before: Instant | None = None
+    organisation: str | None = None

@@ -1,0 +1,131 @@
+"""A connection to a server: its channel, its calls, and the sessions of workers over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from rescind.errors import InvalidInput
+from rescind.transport.conversion.pairs import parse
+from rescind.transport.grpc_errors import error_of
+from rescind.transport.grpc_methods import CLIENT_METHODS, TOKEN_METADATA, WORKER_METHODS
+
+DEFAULT_TIMEOUT: Final = 30.0
+"""How long a call may take, in seconds, unless it is one that waits."""
+
+_OPTIONS: Final[Sequence[tuple[str, int]]] = (
+    # The server is trusted with sizes: an agent's journal, or an execution with thousands of tasks, may be large.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A connection that died without a word is noticed within 15 s.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Pauses between attempts are ours to choose (worker.connecting); the channel's own only add to them.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Two connections to one address in one process are two: else closing one would leave the other's socket open.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+class GrpcConnection:
+    """A connection to one server, for any number of calls and sessions. Made on a running event loop."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        """Make a connection; it is opened with the first call.
+
+        Args:
+            address: ``host:port``, or any other name that gRPC resolves.
+            token: what proves who calls; None sends nothing.
+            credentials: for TLS; None connects in the clear.
+            options: further options of gRPC's channel, which override ours.
+        """
+        if not address:
+            raise InvalidInput("the server's address is empty. Give host:port.")
+        self.address = address
+        self._metadata = ((TOKEN_METADATA, f"Bearer {token}"),) if token is not None else ()
+        merged = [*dict([*_OPTIONS, *options]).items()]
+        self._channel = (
+            grpc.aio.secure_channel(address, credentials, options=merged)
+            if credentials is not None
+            else grpc.aio.insecure_channel(address, options=merged)
+        )
+        self._calls: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; calls that are still open are cancelled."""
+        await self._channel.close()
+
+    async def call(self, name: str, request: Message, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+        """Make one call of the Client service and return its reply. Leaving it tells the server that nobody waits.
+
+        Args:
+            name: the call.
+            request: its message.
+            timeout: how long to wait, in seconds; None waits for ever.
+
+        Raises:
+            RescindError: the server refused, or could not be reached.
+        """
+        method = CLIENT_METHODS[name]
+        known = self._calls.get(name)
+        if known is None:
+            known = self._calls[name] = self._channel.unary_unary(method.path)
+        call = known(request.SerializeToString(), timeout=timeout, metadata=self._metadata)
+        try:
+            data = await call
+        except grpc.RpcError as failure:
+            raise error_of(failure, self.address) from None
+        return parse(data, method.reply, f"the server at {self.address}")
+
+    async def stream(self, name: str, request: Message) -> AsyncIterator[Any]:
+        """Make one call of the Client service that has many replies. Leaving the iterator ends the call.
+
+        Raises:
+            RescindError: the server refused, or could not be reached.
+        """
+        method = CLIENT_METHODS[name]
+        call = self._channel.unary_stream(method.path)(request.SerializeToString(), metadata=self._metadata)
+        try:
+            async for data in call:
+                yield parse(data, method.reply, f"the server at {self.address}")
+        except grpc.RpcError as failure:
+            raise error_of(failure, self.address) from None
+        finally:
+            call.cancel()
+
+    def open_session(self) -> Any:
+        """The raw call of the Worker service: bytes in both directions."""
+        return self._channel.stream_stream(WORKER_METHODS["Session"].path)(metadata=self._metadata)
+
+    async def wait_until_ready(self) -> None:
+        """Wait until the server can be reached; for ever, if it cannot."""
+        state = self._channel.get_state(try_to_connect=True)
+        while state is not grpc.ChannelConnectivity.READY:
+            await self._channel.wait_for_state_change(state)
+            state = self._channel.get_state(try_to_connect=True)
+            await asyncio.sleep(0)

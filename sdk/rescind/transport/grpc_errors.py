@@ -1,0 +1,96 @@
+"""Our errors as status codes of gRPC, and back: the same error reaches the caller, near or far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import grpc
+
+from rescind import errors
+from rescind.errors import (
+    AlreadyExists,
+    ExecutionEnded,
+    InvalidInput,
+    NotFound,
+    NotPermitted,
+    PayloadTooLarge,
+    RequestError,
+    RescindError,
+    ServerUnavailable,
+    StoreError,
+    UnknownKind,
+)
+
+ERROR_NAME: Final = "rescind-error"
+"""The metadata that names the class of an error: several share a status code."""
+
+_CODES: Final[Mapping[type[RescindError], grpc.StatusCode]] = {
+    PayloadTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
+    ExecutionEnded: grpc.StatusCode.FAILED_PRECONDITION,
+    UnknownKind: grpc.StatusCode.FAILED_PRECONDITION,
+    NotPermitted: grpc.StatusCode.PERMISSION_DENIED,
+    RequestError: grpc.StatusCode.FAILED_PRECONDITION,
+    ServerUnavailable: grpc.StatusCode.UNAVAILABLE,
+    StoreError: grpc.StatusCode.UNAVAILABLE,
+}
+# What a code means that came without a name: from gRPC itself, or from a proxy.
+_ERRORS: Final[Mapping[grpc.StatusCode, type[RescindError]]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidInput,
+    grpc.StatusCode.OUT_OF_RANGE: InvalidInput,
+    grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
+    grpc.StatusCode.FAILED_PRECONDITION: RequestError,
+    grpc.StatusCode.PERMISSION_DENIED: NotPermitted,
+    grpc.StatusCode.UNAUTHENTICATED: NotPermitted,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: PayloadTooLarge,
+}
+
+
+def code_of(error: RescindError) -> grpc.StatusCode:
+    """The status code of an error, by the nearest of its classes."""
+    for error_class in type(error).__mro__:
+        if error_class in _CODES:
+            return _CODES[error_class]
+    return grpc.StatusCode.INTERNAL
+
+
+def error_of(failure: grpc.RpcError, address: str) -> RescindError:
+    """What to raise for a call that failed.
+
+    Args:
+        failure: what gRPC raised.
+        address: where the call went, for the text.
+    """
+    code, text = failure.code(), failure.details() or ""
+    name = dict(failure.trailing_metadata() or ()).get(ERROR_NAME)
+    named = named_error(name, text) if isinstance(name, str) else None
+    if named is not None:
+        return named
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return RequestError(f"what answers at {address} is no Rescind server that knows this call: {text}")
+    error_class = _ERRORS.get(code)
+    return error_class(text) if error_class is not None else _unavailable(code, text, address)
+
+
+def named_error(name: str, text: str) -> RescindError | None:
+    """The error of a class that has this name; None if this side knows no such."""
+    error_class: Any = getattr(errors, name, None)
+    if isinstance(error_class, type) and issubclass(error_class, RescindError):
+        made: RescindError = error_class(text)
+        return made
+    return None
+
+
+def _unavailable(code: grpc.StatusCode, text: str, address: str) -> ServerUnavailable:
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return ServerUnavailable(f"the server at {address} did not answer in time. Try again, or allow it more time.")
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return ServerUnavailable(
+            f"the server at {address} cannot be reached ({text}). Is it running, and is the address right? What it "
+            "accepted is not lost."
+        )
+    return ServerUnavailable(f"the server at {address} failed ({code.name}: {text}). Its log may tell why.")

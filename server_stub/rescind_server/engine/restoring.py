@@ -1,0 +1,129 @@
+"""Going on after a restart: what was written down becomes the engine's memory again.
+
+Everything that follows from the rows is worked out here: backlogs, leases, deadlines. No worker is connected yet; what
+one was running stays its own until its lease ends, as after any other loss of contact.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from rescind.model.ids import Instant, WorkerId
+from rescind.model.status import STOP_ENDED, TaskStatus
+from rescind_server.engine import activations
+from rescind_server.engine.deadlines import DeadlineKind
+from rescind_server.engine.entities import (
+    Attempt,
+    Execution,
+    Phase,
+    StopWait,
+    Task,
+    TaskWait,
+    Timer,
+    Worker,
+)
+from rescind_server.engine.state import State
+
+_NEVER_JOINED = 0
+
+
+def restore(state: State, executions: Iterable[tuple[Execution, Instant | None]], *, lease: int) -> None:
+    """Take up executions where they stood.
+
+    Args:
+        state: an empty engine's, its time set.
+        executions: each with the end of its clean-up, in the order of their start.
+        lease: the highest lease that was ever given out.
+    """
+    state.lease = lease
+    claimable: list[Task] = []
+    for execution, cleanup_due in executions:
+        state.executions[execution.execution_id] = execution
+        state.order = max([state.order, execution.order, *(task.order for task in execution.tasks.values())])
+        if cleanup_due is not None and not execution.ended:
+            execution.cleanup = state.deadlines.set(cleanup_due, DeadlineKind.CLEAN_UP, execution)
+        for task in execution.tasks.values():
+            _restore_task(state, task, claimable)
+        _restore_operations(state, execution)
+    for task in sorted(claimable, key=lambda task: task.order):
+        state.task_backlog.setdefault((task.queue, task.kind), deque()).append(task)
+    for worker in state.workers.values():
+        due = Instant(state.now + state.lease_ms * 1_000)
+        worker.lease = state.deadlines.set(due, DeadlineKind.WORKER_LEASE, worker)
+    for execution in list(state.executions.values()):
+        _restore_run(state, execution)
+
+
+def _restore_task(state: State, task: Task, claimable: list[Task]) -> None:
+    for attempt in task.attempts or ():
+        if attempt.live:
+            _restore_attempt(state, attempt)
+    if task.outcome is not None:
+        return
+    options = task.options
+    if options.schedule_to_close_ms is not None:
+        _watch(state, task, DeadlineKind.SCHEDULE_TO_CLOSE, options.schedule_to_close_ms)
+    if task.status is not TaskStatus.PENDING:
+        return
+    if options.schedule_to_start_ms is not None and not task.attempts:
+        _watch(state, task, DeadlineKind.SCHEDULE_TO_START, options.schedule_to_start_ms)
+    if task.retry_at is not None and task.retry_at > state.now:
+        deadline = state.deadlines.set(task.retry_at, DeadlineKind.RETRY, task)
+        task.deadlines = [*(task.deadlines or ()), deadline]
+    else:
+        claimable.append(task)
+
+
+def _watch(state: State, task: Task, kind: DeadlineKind, limit_ms: int) -> None:
+    deadline = state.deadlines.set(Instant(task.scheduled_at + limit_ms * 1_000), kind, task)
+    task.deadlines = [*(task.deadlines or ()), deadline]
+
+
+def _restore_attempt(state: State, attempt: Attempt) -> None:
+    state.attempts[attempt.lease] = attempt
+    worker = state.workers.get(attempt.worker_id) or _absent_worker(state, attempt.worker_id)
+    worker.running[attempt.lease] = attempt
+    if attempt.stop is not None and attempt.stop not in STOP_ENDED:
+        return
+    options = attempt.task.options
+    limits = (
+        (DeadlineKind.START_TO_CLOSE, attempt.started_at, options.start_to_close_ms),
+        (DeadlineKind.HEARTBEAT, attempt.last_contact, options.heartbeat_ms),
+        (DeadlineKind.IDLE, attempt.last_advance, options.idle_ms),
+    )
+    attempt.deadlines = [
+        state.deadlines.set(Instant(since + limit * 1_000), kind, attempt)
+        for kind, since, limit in limits
+        if limit is not None
+    ] or None
+
+
+def _absent_worker(state: State, worker_id: WorkerId) -> Worker:
+    worker = Worker(worker_id, _NEVER_JOINED, (), {}, (), 0, connected=False)
+    state.workers[worker_id] = worker
+    return worker
+
+
+def _restore_operations(state: State, execution: Execution) -> None:
+    for waiting in execution.open.values():
+        if isinstance(waiting, Timer):
+            waiting.deadline = state.deadlines.set(waiting.operation.due, DeadlineKind.OPERATION, waiting)
+        elif isinstance(waiting, TaskWait | StopWait) and waiting.operation.deadline is not None:
+            waiting.deadline = state.deadlines.set(waiting.operation.deadline, DeadlineKind.OPERATION, waiting)
+
+
+def _restore_run(state: State, execution: Execution) -> None:
+    """No worker's memory holds any run: what was in flight was not answered, and is queued again."""
+    if execution.ended:
+        return
+    match execution.phase:
+        case Phase.IN_FLIGHT:
+            activations.release(state, execution)
+        case Phase.QUEUED:
+            state.agent_backlog.setdefault((execution.queue, execution.kind), deque()).append(execution)
+        case Phase.PARKED:
+            state.parked.setdefault(execution.kind, {})[execution.execution_id] = execution
+        case Phase.IDLE:
+            # Held by a worker that may still be there; whoever wakes it next begins a new run.
+            pass
