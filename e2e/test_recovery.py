@@ -78,7 +78,6 @@ async def with_a_restart(
     async with Environment(agents=AGENTS, tasks=TASKS, store=path) as environment:
         await come(await start(environment, kind, given), at_event)
     async with Environment(agents=AGENTS, tasks=TASKS, store=path) as environment:
-        environment.start_worker()
         handle = environment.handle("recovered")
         return await course_of(handle), await handle.history()
 

@@ -117,6 +117,8 @@ class Embedded:
         self._host = Host(engine, store, clock)
         self._host.start()
         self._client = Client(self._client_port(self._host), payload_limit=self._payload_limit)
+        if loaded.executions and len(self.agents) + len(self.tasks):
+            self.start_worker()
         return self
 
     async def __aexit__(

@@ -309,8 +309,17 @@ class Definition(Generic[InputT, OutputT]):
         return json_schema(self.output_type)
 
     def encode_input(self, value: InputT, *, limit: int = DEFAULT_PAYLOAD_LIMIT) -> Payload:
-        """Write an input; `limit` in bytes. Raises InvalidInput, PayloadTooLarge."""
-        return encode(value, what=self._input_name, as_type=self.input_type, limit=limit)
+        """Write an input, and see that it can be read as its declared type; `limit` in bytes.
+
+        Raises:
+            InvalidInput: not JSON, or not of the declared type.
+            PayloadTooLarge: larger than the limit.
+        """
+        payload = encode(value, what=self._input_name, as_type=self.input_type, limit=limit)
+        if self.input_type is not Any:
+            # Here it is the caller's mistake, at the line that made it; where it is read, it would be somebody's task.
+            self.decode_input(payload)
+        return payload
 
     def decode_input(self, payload: Payload) -> InputT:
         """Read an input; null gives the parameter's default, if it has one. Raises InvalidInput."""

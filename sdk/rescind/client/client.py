@@ -10,7 +10,7 @@ from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.conversion import decode, encode
 from rescind.client.records import History, TaskRecord
 from rescind.errors import ExecutionWasCancelled, InvalidInput
-from rescind.model.agent_values import LoadedMessage
+from rescind.model.agent_values import LoadedMessage, StreamEvent
 from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.messages import StreamedEvent
@@ -88,10 +88,15 @@ class ExecutionHandle(Generic[OutputT]):
         """Everything that happened to it, in order."""
         return History(await self._port.history(self.id))
 
-    def follow(self) -> AsyncIterator[HistoryEvent | StreamedEvent]:
-        """Its history so far, then each event as it happens, and what its code streams, to its end."""
-        followed: AsyncIterator[HistoryEvent | StreamedEvent] = self._port.follow(self.id)
-        return followed
+    async def follow(self) -> AsyncIterator[HistoryEvent | StreamEvent]:
+        """Its history so far, then each event as it happens, and what its code streams, to its end.
+
+        Raises:
+            NotFound: no such execution.
+            ServerUnavailable: nothing comes any more.
+        """
+        async for seen in self._port.follow(self.id):
+            yield seen if isinstance(seen, HistoryEvent) else _streamed(seen)
 
     async def signal(self, name: str, value: Any = None) -> None:
         """Send it a signal.
@@ -127,6 +132,11 @@ class ExecutionHandle(Generic[OutputT]):
 
     def __repr__(self) -> str:
         return f"<ExecutionHandle {self.id!r}>"
+
+
+def _streamed(event: StreamedEvent) -> StreamEvent:
+    value = decode(event.value, None, what=f"streamed {event.kind}")
+    return StreamEvent(event.kind, value, UUID(event.task_id) if event.task_id is not None else None)
 
 
 class Client:

@@ -60,12 +60,14 @@ class StreamEvent:
     """An event for those who watch: not kept, not seen again in a recovery.
 
     Attributes:
-        kind: ``token``, ``progress``, ``data`` or ``error``.
+        kind: ``token``, ``progress``, ``data`` or ``error``; of tasks also ``log``.
         value: what it says, as JSON.
+        task_id: for those who watch: the task that streamed it; None if the agent did.
     """
 
     kind: str
     value: Any
+    task_id: UUID | None = None
 
     @classmethod
     def token(cls, text: str) -> StreamEvent:

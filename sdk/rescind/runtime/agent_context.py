@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 from uuid import UUID
 
 from rescind.authoring.conversion import decode
@@ -100,17 +100,27 @@ class AgentContext(AgentTasks, AgentConversation):
 
     async def sleep(self, duration: Seconds) -> None:
         """Wait for a time; durable, so it goes on through a recovery. The same as ``asyncio.sleep`` in an agent."""
-        self._port.ensure_active()
+        await self._port.tell_cancel()
         await asyncio.sleep(milliseconds(duration, "duration") / 1_000)
 
+    @overload
     async def run(
         self,
-        function: Callable[..., Awaitable[T] | T],
+        function: Callable[..., Awaitable[T]],
         /,
         *arguments: Any,
         name: str | None = None,
         result_type: Any = None,
-    ) -> T:
+    ) -> T: ...
+
+    @overload
+    async def run(
+        self, function: Callable[..., T], /, *arguments: Any, name: str | None = None, result_type: Any = None
+    ) -> T: ...
+
+    async def run(
+        self, function: Callable[..., Any], /, *arguments: Any, name: str | None = None, result_type: Any = None
+    ) -> Any:
         """Run a small side effect once and record what it gave; a recovery gets the record.
 
         The function runs outside the agent's event loop, a plain one on a thread, so it may do what an agent's body
@@ -132,8 +142,7 @@ class AgentContext(AgentTasks, AgentConversation):
         recorded = await self._port.run_step(step, partial(function, *arguments))
         if recorded.failure is not None:
             raise StepFailed(step, recorded.failure.error_type, recorded.failure.message)
-        value: T = decode(recorded.value or NULL_PAYLOAD, result_type, what=f"result of step {step!r}")
-        return value
+        return decode(recorded.value or NULL_PAYLOAD, result_type, what=f"result of step {step!r}")
 
     def scope(self) -> TaskScope:
         """``async with ctx.scope():`` ends every task scheduled in the block that is still open when it is left."""

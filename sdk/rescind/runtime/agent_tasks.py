@@ -90,7 +90,7 @@ class AgentTasks:
         queue, resolved = resolve_options(given, task.defaults)
         task_id = self._port.schedule(task.kind, payload, queue, resolved, given.idempotency_key if given else None)
         future: AgentTaskFuture[Any] = AgentTaskFuture(self, task_id, task.kind, argument, task.output_type)
-        _adopt(future)
+        self._adopt(future)
         return future
 
     def schedule_raw(
@@ -119,7 +119,7 @@ class AgentTasks:
         queue, resolved = resolve_options(given, None)
         task_id = self._port.schedule(kind, payload, queue, resolved, given.idempotency_key if given else None)
         future = AgentTaskFutureRaw(self, task_id, kind, task_input)
-        _adopt(future)
+        self._adopt(future)
         return future
 
     def schedule_with_options_raw(
@@ -360,6 +360,11 @@ class AgentTasks:
         states = await self._port.await_stopped(wanted, timeout_ms)
         return {UUID(task_id): state for task_id, state in states.items()}
 
+    def _adopt(self, future: AgentTaskFutureRaw) -> None:
+        scope = innermost_scope()
+        if scope is not None and scope.belongs_to(self._port):
+            scope.adopt(wire_id(future))
+
     def _schedule_either(
         self, task: str | TaskDefinition[Any, Any], argument: Any, options: OptionKeywords
     ) -> AgentTaskFutureRaw:
@@ -380,12 +385,6 @@ class AgentTasks:
                     "wait for it; pass its result on instead, by output or signal."
                 )
         return futures
-
-
-def _adopt(future: AgentTaskFutureRaw) -> None:
-    scope = innermost_scope()
-    if scope is not None:
-        scope.adopt(wire_id(future))
 
 
 def _wire_task_id(task_id: UUID | str) -> TaskId:

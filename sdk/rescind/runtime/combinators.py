@@ -112,6 +112,8 @@ async def hedge(
     check_confirm(confirm_ms)
     _check_not_empty(inputs, "hedge")
     started: list[AgentTaskFutureRaw] = []
+    # Whoever leaves without a winner, by an error or a cancel, has not lost them a race.
+    source = CancelSource.SCOPE_LEFT
     outcomes: dict[TaskId, Outcome] = {}
     waiting = list(inputs)
     try:
@@ -126,12 +128,13 @@ async def hedge(
             for task_id, outcome in settled.ended:
                 if outcome.status is TaskStatus.COMPLETED:
                     winner = next(future for future in started if wire_id(future) == task_id)
+                    source = CancelSource.RACE_LOST
                     return value_of(winner, outcome)
         raise _all_failed(started, outcomes)
     finally:
         left = [wire_id(future) for future in started if wire_id(future) not in outcomes]
         if left:
-            port.leave_tasks(left, cause_by(port, CancelSource.RACE_LOST))
+            port.leave_tasks(left, cause_by(port, source))
             await confirm(port, left, confirm_ms)
 
 

@@ -9,9 +9,11 @@ import msgspec
 
 from rescind.errors import (
     AllTasksFailed,
+    DeadlineExceeded,
     ExecutionFailed,
     NonRetryable,
     OutcomeError,
+    StepFailed,
     TaskCancelled,
     TaskFailed,
     TaskTimedOut,
@@ -58,14 +60,27 @@ def _details(error: BaseException) -> dict[str, Any] | None:
             return {"class": "TaskCancelled", "task_id": str(error.task_id), "kind": error.kind, "cause": cause}
         case AllTasksFailed():
             return {"class": "AllTasksFailed", "errors": [_details(each) for each in error.errors]}
+        case StepFailed():
+            return {"class": "StepFailed", "step": error.step, "type": error.error_type, "error": error.error}
+        case DeadlineExceeded():
+            return {"class": "DeadlineExceeded", "error": str(error)}
         case _:
             return None
 
 
-def _rebuilt(details: dict[str, Any]) -> TaskFailed | TaskCancelled | AllTasksFailed:
-    if details["class"] == "AllTasksFailed":
-        errors = [_rebuilt(each) for each in details["errors"]]
-        return AllTasksFailed([each for each in errors if not isinstance(each, AllTasksFailed)])
+def _rebuilt(details: dict[str, Any]) -> OutcomeError:
+    match details["class"]:
+        case "AllTasksFailed":
+            return AllTasksFailed([_rebuilt_of_task(each) for each in details["errors"]])
+        case "StepFailed":
+            return StepFailed(details["step"], details["type"], details["error"])
+        case "DeadlineExceeded":
+            return DeadlineExceeded(details["error"])
+        case _:
+            return _rebuilt_of_task(details)
+
+
+def _rebuilt_of_task(details: dict[str, Any]) -> TaskFailed | TaskCancelled:
     task_id = UUID(details["task_id"])
     if details["class"] == "TaskCancelled":
         cause = msgspec.convert(details["cause"], CancelCause) if details["cause"] else None

@@ -41,6 +41,10 @@ class TaskScope:
         self._is_left = False
         self.expired = False
 
+    def belongs_to(self, port: AgentPort) -> bool:
+        """Whether it is a scope of the agent behind this port."""
+        return self._port is port
+
     def adopt(self, task_id: TaskId) -> None:
         """Count a task as scheduled in this block, or, if that was left, in the block around it."""
         if not self._is_left:

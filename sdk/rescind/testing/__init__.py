@@ -13,18 +13,22 @@ if TYPE_CHECKING:
     from rescind.testing.exploration import ExploredSeed, ExploreReport, explore
     from rescind.testing.history_rules import BrokenRule, check_history
     from rescind.testing.mock_agent import MockAgentContext
-    from rescind.testing.mock_task import MockTaskContext
+    from rescind.testing.mock_task import Calls, CancelRequest, MockTask, MockTaskContext, ScheduledTask
     from rescind.testing.virtual_time import Deadlock, VirtualTimeLoop, run
 
 # Opened when first asked for: every pytest session loads the plugin, and few of its tests need all of this.
 _LATER = {
     "BrokenRule": "history_rules",
+    "Calls": "mock_task",
+    "CancelRequest": "mock_task",
     "Deadlock": "virtual_time",
     "Environment": "environment",
     "ExploreReport": "exploration",
     "ExploredSeed": "exploration",
     "MockAgentContext": "mock_agent",
+    "MockTask": "mock_task",
     "MockTaskContext": "mock_task",
+    "ScheduledTask": "mock_task",
     "VirtualTimeLoop": "virtual_time",
     "check_history": "history_rules",
     "explore": "exploration",
@@ -45,12 +49,16 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "BrokenRule",
+    "Calls",
+    "CancelRequest",
     "Deadlock",
     "Environment",
     "ExploreReport",
     "ExploredSeed",
     "MockAgentContext",
+    "MockTask",
     "MockTaskContext",
+    "ScheduledTask",
     "VirtualTimeLoop",
     "check_history",
     "explore",

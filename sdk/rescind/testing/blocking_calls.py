@@ -20,6 +20,7 @@ from _thread import allocate_lock
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from rescind.backends.native.durability_guard import DurableLoop, refuse
 from rescind.testing.virtual_clock import Substitution, VirtualClock, current_clock
 from rescind.testing.virtual_threads import WaitLock, function_of_this_thread
 
@@ -33,8 +34,10 @@ def _sleep(seconds: float) -> None:
     clock, caller = current_clock(), sys._getframe(1).f_globals.get("__name__", "")
     if clock is None or caller.startswith(_SLEEP_FOR_REAL):
         _sleep_outside(seconds)
-    elif isinstance(asyncio._get_running_loop(), VirtualClock):
+    elif isinstance(loop := asyncio._get_running_loop(), VirtualClock):
         clock.advance(seconds)
+    elif isinstance(loop, DurableLoop):
+        refuse("time.sleep")
     elif (function := function_of_this_thread()) is not None:
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
@@ -57,16 +60,18 @@ def _take_the_place_of_a_wrapper() -> None:
     """An agent's guard may have wrapped the real function before: then the stand-in goes before the wrapper."""
     global _sleep_outside
     if getattr(time.sleep, "__wrapped__", None) is _real_sleep:
-        _sleep_outside, time.sleep = time.sleep, _sleep
+        _sleep_outside = time.sleep
+        time.sleep = _sleep  # type: ignore[assignment]
 
 
 def _give_back_the_place() -> None:
     global _sleep_outside
     if time.sleep is _sleep:
-        time.sleep, _sleep_outside = _sleep_outside, _real_sleep
+        time.sleep = _sleep_outside
+        _sleep_outside = _real_sleep
 
 
-_sleep_outside: Callable[[float], None] = _real_sleep
+_sleep_outside: Callable[[Any], None] = _real_sleep
 _sleepers: Final = Substitution([(_real_sleep, _sleep)], spared=_SLEEP_FOR_REAL)
 _lock: Final = threading.Lock()
 _open_blocks = 0

@@ -83,10 +83,11 @@ class DisturbedEnvironment(Environment):
         for planned in plan:
             weather.call_at_message(planned.message, self._beginning(planned))
 
-    @property
-    def is_disturbed(self) -> bool:
-        """Whether some worker is lost or cut off, and has not come back."""
-        return bool(self._disturbing)
+    async def until_undisturbed(self) -> None:
+        """Return when every lost or cut off worker is replaced or has come back, and what that set off is over."""
+        while self._disturbing:
+            await asyncio.wait(self._disturbing)
+            await asyncio.sleep(2 * self._lease_ms / 1_000)
 
     def start_worker(self, *, queues: Iterable[str] | None = None, slots: int | None = None) -> Worker:
         """See `Embedded.start_worker`. One that is lost is replaced by one of the same queues and slots."""

@@ -148,6 +148,7 @@ class _Exploration:
         self._definitions = definitions
         self._lease_ms = lease_ms
         self._messages = 1
+        self._uncaught: list[BaseException] = []
 
     def run(self, seeds: Iterable[int]) -> ExploreReport:
         if self._faults:
@@ -187,9 +188,10 @@ class _Exploration:
         try:
             _run_on(VirtualTimeLoop, self._play(env))
         except Exception as error:
+            first = self._first(error, env)
             raise ExploredSeed(
-                f"{self._name} failed where nothing was late and nothing was lost: {_told(error, env)}"
-            ) from _cause(error, env)
+                f"{self._name} failed where nothing was late and nothing was lost: {_told(first, env)}"
+            ) from first
         return max(1, env.weather.messages)
 
     def _run_seed(self, seed: int) -> _Run:
@@ -200,7 +202,8 @@ class _Exploration:
         try:
             histories = _run_on(partial(VirtualTimeLoop, tie_break=weather.break_tie), self._play(env))
         except (Exception, asyncio.CancelledError) as error:
-            raise ExploredSeed(f"seed {seed} failed: {_told(error, env)}\n{replay}", seed) from _cause(error, env)
+            first = self._first(error, env)
+            raise ExploredSeed(f"seed {seed} failed: {_told(first, env)}\n{replay}", seed) from first
         except BaseException as error:
             # pytest.fail and its kin, which must stay what they are.
             error.add_note(f"under seed {seed} of explore. {replay}")
@@ -209,24 +212,28 @@ class _Exploration:
         return _Run(histories, weather.interleaving(), lost_at, len(env.happened) - len(lost_at))
 
     async def _play(self, env: Environment) -> tuple[History, ...]:
-        uncaught = _uncaught_errors()
+        _note_uncaught(self._uncaught)
         async with env:
             env.register(*self._definitions)
             await self._scenario(env)
             # Whatever was ordered to stop has stopped or is lost when the leases are over (invariant 6).
             await asyncio.sleep(2 * self._lease_ms / 1_000)
-            while isinstance(env, DisturbedEnvironment) and env.is_disturbed:
-                await asyncio.sleep(2 * self._lease_ms / 1_000)
+            if isinstance(env, DisturbedEnvironment):
+                await env.until_undisturbed()
             await env.settled()
             histories = tuple(History(env.host.history(each)) for each in env.host.execution_ids())
-        if uncaught:
-            raise uncaught[0]
+        if self._uncaught:
+            raise self._uncaught[0]
         for history in histories:
             check_history(history)
             stuck = unended_stops(history)
             if stuck:
                 raise BrokenRule("invariant 6: an order to stop reached no end", stuck[0], history)
         return histories
+
+    def _first(self, error: BaseException, env: Environment) -> BaseException:
+        """What failed first: a scenario also fails when the engine, or a callback, under it has."""
+        return next(iter(self._uncaught), None) or env.host.failure or error
 
     def _compare(self, seed: int, text: str, again: str) -> None:
         if text == again:
@@ -248,29 +255,21 @@ def _run_on(factory: Callable[[], asyncio.AbstractEventLoop], play: Any) -> tupl
         return histories
 
 
-def _uncaught_errors() -> list[BaseException]:
-    """Errors raised in callbacks, which the loop would only log: a message that could not be taken in is one."""
-    errors: list[BaseException] = []
-    loop = asyncio.get_running_loop()
+def _note_uncaught(errors: list[BaseException]) -> None:
+    """Note errors of callbacks, which the loop would only log: one is a message that could not be taken in."""
+    errors.clear()
 
     def note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if "handle" in context and isinstance(context.get("exception"), BaseException):
             errors.append(context["exception"])
         loop.default_exception_handler(context)
 
-    loop.set_exception_handler(note)
-    return errors
-
-
-def _cause(error: BaseException, env: Environment) -> BaseException:
-    """What failed first: a scenario also fails when the engine under it has."""
-    return env.host.failure or error
+    asyncio.get_running_loop().set_exception_handler(note)
 
 
 def _told(error: BaseException, env: Environment) -> str:
-    first = _cause(error, env)
-    named = "; ".join(f"{type(each).__name__}: {each}" for each in _leaves(first))
-    return f"{named}\n{_last_events(first, env)}"
+    named = "; ".join(f"{type(each).__name__}: {each}" for each in _leaves(error))
+    return f"{named}\n{_last_events(error, env)}"
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

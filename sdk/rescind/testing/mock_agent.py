@@ -6,7 +6,7 @@ mock; nothing waits for real. There asyncio's own timers (``asyncio.sleep``, ``a
 and the mock's clock knows nothing of them: use ``ctx.sleep`` and ``ctx.move_on_after``, or virtual time.
 
 **Not mocked**: retries, recovery, the clean-up budget, what becomes of open tasks when the agent ends. The agent hears
-of its cancel at its awaits on the context; asyncio's own awaits go on.
+of its cancel at its awaits on the context; asyncio's own awaits go on, also that of a TaskGroup for its branches.
 """
 
 from __future__ import annotations

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from sys import maxsize
 from typing import Any
 
+from google.protobuf.message import Message
 
 from rescind.transport.conversion.pairs import DERIVATION, fill
 from rescind.transport.grpc_methods import BATCH_BYTES
 
 
-def batches_of(messages: Iterable[Any], union: Any) -> Iterator[bytes]:
+def batches_of(
+    messages: Iterable[Any], union: Any, *, limit: int = maxsize, instead: Callable[[Any, int], Any] | None = None
+) -> Iterator[bytes]:
     """Messages as batches, in their order.
 
     Args:
         messages: members of the union.
         union: what they are members of.
+        limit: the largest message in bytes that may be sent.
+        instead: what is sent for a message that is larger; given the message and its size.
     """
     inner = DERIVATION.message_class(union)
     waiting: list[bytes] = []
     size = 0
     for message in messages:
-        whole = inner()
-        fill(message, whole, union)
-        encoded = whole.SerializeToString()
+        encoded = _encoded(message, inner, union)
+        if len(encoded) > limit and instead is not None:
+            encoded = _encoded(instead(message, len(encoded)), inner, union)
         if waiting and size + len(encoded) > BATCH_BYTES:
             yield _joined(waiting)
             waiting, size = [], 0
@@ -31,6 +37,12 @@ def batches_of(messages: Iterable[Any], union: Any) -> Iterator[bytes]:
         size += len(encoded)
     if waiting:
         yield _joined(waiting)
+
+
+def _encoded(message: Any, message_class: type[Message], union: Any) -> bytes:
+    whole = message_class()
+    fill(message, whole, union)
+    return whole.SerializeToString()
 
 
 def _joined(parts: list[bytes]) -> bytes:

@@ -13,14 +13,13 @@ import grpc.aio
 import msgspec
 
 from rescind.errors import RescindError, ServerUnavailable
-from rescind.model.messages import AgentFailed, AgentProgress, FromWorker, ToWorker, WorkerAlive, WorkerJoined, WorkerLeft
-from rescind.model.outcome import Failure
-from rescind.model.status import FailureKind
+from rescind.model.messages import FromWorker, ToWorker, WorkerAlive, WorkerJoined, WorkerLeft
 from rescind.transport.batches import batches_of
-from rescind.transport.conversion.pairs import from_message, parse, to_message
+from rescind.transport.conversion.pairs import from_message, parse
 from rescind.transport.grpc_client import GrpcConnection
 from rescind.transport.grpc_errors import error_of
 from rescind.transport.grpc_methods import MESSAGE_LIMIT, PROTOCOL_VERSION
+from rescind.transport.oversize import instead_of
 from rescind_proto.rescind.v1 import worker_pb2
 
 DEFAULT_SILENCE_MS: Final = 15_000
@@ -112,11 +111,7 @@ class GrpcSession:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        for batch in batches_of(waiting, FromWorker):
-            if len(batch) <= _LARGEST_MESSAGE:
-                self._outgoing.append(batch)
-            else:
-                self._outgoing.extend(batches_of(map(_too_large, waiting[:]), FromWorker))
+        self._outgoing.extend(batches_of(waiting, FromWorker, limit=_LARGEST_MESSAGE, instead=_too_large))
         self._has_outgoing.set()
 
     async def _run(self) -> RescindError | None:
@@ -153,8 +148,10 @@ class GrpcSession:
             _LOG.exception("a message could not be carried out: %r", type(message).__name__)
 
     async def _write(self, call: Any) -> None:
+        await self._has_outgoing.wait()
         try:
-            await call.write(worker_pb2.WorkerBatch(hello=self._hello).SerializeToString())
+            # Two encoded messages, one behind the other, are their union: the hello leads the first batch.
+            self._outgoing[0] = worker_pb2.WorkerBatch(hello=self._hello).SerializeToString() + self._outgoing[0]
             while True:
                 await self._has_outgoing.wait()
                 self._has_outgoing.clear()
@@ -174,3 +171,8 @@ class GrpcSession:
 
     def _gone(self, why: str) -> ServerUnavailable:
         return ServerUnavailable(f"{self._connection.address}: {why}")
+
+
+def _too_large(message: FromWorker, size: int) -> FromWorker:
+    # Sent as it is, it would end this session and each one after it.
+    return instead_of(message, f"{size} bytes at once are more than a server takes, {_LARGEST_MESSAGE}")

@@ -30,6 +30,9 @@ _LOG: Final = logging.getLogger("rescind.worker")
 # How many plain functions given to ``ctx.run`` run at once; more wait for a thread.
 _STEP_THREADS: Final = 64
 
+# How many runs that are over are known as such. What comes twice does so soon, or not at all.
+_REMEMBERED: Final = 1_000
+
 
 class AgentRuns:
     """Activates agents; keeps them suspended in between."""
@@ -41,6 +44,8 @@ class AgentRuns:
         self._send = send
         self._payload_limit = payload_limit
         self._runs: dict[ExecutionId, AgentRun] = {}
+        # The last run of each agent that is over here: its first activation, come once more, must not begin it anew.
+        self._over: dict[ExecutionId, int] = {}
         self._steps: dict[ExecutionId, dict[int, asyncio.Task[None]]] = {}
         self._threads = DaemonThreads(_STEP_THREADS, "rescind-step")
 
@@ -51,6 +56,8 @@ class AgentRuns:
         """Run an agent on, and send what it asks for. An activation that came before changes nothing."""
         run = self._runs.get(activation.execution_id)
         if run is not None and (activation.run < run.run or activation.number <= run.number):
+            return
+        if activation.run <= self._over.get(activation.execution_id, 0):
             return
         if activation.start is not None:
             if run is not None:
@@ -102,6 +109,10 @@ class AgentRuns:
     def _drop(self, run: AgentRun) -> None:
         run.discard()
         self._runs.pop(run.execution_id, None)
+        self._over.pop(run.execution_id, None)
+        self._over[run.execution_id] = run.run
+        if len(self._over) > _REMEMBERED:
+            del self._over[next(iter(self._over))]
         self._cancel_unwanted_steps(run)
 
     def _mind_steps(self, run: AgentRun) -> None:

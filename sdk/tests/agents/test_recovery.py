@@ -199,8 +199,8 @@ async def test_what_was_streamed_is_not_streamed_again_in_a_recovery(rescind_env
     await rescind_env.kill_worker()
     rescind_env.start_worker()
     await watching
-    streamed = [(each.kind, each.value.data) for each in seen if not isinstance(each, HistoryEvent)]
-    assert streamed == [("token", b'{"text":"one"}'), ("data", b'{"data":{"two":2}}')]
+    streamed = [(each.kind, each.value) for each in seen if not isinstance(each, HistoryEvent)]
+    assert streamed == [("token", {"text": "one"}), ("data", {"data": {"two": 2}})]
 
 
 async def test_an_agent_is_recovered_as_often_as_its_worker_is_lost(rescind_env: Environment) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from rescind import AgentContext, DeadlineExceeded, ExecutionFailed, InvalidInput, agent
+from rescind import AgentContext, DeadlineExceeded, InvalidInput, agent
 from rescind.testing import Environment
 
 from sdk.tests.agents.work import begin, echo, ended, hang, nap, play, result_of, task_id
@@ -210,7 +210,7 @@ async def test_fail_after_raises_at_its_deadline(rescind_env: Environment) -> No
             await ctx.schedule(hang)
 
     handle = await begin(rescind_env, failing)
-    with pytest.raises(ExecutionFailed, match=r"DeadlineExceeded: the block took longer than 2\.0 s"):
+    with pytest.raises(DeadlineExceeded, match=r"the block took longer than 2\.0 s"):
         await handle.result()
     assert rescind_env.elapsed() == timedelta(seconds=2)
     assert [each.status for each in await handle.tasks()] == ["CANCELLED"]

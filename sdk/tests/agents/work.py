@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
-from rescind import AgentContext, AgentDefinition, ExecutionHandle, TaskContext, agent, task
+from rescind import AgentContext, AgentDefinition, ExecutionHandle, NonRetryable, TaskContext, agent, task
 from rescind.model.ids import task_id_from_key
 from rescind.testing import Environment
 
@@ -28,12 +28,12 @@ async def breaks(ctx: TaskContext, seconds: float) -> None:
     raise ValueError(f"broken after {seconds} s")
 
 
-@task("nap-or-break", max_retries=0)
+@task("nap-or-break")
 async def nap_or_break(ctx: TaskContext, seconds: float) -> float:
     """Give its time back after that time; a negative one fails after as long."""
     await asyncio.sleep(abs(seconds))
     if seconds < 0:
-        raise ValueError(f"broken after {-seconds} s")
+        raise NonRetryable(f"broken after {-seconds} s")
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""Invariant 7: whatever was acknowledged is found again, behind every loss of a worker; what ran twice has two numbers."""
+"""Invariant 7: what was acknowledged is found again, behind every loss of a worker; what ran twice has two numbers."""
 
 from __future__ import annotations
 

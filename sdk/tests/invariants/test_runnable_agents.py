@@ -1,4 +1,4 @@
-"""Invariant 3: members end just as their agent suspends; at every decision, each wait is counted again from the tasks."""
+"""Invariant 3: members end just as their agent suspends; at each decision, waits are counted anew from the tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invariant 4: tasks write down themselves when their code starts, while their starts are cancelled, lost and repeated."""
+"""Invariant 4: tasks write down themselves when their code starts; their starts are cancelled, lost and repeated."""
 
 from __future__ import annotations
 

@@ -60,6 +60,9 @@ async def scenario(env: Environment) -> None:
     assert not state.attempts, f"these still take up slots: {state.attempts}"
     assert not any(worker.running for worker in state.workers.values())
     assert not state.executions, "what is over for good leaves the engine's memory"
+    for worker, _ in env._workers:
+        assert not worker._attempts, f"these still run in a worker: {worker._attempts}"
+        assert not len(worker._runs), f"a worker keeps agents that have ended: {worker._runs._runs}"
 
 
 @pytest.mark.invariants

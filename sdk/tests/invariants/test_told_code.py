@@ -1,4 +1,4 @@
-"""Invariant 9: agents and tasks that catch all they can catch, swallow their cancel, and try to go on as if nothing was."""
+"""Invariant 9: agents and tasks that catch all they can, swallow their cancel, and try to go on as if nothing was."""
 
 from __future__ import annotations
 

@@ -148,6 +148,7 @@ class Host:
             self._alarm.cancel()
             self._alarm = None
         self._unavailable = self._unavailable or reason
+        self.watchers.close(self._unavailable)
         waiting = [future for _, future in (*self._turn, *self._inbox) if future is not None]
         for future in (*waiting, *self._deferred.values()):
             if not future.done():

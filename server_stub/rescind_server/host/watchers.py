@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from rescind.model.events import HistoryEvent
+from rescind.errors import ServerUnavailable
+from rescind.model.events import EventType, HistoryEvent
 from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
 from rescind_server.engine.state import Decision
@@ -15,30 +16,86 @@ from rescind_server.engine.state import Decision
 Seen = HistoryEvent | StreamedEvent
 
 
+class Subscription:
+    """What one follower has not read yet."""
+
+    __slots__ = ("_arrived", "_failure", "_reader", "only")
+
+    def __init__(self, only: frozenset[EventType] | None) -> None:
+        self.only = only
+        self._arrived: deque[Seen] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._failure: str | None = None
+
+    async def get(self) -> Seen:
+        """The next; waits for it.
+
+        Raises:
+            ServerUnavailable: nothing comes any more, since the host was closed or has failed.
+        """
+        while not self._arrived:
+            if self._failure is not None:
+                raise ServerUnavailable(self._failure)
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._arrived.popleft()
+
+    def put(self, seen: Seen) -> None:
+        """Add what has happened, if this follower wants to know it."""
+        if self.only is None or (isinstance(seen, HistoryEvent) and seen.type in self.only):
+            self._arrived.append(seen)
+            self._wake()
+
+    def fail(self, reason: str) -> None:
+        """Nothing comes any more."""
+        self._failure = reason
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+
 class Watchers:
-    """The open subscriptions, by execution. One that nobody follows costs nothing."""
+    """The open subscriptions, by execution. An execution that nobody follows costs nothing."""
 
     def __init__(self) -> None:
-        self._queues: dict[ExecutionId, list[asyncio.Queue[Seen]]] = defaultdict(list)
+        self._subscriptions: dict[ExecutionId, list[Subscription]] = defaultdict(list)
+        self._closed: str | None = None
 
     @asynccontextmanager
-    async def subscribe(self, execution_id: ExecutionId) -> AsyncIterator[asyncio.Queue[Seen]]:
-        """Everything that happens to an execution from now on. Left by any door, the subscription is gone."""
-        queue: asyncio.Queue[Seen] = asyncio.Queue()
-        self._queues[execution_id].append(queue)
+    async def subscribe(
+        self, execution_id: ExecutionId, only: frozenset[EventType] | None = None
+    ) -> AsyncIterator[Subscription]:
+        """Everything that happens to an execution from now on, or events of these types alone.
+
+        Left by any door, the subscription is gone.
+        """
+        subscription = Subscription(only)
+        if self._closed is not None:
+            subscription.fail(self._closed)
+        self._subscriptions[execution_id].append(subscription)
         try:
-            yield queue
+            yield subscription
         finally:
-            self._queues[execution_id].remove(queue)
-            if not self._queues[execution_id]:
-                del self._queues[execution_id]
+            self._subscriptions[execution_id].remove(subscription)
+            if not self._subscriptions[execution_id]:
+                del self._subscriptions[execution_id]
 
     def tell(self, decisions: Sequence[Decision]) -> None:
         """Pass on what has become durable, and what was streamed with it."""
-        if not self._queues:
+        if not self._subscriptions:
             return
         for decision in decisions:
-            seen: list[tuple[ExecutionId, Seen]] = [*decision.events, *decision.streamed]
+            # What was streamed in an activation came before what follows from it: its end is the last that is seen.
+            seen: list[tuple[ExecutionId, Seen]] = [*decision.streamed, *decision.events]
             for execution_id, event in seen:
-                for queue in self._queues.get(execution_id, ()):
-                    queue.put_nowait(event)
+                for subscription in self._subscriptions.get(execution_id, ()):
+                    subscription.put(event)
+
+    def close(self, reason: str) -> None:
+        """Nothing happens any more: let every follower know, also those who come later."""
+        self._closed = reason
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions:
+                subscription.fail(reason)

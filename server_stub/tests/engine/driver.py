@@ -1,4 +1,4 @@
-"""Plays worker, agent and client against the engine, at times that the test sets. After every decision the laws hold."""
+"""Plays worker, agent and client against the engine, at times that the test sets. After each decision the laws hold."""
 
 from __future__ import annotations
 
@@ -216,7 +216,12 @@ class Stage:
         return agent
 
     def cancel(
-        self, task_id: TaskId, mode: CancelMode = CancelMode.TRY, *, execution_id: str = "x", cause: CancelCause = CLIENT
+        self,
+        task_id: TaskId,
+        mode: CancelMode = CancelMode.TRY,
+        *,
+        execution_id: str = "x",
+        cause: CancelCause = CLIENT,
     ) -> CancelTaskResult | int:
         """Cancel a task from outside; a number if the answer comes `late`."""
         reply = self.ask(CancelTaskFromOutside(ExecutionId(execution_id), task_id, cause, mode))
@@ -368,9 +373,7 @@ class Agent:
     ) -> list[int]:
         assert self.pending is not None, "the agent is not active"
         activation, self.pending = self.pending, None
-        self.stage.decide(
-            AgentProgress(self.execution_id, activation.run, activation.number, tuple(placed), ending)
-        )
+        self.stage.decide(AgentProgress(self.execution_id, activation.run, activation.number, tuple(placed), ending))
         return [operation.position for operation in placed]
 
 

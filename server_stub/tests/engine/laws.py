@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from rescind.model.events import EXECUTION_ENDS, TASK_ENDS, EventType, HistoryEvent
@@ -30,7 +31,7 @@ AFTER_AN_EXECUTION_ENDED: Final = {*OF_TASKS, EventType.EXECUTION_CANCEL_REQUEST
 def check_history(history: Sequence[HistoryEvent]) -> None:
     """Numbers without a gap, times that never go back, one end per task and execution and nothing behind it."""
     assert [event.sequence for event in history] == list(range(1, len(history) + 1))
-    assert all(before.at <= after.at for before, after in zip(history, history[1:], strict=False))
+    assert all(before.at <= after.at for before, after in pairwise(history))
     ended: set[str] = set()
     started: set[tuple[str, int]] = set()
     cancelled: Counter[str] = Counter()
@@ -88,7 +89,9 @@ def _check_tasks(state: State, execution: Execution) -> None:
         live = [attempt for attempt in task.attempts or () if attempt.live]
         unsettled += (task.outcome is None) + len(live)
         assert (task.outcome is None) == (task.status in (TaskStatus.PENDING, TaskStatus.RUNNING))
-        assert task.status is not TaskStatus.RUNNING or (task.current is not None and task.current.live)
+        if task.status is TaskStatus.RUNNING:
+            assert task.current is not None
+            assert task.current.live, "a task is RUNNING and nothing runs it"
         for attempt in task.attempts or ():
             if attempt.stop in (StopState.REQUESTED, StopState.DELIVERED):
                 assert attempt.live, "a stop record can reach no end (invariant 6)"

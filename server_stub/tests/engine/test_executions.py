@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from rescind.model.cause import CancelSource
@@ -115,7 +117,7 @@ def test_the_statuses_that_agents_go_through_are_legal() -> None:
     assert [status.value for status in seen] == [
         *("PENDING", "RUNNING", "WAITING", "RUNNING", "PENDING", "RUNNING", "WAITING", "CANCELLING", "CANCELLED")
     ]
-    assert all(after in EXECUTION_TRANSITIONS[before] for before, after in zip(seen, seen[1:], strict=False))
+    assert all(after in EXECUTION_TRANSITIONS[before] for before, after in pairwise(seen))
 
 
 # -- cancelling, in every phase --

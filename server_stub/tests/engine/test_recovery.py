@@ -1,10 +1,11 @@
-"""Running on after a loss: the journal answers what was answered, and nothing that was accepted is done twice or lost."""
+"""Running on after a loss: the journal answers what was answered; what was accepted is neither lost nor done twice."""
 
 from __future__ import annotations
 
 from rescind.model.ids import Instant, TaskId
 from rescind.model.messages import AgentKind, AgentStart
 from rescind.model.operations import (
+    AnyOperation,
     AppendEntry,
     AwaitSignal,
     DrainSignals,
@@ -98,7 +99,12 @@ def test_what_was_issued_behind_a_checkpoint_and_never_answered_is_issued_anew_w
     stage, agent = checkpointing()
     (task_id,) = agent.schedule()
     due = Instant(stage.now + 1_000_000)
-    behind = [entry("e1"), StartTimer(0, due), awaits([task_id], WaitCondition.ALL_ENDED), DrainSignals(0, "go")]
+    behind: list[AnyOperation] = [
+        entry("e1"),
+        StartTimer(0, due),
+        awaits([task_id], WaitCondition.ALL_ENDED),
+        DrainSignals(0, "go"),
+    ]
     stage.signal("go")
     agent.do(checkpoint(), *behind)
     base = agent.position - len(behind) - 1

@@ -56,7 +56,7 @@ def test_what_no_attempt_can_help_is_not_tried_again(failure: Failure) -> None:
     assert stage.task(task_id).failure == failure
 
 
-def test_a_lost_worker_counts_as_a_failed_attempt() -> None:
+def test_a_task_that_takes_its_workers_down_with_it_ends_all_the_same() -> None:
     stage = Stage()
     (task_id,) = stage.start().schedule(options=TaskOptions(retry=RetryPolicy(max_attempts=2)))
     for _ in range(2):
@@ -69,6 +69,21 @@ def test_a_lost_worker_counts_as_a_failed_attempt() -> None:
     assert failure.kind is FailureKind.WORKER_LOST
     assert "'w' was lost during attempt 2" in failure.message
     assert stage.status(task_id) is TaskStatus.FAILED
+
+
+def test_a_lost_worker_does_not_use_up_an_attempt_of_the_tasks_own() -> None:
+    stage = Stage()
+    retry = RetryPolicy(max_attempts=2, initial_interval_ms=1_000, backoff=3.0)
+    (task_id,) = stage.start().schedule(options=TaskOptions(retry=retry))
+    stage.leave(handed_back=True)
+    stage.join()
+    stage.pass_time(1_000)
+    stage.fail(task_id)
+    assert stage.last(EventType.TASK_ATTEMPT_FAILED)["retry_in_ms"] == 1_000  # the first pause of its own
+    stage.pass_time(1_000)
+    stage.fail(task_id)
+    assert stage.status(task_id) is TaskStatus.FAILED
+    assert stage.task(task_id).attempts == 3
 
 
 def test_a_long_story_of_failures_leaves_nothing_behind() -> None:

@@ -11,6 +11,7 @@ from rescind.model.operations import (
     AwaitSignal,
     DrainSignals,
     PeekSignal,
+    ReturnSignals,
     SignalPeeked,
     SignalsTaken,
     StartTimer,
@@ -108,6 +109,19 @@ def test_a_signal_that_is_given_back_goes_to_the_next_that_waits_for_it() -> Non
     assert taken(agent, second) == ["1"]
 
 
+def test_signals_that_the_code_returns_are_in_the_queue_again_at_their_places() -> None:
+    stage = Stage()
+    agent = stage.start()
+    for value in (b"1", b"2", b"3"):
+        stage.signal("go", value)
+    first, _ = agent.do(AwaitSignal(0, "go"))
+    answer = agent.answers[first]
+    assert isinstance(answer, SignalsTaken)
+    agent.do(ReturnSignals(0, answer.signals))
+    (drain, _) = agent.do(DrainSignals(0, "go"))
+    assert taken(agent, drain) == ["1", "2", "3"]
+
+
 def test_a_withdrawn_wait_takes_no_signal() -> None:
     stage = Stage()
     agent = stage.start()
@@ -152,8 +166,11 @@ def test_timers_fire_in_the_order_of_their_times_then_of_their_starts() -> None:
     agent = stage.start()
     agent.rest(*[StartTimer(0, due(stage, at)) for at in (300, 100, 200, 100)])
     stage.jump(1_000)
-    fired = [event.details["position"] for event in stage.histories[agent.execution_id] if event.type == "TIMER_FIRED"
-             and event.details]
+    fired = [
+        event.details["position"]
+        for event in stage.histories[agent.execution_id]
+        if event.type == "TIMER_FIRED" and event.details
+    ]
     assert fired == [2, 4, 3, 1]
 
 

@@ -34,7 +34,13 @@ def three_running() -> tuple[Stage, Agent, list[TaskId]]:
 
 
 def end(stage: Stage, task_id: TaskId, how: str) -> None:
-    {DONE: stage.complete, BROKE: stage.fail, GONE: stage.cancel}[how](task_id)
+    match how:
+        case "completes":
+            stage.complete(task_id)
+        case "fails":
+            stage.fail(task_id)
+        case _:
+            stage.cancel(task_id)
 
 
 # What ends of three members, and after how many of them each condition holds.
@@ -274,9 +280,7 @@ def test_an_end_at_the_very_instant_of_the_deadline_comes_before_it() -> None:
 def test_a_deadline_that_has_passed_ends_a_wait_at_once(offset: int) -> None:
     stage, agent, tasks = three_running()
     stage.complete(tasks[0])
-    (wait,) = agent.rest(
-        awaits(tasks, ALL_ENDED, deadline=Instant(stage.now + offset), losers=CancelSource.DEADLINE)
-    )
+    (wait,) = agent.rest(awaits(tasks, ALL_ENDED, deadline=Instant(stage.now + offset), losers=CancelSource.DEADLINE))
     settled = agent.settled(wait)
     assert settled is not None
     assert settled.timed_out

@@ -309,9 +309,7 @@ def test_agents_that_wait_for_a_worker_are_all_taken_up_by_the_first_that_comes(
 
 
 def test_ids_that_nobody_chose_follow_from_the_seed() -> None:
-    first, second, other = (
-        Stage(seed=seed).decide(StartExecution("agent")).reply for seed in (1, 1, 2)
-    )
+    first, second, other = (Stage(seed=seed).decide(StartExecution("agent")).reply for seed in (1, 1, 2))
     assert first == second != other
 
 

@@ -98,7 +98,6 @@ async def test_a_restart_at_any_time_changes_nothing_but_the_time(tmp_path: Path
         await env.start(everything, id="e-1")
         await asyncio.sleep(stop_after)
     async with Environment(agents=[everything], tasks=[nap], store=path) as env:
-        env.start_worker()
         handle = env.handle("e-1")
         await handle.signal("answer", 42)
         drawn, *rest = await handle.result()
@@ -119,7 +118,6 @@ async def test_a_deadline_that_came_while_nothing_ran_fires_late_and_once(tmp_pa
         await asyncio.sleep(10)
     await asyncio.sleep(86_400)
     async with Environment(agents=[everything], tasks=[nap], store=path) as env:
-        env.start_worker()
         assert (await env.handle("e-1").result())[5:] == [True, 1]
         assert env.elapsed().total_seconds() == 60
 
@@ -131,7 +129,6 @@ async def test_a_retry_waits_for_its_time_across_a_restart(tmp_path: Path) -> No
         await env.start(retrying, id="r-1")
         await asyncio.sleep(1.5)  # the second attempt failed at +1 s, the third is due at +3 s
     async with Environment(agents=[retrying], tasks=[unlucky], store=path) as env:
-        env.start_worker()
         assert await env.handle("r-1").result() == "no luck"
         starts = [event.at for event in await env.handle("r-1").history() if event.type == "TASK_STARTED"]
         assert [(at - starts[0]) // 1_000 for at in starts] == [0, 1_000, 3_000, 7_000]
@@ -145,7 +142,7 @@ async def test_a_cancelled_agent_keeps_its_budget_across_a_restart(tmp_path: Pat
         await asyncio.sleep(1)
         await env.kill_worker()
         await handle.cancel("no longer needed")
-    async with Environment(agents=[everything], tasks=[nap], store=path) as env:
+    async with Environment(store=path) as env:  # nobody here can run its clean-up
         await asyncio.sleep(29)
         assert await env.handle("e-1").status() == "CANCELLING"
         await asyncio.sleep(2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from rescind import errors
 from rescind.errors import NotFound, RescindError
@@ -20,7 +20,7 @@ from rescind.model.commands import (
     Started,
     StartExecution,
 )
-from rescind.model.events import EXECUTION_ENDS, HistoryEvent
+from rescind.model.events import EXECUTION_ENDS, EventType, HistoryEvent
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.messages import StreamedEvent
 from rescind.model.payload import Payload
@@ -28,7 +28,6 @@ from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResul
 from rescind.model.views import ExecutionDetails
 
 Seen = HistoryEvent | StreamedEvent
-_ENDS: Final = EXECUTION_ENDS
 
 
 class Arrivals(Protocol):
@@ -41,8 +40,10 @@ class Arrivals(Protocol):
 class Subscriptions(Protocol):
     """Whoever can be subscribed to."""
 
-    def subscribe(self, execution_id: ExecutionId) -> AbstractAsyncContextManager[Arrivals]:
-        """Everything that happens to an execution from now on."""
+    def subscribe(
+        self, execution_id: ExecutionId, only: frozenset[EventType] | None = None
+    ) -> AbstractAsyncContextManager[Arrivals]:
+        """Everything that happens to an execution from now on, or events of these types alone."""
 
 
 class Server(Protocol):
@@ -111,12 +112,11 @@ class NativeClientPort:
 
     async def wait_ended(self, execution_id: ExecutionId) -> ExecutionDetails:
         """See `ClientPort`."""
-        async with self._server.watchers.subscribe(execution_id) as arrivals:
+        async with self._server.watchers.subscribe(execution_id, EXECUTION_ENDS) as ends:
             details = await self._known(execution_id)
             while details.execution.status not in TERMINAL_EXECUTION:
-                event = await arrivals.get()
-                if isinstance(event, HistoryEvent) and event.type in _ENDS:
-                    details = await self._known(execution_id)
+                await ends.get()
+                details = await self._known(execution_id)
         return details
 
     async def follow(self, execution_id: ExecutionId) -> AsyncIterator[Seen]:
@@ -127,7 +127,7 @@ class NativeClientPort:
             for event in self._server.history(execution_id):
                 seen = event.sequence
                 yield event
-                if event.type in _ENDS:
+                if event.type in EXECUTION_ENDS:
                     return
             while True:
                 arrived = await arrivals.get()
@@ -136,7 +136,7 @@ class NativeClientPort:
                         continue
                     seen = arrived.sequence
                 yield arrived
-                if isinstance(arrived, HistoryEvent) and arrived.type in _ENDS:
+                if isinstance(arrived, HistoryEvent) and arrived.type in EXECUTION_ENDS:
                     return
 
     async def _known(self, execution_id: ExecutionId) -> ExecutionDetails:

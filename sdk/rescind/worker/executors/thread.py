@@ -25,6 +25,7 @@ class ThreadExecutor:
         arguments = (context, task_input) if definition.takes_input else (context,)
         call = partial(_call, definition, context, arguments)
         thread = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        thread.add_done_callback(_heed)
         while True:
             try:
                 return await asyncio.shield(thread)
@@ -35,6 +36,12 @@ class ThreadExecutor:
     def close(self) -> None:
         """See `Executor.close`."""
         self._threads.shutdown()
+
+
+def _heed(thread: asyncio.Future[Any]) -> None:
+    """Where the worker is lost, nobody waits for what a thread still raises: that is no news for asyncio's log."""
+    if not thread.cancelled():
+        thread.exception()
 
 
 def _call(definition: TaskDefinition[Any, Any], context: TaskContext, arguments: tuple[Any, ...]) -> Any:

@@ -1,0 +1,208 @@
+"""A caller's port to a server over gRPC: see `rescind.runtime.ports.ClientPort`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+from rescind.errors import RescindError, ServerUnavailable
+from rescind.model.commands import StartExecution
+from rescind.model.events import EXECUTION_ENDS, HistoryEvent
+from rescind.model.filters import ExecutionFilter, TaskFilter
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.messages import StreamedEvent
+from rescind.model.payload import Payload
+from rescind.model.status import CancelMode, CancelTaskResult
+from rescind.model.views import ExecutionDetails, ExecutionView
+from rescind.transport.conversion.derivation import enum_numbers
+from rescind.transport.conversion.pairs import Seen, fill, from_message
+from rescind.transport.grpc_client import DEFAULT_TIMEOUT, GrpcConnection
+from rescind.transport.grpc_errors import named_error
+from rescind_proto.rescind.v1 import client_pb2, values_pb2
+
+_MODES: Final = enum_numbers(CancelMode, values_pb2.DESCRIPTOR.enum_types_by_name["CancelMode"])
+_RESULTS: Final = {
+    number: result
+    for result, number in enum_numbers(
+        CancelTaskResult, values_pb2.DESCRIPTOR.enum_types_by_name["CancelTaskResult"]
+    ).items()
+}
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+
+
+class GrpcClientPort:
+    """See `ClientPort`. What waits outlives a restart of the server: it asks again for `patience` seconds."""
+
+    def __init__(
+        self, connection: GrpcConnection, by: str, *, timeout: float = DEFAULT_TIMEOUT, patience: float = 60.0
+    ) -> None:
+        """Make a port.
+
+        Args:
+            connection: to the server.
+            by: who asks, for histories; a server that asks for proof puts what was proven.
+            timeout: how long a call that does not wait may take, in seconds.
+            patience: how long a call that waits may find no server, in seconds, before it gives up.
+        """
+        self._connection = connection
+        self._by = by
+        self._timeout = timeout
+        self._patience = patience
+
+    async def start_execution(
+        self, kind: str, payload: Payload, *, execution_id: str | None, queue: str, labels: Mapping[str, str]
+    ) -> ExecutionId:
+        """See `ClientPort`."""
+        # An id of our own makes the call repeatable, so that a lost answer does not leave a second execution behind.
+        wanted = ExecutionId(execution_id if execution_id is not None else str(uuid4()))
+        request = self._start_request(StartExecution(kind, payload, wanted, queue, dict(labels)))
+        started = await self._repeated("Start", request)
+        return ExecutionId(started.execution_id)
+
+    async def start_many(self, starts: Iterable[StartExecution]) -> list[ExecutionId | RescindError]:
+        """Start several agents in one transition of the server.
+
+        Returns:
+            In their order the id of each, or what it was refused with. `by` and `organisation` are not sent.
+        """
+        request = client_pb2.StartManyRequest(starts=[self._start_request(start) for start in starts])
+        reply = await self._call("StartMany", request)
+        return [
+            ExecutionId(result.started.execution_id)
+            if result.WhichOneof("kind") == "started"
+            else named_error(result.refused.error, result.refused.message) or RescindError(result.refused.message)
+            for result in reply.results
+        ]
+
+    async def signal_execution(self, execution_id: ExecutionId, name: str, value: Payload) -> None:
+        """See `ClientPort`."""
+        request = client_pb2.SignalRequest(execution_id=execution_id, name=name, by=self._by)
+        fill(value, request.value)
+        await self._call("Signal", request)
+
+    async def cancel_execution(self, execution_id: ExecutionId, reason: str | None, *, hard: bool) -> CancelTaskResult:
+        """See `ClientPort`."""
+        request = client_pb2.CancelExecutionRequest(execution_id=execution_id, reason=reason, hard=hard, by=self._by)
+        reply = await self._call("CancelExecution", request)
+        return _RESULTS[reply.result]
+
+    async def cancel_task(
+        self, execution_id: ExecutionId, task_id: TaskId, reason: str | None, mode: CancelMode
+    ) -> CancelTaskResult:
+        """See `ClientPort`."""
+        request = client_pb2.CancelTaskRequest(
+            execution_id=execution_id, task_id=task_id, reason=reason, mode=_MODES[mode], by=self._by
+        )
+        # In mode WAIT the work decides, and takes its time.
+        timeout = None if mode is CancelMode.WAIT else self._timeout
+        reply = await self._connection.call("CancelTask", request, timeout=timeout)
+        return _RESULTS[reply.result]
+
+    async def cancel_where(
+        self, selection: ExecutionFilter | TaskFilter, reason: str | None, *, hard: bool = False
+    ) -> AsyncIterator[Mapping[CancelTaskResult, int]]:
+        """Cancel all that a filter selects.
+
+        Yields:
+            After each step, how many requests met which result so far; the last is the whole.
+        """
+        request = client_pb2.CancelWhereRequest(reason=reason, hard=hard, by=self._by)
+        target = request.executions if isinstance(selection, ExecutionFilter) else request.tasks
+        target.SetInParent()
+        fill(selection, target)
+        async for progress in self._connection.stream("CancelWhere", request):
+            yield {_RESULTS[each.result]: each.count for each in progress.counts}
+
+    async def list_executions(
+        self, selection: ExecutionFilter, page_size: int = 100, page_token: str = ""
+    ) -> tuple[Sequence[ExecutionView], str]:
+        """A page of the executions that a filter selects, the newest first, and the token of the next; "" ends."""
+        request = client_pb2.ListRequest(page_size=page_size, page_token=page_token)
+        fill(selection, request.filter)
+        reply = await self._call("List", request)
+        return [from_message(each, ExecutionView) for each in reply.executions], reply.next_page_token
+
+    async def describe(self, execution_id: ExecutionId) -> ExecutionDetails:
+        """See `ClientPort`."""
+        reply = await self._repeated("Get", client_pb2.GetRequest(execution_id=execution_id))
+        details: ExecutionDetails = from_message(reply, ExecutionDetails)
+        return details
+
+    async def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
+        """See `ClientPort`."""
+        request = client_pb2.HistoryRequest(execution_id=execution_id, after=after)
+        events: list[HistoryEvent] = []
+        async for batch in self._connection.stream("History", request):
+            events.extend(from_message(event, HistoryEvent) for event in batch.events)
+        return events
+
+    async def wait_ended(self, execution_id: ExecutionId) -> ExecutionDetails:
+        """See `ClientPort`. Of what belongs to the execution, its end alone travels: tasks and entries are left out."""
+        reply = await self._repeated("WaitEnded", client_pb2.WaitEndedRequest(execution_id=execution_id), waits=True)
+        return ExecutionDetails(from_message(reply, ExecutionView))
+
+    async def follow(self, execution_id: ExecutionId) -> AsyncIterator[HistoryEvent | StreamedEvent]:
+        """See `ClientPort`. Goes on behind a restart of the server where it was; what was streamed meanwhile is lost."""
+        after = 0
+        retry = _Retry(self._patience)
+        while True:
+            request = client_pb2.WatchRequest(execution_id=execution_id, after=after)
+            try:
+                async for batch in self._connection.stream("Watch", request):
+                    retry.succeeded()
+                    for each in batch.seen:
+                        seen = from_message(each, Seen)
+                        if isinstance(seen, HistoryEvent):
+                            after = seen.sequence
+                        yield seen
+                        if isinstance(seen, HistoryEvent) and seen.type in EXECUTION_ENDS:
+                            return
+            except ServerUnavailable as error:
+                await retry.failed(error)
+
+    def _start_request(self, start: StartExecution) -> client_pb2.StartRequest:
+        request = client_pb2.StartRequest(
+            kind=start.kind, execution_id=start.execution_id, queue=start.queue, labels=start.labels, by=self._by
+        )
+        fill(start.input, request.input)
+        return request
+
+    async def _call(self, name: str, request: Any) -> Any:
+        return await self._connection.call(name, request, timeout=self._timeout)
+
+    async def _repeated(self, name: str, request: Any, *, waits: bool = False) -> Any:
+        """Make a call that may be repeated, again while the server cannot be reached."""
+        retry = _Retry(self._patience if waits else 0.0)
+        while True:
+            try:
+                return await self._connection.call(name, request, timeout=None if waits else self._timeout)
+            except ServerUnavailable as error:
+                await retry.failed(error)
+
+
+class _Retry:
+    """Pauses between attempts, each up to twice as long as the one before, with jitter; until patience ends."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        """The next failure is a new one."""
+        self._pause = _FIRST_PAUSE
+        self._since: float | None = None
+
+    async def failed(self, error: ServerUnavailable) -> None:
+        """Pause before the next attempt, or raise the error if it has gone on for too long."""
+        now = self._loop.time()
+        if self._since is None:
+            self._since = now
+        if now - self._since >= self._patience:
+            raise error
+        await asyncio.sleep(self._pause * random.uniform(0.5, 1.0))
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2)

@@ -1,0 +1,214 @@
+"""Callers' calls over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+import grpc
+
+from rescind.errors import InvalidInput, NotFound, RescindError, ServerUnavailable
+from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.commands import (
+    CancelAnswered,
+    CancelExecution,
+    CancelTaskFromOutside,
+    FromClient,
+    Refused,
+    Reply,
+    SignalExecution,
+    Started,
+    StartExecution,
+)
+from rescind.model.events import EXECUTION_ENDS, HistoryEvent
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.options import DEFAULT_QUEUE
+from rescind.model.payload import NULL_PAYLOAD, Payload
+from rescind.model.status import TERMINAL_EXECUTION, CancelMode
+from rescind.model.views import ExecutionDetails
+from rescind.transport.conversion.derivation import enum_numbers
+from rescind.transport.conversion.pairs import Seen, fill, from_message, to_message
+from rescind.transport.grpc_errors import named_error
+from rescind.transport.grpc_methods import CLIENT_METHODS
+from rescind_proto.rescind.v1 import client_pb2, values_pb2
+from rescind_server.gateway.identity import Caller, Identify
+from rescind_server.gateway.limits import Limits
+from rescind_server.gateway.serving import answering, streaming
+from rescind_server.host.driver import Host
+
+_MODES: Final = {
+    number: mode
+    for mode, number in enum_numbers(CancelMode, values_pb2.DESCRIPTOR.enum_types_by_name["CancelMode"]).items()
+}
+_EVENTS_AT_ONCE: Final = 500
+_MOST_UNSEEN: Final = 10_000
+"""How many events may wait for one watcher to read them."""
+
+
+class ClientGateway:
+    """The Client service."""
+
+    def __init__(self, host: Host, limits: Limits, identify: Identify) -> None:
+        self._host = host
+        self._limits = limits
+        self._identify = identify
+
+    def handlers(self) -> Mapping[str, grpc.RpcMethodHandler]:
+        """The handlers of the service's calls, by their names."""
+        answers = {
+            "Start": self._start,
+            "StartMany": self._start_many,
+            "Get": self._get,
+            "Signal": self._signal,
+            "CancelExecution": self._cancel_execution,
+            "CancelTask": self._cancel_task,
+            "WaitEnded": self._wait_ended,
+        }
+        streams = {"History": self._history, "Watch": self._watch}
+        return {
+            **{name: answering(CLIENT_METHODS[name], answer, self._identify) for name, answer in answers.items()},
+            **{name: streaming(CLIENT_METHODS[name], stream, self._identify) for name, stream in streams.items()},
+        }
+
+    async def _start(self, request: client_pb2.StartRequest, caller: Caller) -> Any:
+        reply = await self._ask(self._start_command(request, caller))
+        return to_message(reply)
+
+    async def _start_many(self, request: client_pb2.StartManyRequest, caller: Caller) -> Any:
+        if len(request.starts) > self._limits.starts:
+            raise InvalidInput(f"{len(request.starts)} starts at once; at most {self._limits.starts} are taken.")
+        commands = [self._start_command(start, caller) for start in request.starts]
+        # Asked in one turn of the event loop, they are one turn of the host, and one commit.
+        replies = await asyncio.gather(*(self._host.ask(command) for command in commands))
+        answer = client_pb2.StartManyReply()
+        for reply in replies:
+            result = answer.results.add()
+            fill(reply, result.started if isinstance(reply, Started) else result.refused)
+        return answer
+
+    async def _get(self, request: client_pb2.GetRequest, caller: Caller) -> Any:
+        return to_message(self._known(request.execution_id))
+
+    async def _signal(self, request: client_pb2.SignalRequest, caller: Caller) -> Any:
+        self._limits.check_name(request.name, "the signal's name")
+        value = self._payload(request, "value", f"signal {request.name!r}")
+        command = SignalExecution(ExecutionId(request.execution_id), request.name, value, caller.name_for(request.by))
+        return to_message(await self._ask(command))
+
+    async def _cancel_execution(self, request: client_pb2.CancelExecutionRequest, caller: Caller) -> Any:
+        command = CancelExecution(ExecutionId(request.execution_id), _cause(request, caller), request.hard)
+        reply = await self._ask(command)
+        assert isinstance(reply, CancelAnswered)
+        return to_message(reply)
+
+    async def _cancel_task(self, request: client_pb2.CancelTaskRequest, caller: Caller) -> Any:
+        mode = _MODES.get(request.mode) if request.HasField("mode") else CancelMode.TRY
+        if mode is None:
+            raise InvalidInput(f"CancelTaskRequest.mode: unknown kind {request.mode}. Known are {sorted(_MODES)}.")
+        command = CancelTaskFromOutside(
+            ExecutionId(request.execution_id), TaskId(request.task_id), _cause(request, caller), mode
+        )
+        return to_message(await self._ask(command))
+
+    async def _wait_ended(self, request: client_pb2.WaitEndedRequest, caller: Caller) -> Any:
+        execution_id = ExecutionId(request.execution_id)
+        async with self._host.watchers.subscribe(execution_id) as arrivals:
+            details = self._known(execution_id)
+            while details.execution.status not in TERMINAL_EXECUTION:
+                event = await arrivals.get()
+                if isinstance(event, HistoryEvent) and event.type in EXECUTION_ENDS:
+                    details = self._known(execution_id)
+        return to_message(details.execution)
+
+    async def _history(self, request: client_pb2.HistoryRequest, caller: Caller) -> AsyncIterator[Any]:
+        self._known(request.execution_id)
+        events = self._host.history(ExecutionId(request.execution_id), max(0, request.after))
+        for start in range(0, len(events), _EVENTS_AT_ONCE):
+            batch = client_pb2.HistoryBatch()
+            for event in events[start : start + _EVENTS_AT_ONCE]:
+                fill(event, batch.events.add())
+            yield batch
+
+    async def _watch(self, request: client_pb2.WatchRequest, caller: Caller) -> AsyncIterator[Any]:
+        execution_id = ExecutionId(request.execution_id)
+        after = max(0, request.after)
+        async with self._host.watchers.subscribe(execution_id) as arrivals:
+            self._known(execution_id)
+            waiting: list[Any] = list(self._host.history(execution_id, after))
+            while True:
+                fresh: list[Any] = []
+                for each in waiting:
+                    if isinstance(each, HistoryEvent):
+                        if each.sequence <= after:
+                            continue
+                        after = each.sequence
+                    fresh.append(each)
+                for batch in _watch_batches(fresh):
+                    yield batch
+                if any(isinstance(each, HistoryEvent) and each.type in EXECUTION_ENDS for each in fresh):
+                    return
+                if arrivals.qsize() > _MOST_UNSEEN:
+                    raise ServerUnavailable(
+                        f"the events of execution {execution_id!r} were read too slowly: {arrivals.qsize()} wait. Go on "
+                        f"from event {after}."
+                    )
+                waiting = [await arrivals.get()]
+                while not arrivals.empty():
+                    waiting.append(arrivals.get_nowait())
+
+    def _start_command(self, request: client_pb2.StartRequest, caller: Caller) -> StartExecution:
+        limits = self._limits
+        limits.check_name(request.kind, "the agent's kind")
+        queue = request.queue if request.HasField("queue") else DEFAULT_QUEUE
+        limits.check_name(queue, "the queue's name")
+        execution_id = request.execution_id if request.HasField("execution_id") else None
+        if execution_id is not None:
+            limits.check_name(execution_id, "the execution's id")
+        for name, value in request.labels.items():
+            limits.check_name(name, "a label's name")
+            if len(value) > limits.name:
+                raise InvalidInput(f"label {name!r} has {len(value)} characters; at most {limits.name} are taken.")
+        return StartExecution(
+            request.kind,
+            self._payload(request, "input", f"the input of agent {request.kind!r}"),
+            ExecutionId(execution_id) if execution_id is not None else None,
+            queue,
+            dict(request.labels),
+            caller.name_for(request.by),
+            caller.organisation,
+        )
+
+    def _payload(self, request: Any, field: str, what: str) -> Payload:
+        if not request.HasField(field):
+            return NULL_PAYLOAD
+        payload: Payload = from_message(getattr(request, field), Payload)
+        self._limits.check_payload(payload, what)
+        return payload
+
+    def _known(self, execution_id: str) -> ExecutionDetails:
+        details = self._host.details(ExecutionId(execution_id))
+        if details is None:
+            raise NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
+        return details
+
+    async def _ask(self, command: FromClient) -> Reply:
+        reply = await self._host.ask(command)
+        if isinstance(reply, Refused):
+            raise named_error(reply.error, reply.message) or RescindError(reply.message)
+        return reply
+
+
+def _watch_batches(seen: list[Any]) -> list[Any]:
+    batches = []
+    for start in range(0, len(seen), _EVENTS_AT_ONCE):
+        batch = client_pb2.WatchBatch()
+        for each in seen[start : start + _EVENTS_AT_ONCE]:
+            fill(each, batch.seen.add(), Seen)
+        batches.append(batch)
+    return batches
+
+
+def _cause(request: Any, caller: Caller) -> CancelCause:
+    reason = request.reason if request.HasField("reason") else None
+    return CancelCause(CancelSource.REQUEST, caller.name_for(request.by), reason)

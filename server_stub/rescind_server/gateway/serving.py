@@ -1,0 +1,72 @@
+"""The frame around every call: who asks, bytes in and out, errors as status codes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final, NoReturn
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from rescind.errors import InvalidInput, RescindError, ServerUnavailable
+from rescind.transport.conversion.pairs import parse
+from rescind.transport.grpc_errors import ERROR_NAME, code_of
+from rescind.transport.grpc_methods import Method
+from rescind_server.gateway.identity import Caller, Identify
+
+_LOG: Final = logging.getLogger(__name__)
+
+Answer = Callable[[Any, Caller], Awaitable[Message]]
+"""Carries out a call with one reply."""
+Stream = Callable[[Any, Caller], AsyncIterator[Message]]
+"""Carries out a call with many replies."""
+
+
+def answering(method: Method, answer: Answer, identify: Identify) -> grpc.RpcMethodHandler:
+    """The handler of a call with one reply. A caller that leaves cancels it; what was decided stays decided."""
+
+    async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        try:
+            caller = identify(metadata_of(context))
+            reply = await answer(parse(data, method.request, f"a caller of {method.path}"), caller)
+        except Exception as error:
+            await refuse(context, error, method.path)
+        encoded: bytes = reply.SerializeToString()
+        return encoded
+
+    return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def streaming(method: Method, stream: Stream, identify: Identify) -> grpc.RpcMethodHandler:
+    """The handler of a call with many replies."""
+
+    async def handle(data: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+        try:
+            caller = identify(metadata_of(context))
+            async for reply in stream(parse(data, method.request, f"a caller of {method.path}"), caller):
+                yield reply.SerializeToString()
+        except Exception as error:
+            await refuse(context, error, method.path)
+
+    return grpc.unary_stream_rpc_method_handler(handle)
+
+
+def metadata_of(context: grpc.aio.ServicerContext) -> Mapping[str, str]:
+    """A call's metadata that is text; of a name that is there twice, the last."""
+    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
+async def refuse(context: grpc.aio.ServicerContext, error: Exception, path: str) -> NoReturn:
+    """End a call with an error: ours by its code, anything else as a fault of this server's, logged with its trace."""
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if isinstance(error, RescindError):
+        if isinstance(error, InvalidInput | ServerUnavailable):
+            _LOG.warning("%s from %s: %s", path, context.peer(), error)
+        trailing = ((ERROR_NAME, type(error).__name__),)
+        await context.abort(code_of(error), str(error), trailing)
+    _LOG.error("%s failed", path, exc_info=error)
+    await context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}; the server's log tells more.")
+    raise AssertionError("abort returned")
