@@ -79,6 +79,13 @@ def package(session: nox.Session) -> None:
         check_installed(session, wheel)
 
 
+@nox.session(default=False)
+def proto(session: nox.Session) -> None:
+    """Generate the package rescind_proto from proto/ anew. The tests notice when it is not what the files say."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "proto"))
+    session.run("python", "proto/generate.py")
+
+
 @nox.session(default=False, python=["3.12", "3.13"])
 def compat(session: nox.Session) -> None:
     """Tests and scenarios on the newer Pythons; not in CI, since it needs those interpreters."""
@@ -111,12 +118,13 @@ def what_to_test(session: nox.Session, paths: list[str], options: list[str]) -> 
 
 def check_contents(session: nox.Session, wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    needed = {f"{name}/{file}" for name in ("rescind", "rescind_server") for file in ("__init__.py", "py.typed")}
+    packages = {"rescind", "rescind_server", "rescind_proto"}
+    needed = {f"{name}/{file}" for name in packages for file in ("__init__.py", "py.typed")}
     if missing := needed - names:
         session.error(f"{wheel.name} lacks {', '.join(sorted(missing))}")
     roots = {name.split("/")[0] for name in names if ".dist-info/" not in name}
-    if roots != {"rescind", "rescind_server"}:
-        session.error(f"{wheel.name} should hold the two packages alone, and holds {', '.join(sorted(roots))}")
+    if roots != packages:
+        session.error(f"{wheel.name} should hold the three packages alone, and holds {', '.join(sorted(roots))}")
 
 
 def check_installed(session: nox.Session, wheel: Path) -> None:

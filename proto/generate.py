@@ -39,7 +39,9 @@ def generate(target: Path) -> None:
     for path in target.rglob("*.py*"):
         _finish(path, target)
     for folder in [target, *(path for path in target.rglob("*") if path.is_dir())]:
-        (folder / "__init__.py").write_text('"""Generated: the messages of the wire. See `proto/` for what they mean."""\n')
+        (folder / "__init__.py").write_text(
+            '"""Generated: the messages of the wire. See `proto/` for what they mean."""\n'
+        )
     (target / "py.typed").touch()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import importlib.metadata
 import logging
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
-from rescind.errors import ServerUnavailable
+from rescind.errors import RescindError, ServerUnavailable
 from rescind.transport.grpc_methods import CLIENT_SERVICE, WORKER_SERVICE
 from rescind_server.engine.machine import DEFAULT_LEASE_MS, Engine
 from rescind_server.gateway.grpc_client import ClientGateway
@@ -25,12 +28,14 @@ from rescind_server.gateway.identity import Identify, take_everybody
 from rescind_server.gateway.limits import Limits
 from rescind_server.host.clock import WallClock
 from rescind_server.host.driver import Host
+from rescind_server.host.queries import Queries
 from rescind_server.store.memory import MemoryStore
 from rescind_server.store.port import Store
 from rescind_server.store.sqlite import Durability, SqliteStore
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7233"
 SERVICES: Final = (WORKER_SERVICE.full_name, CLIENT_SERVICE.full_name)
+HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 _LOG: Final = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 0.1
@@ -76,6 +81,7 @@ class Server:
         self._credentials = credentials
         self._store: Store | None = None
         self._host: Host | None = None
+        self._queries: Queries | None = None
         self._grpc: grpc.aio.Server | None = None
         self._workers: WorkerGateway | None = None
         self._health = health.HealthServicer()
@@ -118,7 +124,7 @@ class Server:
 
     async def wait_failed(self) -> BaseException:
         """Wait until the server cannot go on, and return why. Until it is left, it answers UNAVAILABLE."""
-        while self.host.failure is None:
+        while self.host.failure is None:  # noqa: ASYNC110 - the host tells nobody
             await asyncio.sleep(_LOOK_EVERY)
         for service in ("", *SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -142,22 +148,24 @@ class Server:
         # The seed only tells ids apart that nobody chose; those of a restart must not be those of before.
         engine = Engine(seed=clock.now(), lease_ms=self._lease_ms)
         loaded = store.load()
-        if loaded.executions:
-            await store.commit([engine.restore(loaded.executions, loaded.lease, clock.now())])
+        # Also where nothing is open: leases must go on growing, since workers of before may still be there.
+        await store.commit([engine.restore(loaded.executions, loaded.lease, clock.now())])
         host = Host(engine, store, clock)
         host.start()
+        self._queries = Queries(host, engine, store)
         return host
 
     async def _open_gateways(self, host: Host) -> grpc.aio.Server:
         name = f"rescind-server/{version()}"
         self._workers = WorkerGateway(host, self._limits, self._identify, server_name=name)
-        clients = ClientGateway(host, self._limits, self._identify)
+        assert self._queries is not None
+        clients = ClientGateway(host, self._queries, self._limits, self._identify)
         server = grpc.aio.server(options=_options(self._limits))
         for service, handlers in ((WORKER_SERVICE, self._workers.handlers()), (CLIENT_SERVICE, clients.handlers())):
             assert set(handlers) == set(service.methods_by_name), service.full_name
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        reflection.enable_server_reflection((*SERVICES, HEALTH, reflection.SERVICE_NAME), server)
         self.address = self._bind(server)
         await server.start()
         for service_name in ("", *SERVICES):
@@ -195,3 +203,56 @@ def _options(limits: Limits) -> Sequence[tuple[str, Any]]:
         # Without this a second server on the same port would silently share its calls.
         ("grpc.so_reuseport", 0),
     )
+
+
+async def serve(server: Server, stop: asyncio.Event) -> None:
+    """Serve until told to stop, or until the server cannot go on.
+
+    Args:
+        server: one that has not begun.
+        stop: set to stop in order.
+
+    Raises:
+        StoreError: the file cannot be used, or did not take a commit.
+        ServerUnavailable: the address cannot be served at, or the engine failed.
+    """
+    async with server:
+        _LOG.info("serving at %s", server.address)
+        failed = asyncio.create_task(server.wait_failed())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([failed, stopped], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            failed.cancel()
+        if server.host.failure is not None:
+            raise ServerUnavailable(f"the server cannot go on: {server.host.failure}") from server.host.failure
+
+
+async def _main(address: str, store: str | None, durability: Durability, lease_ms: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = Server(store, address, durability=durability, lease_ms=lease_ms)
+    await serve(server, stop)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m rescind_server.app``: a server without the command line of `rescind`. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m rescind_server.app", description=__doc__)
+    parser.add_argument("--address", default=DEFAULT_ADDRESS, help="host:port to serve at (%(default)s)")
+    parser.add_argument("--store", help="the file in which everything is kept; else memory")
+    parser.add_argument("--durability", choices=("full", "normal", "off"), default="full")
+    parser.add_argument("--lease-ms", type=int, default=DEFAULT_LEASE_MS)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(_main(given.address, given.store, given.durability, given.lease_ms))
+    except RescindError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

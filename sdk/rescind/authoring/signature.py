@@ -329,8 +329,16 @@ class Definition(Generic[InputT, OutputT]):
         return typing.cast("InputT", decode(payload, self.input_type, what=self._input_name))
 
     def encode_output(self, value: OutputT, *, limit: int = DEFAULT_PAYLOAD_LIMIT) -> Payload:
-        """Write a result; `limit` in bytes. Raises InvalidInput, PayloadTooLarge."""
-        return encode(value, what=self._output_name, as_type=self.output_type, limit=limit)
+        """Write a result, and see that it can be read as its declared type; `limit` in bytes.
+
+        Raises:
+            InvalidInput: not JSON, or not of the declared type.
+            PayloadTooLarge: larger than the limit.
+        """
+        payload = encode(value, what=self._output_name, as_type=self.output_type, limit=limit)
+        if self.output_type is not Any:
+            self.decode_output(payload)
+        return payload
 
     def decode_output(self, payload: Payload) -> OutputT:
         """Read a result. Raises InvalidInput."""

@@ -20,7 +20,7 @@ class CancelSource(StrEnum):
     SHUTDOWN = "shutdown"
 
 
-class CancelCause(msgspec.Struct, frozen=True, omit_defaults=True):
+class CancelCause(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What, who, and why in words. Of several causes the first is kept.
 
     Attributes:

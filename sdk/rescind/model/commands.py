@@ -14,7 +14,7 @@ from rescind.model.status import CancelMode, CancelTaskResult
 DEFAULT_ORGANISATION = "default"
 
 
-class StartExecution(msgspec.Struct, frozen=True, tag=True):
+class StartExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Start an agent.
 
     Attributes:
@@ -37,7 +37,7 @@ class StartExecution(msgspec.Struct, frozen=True, tag=True):
     organisation: str = DEFAULT_ORGANISATION
 
 
-class SignalExecution(msgspec.Struct, frozen=True, tag=True):
+class SignalExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Send an agent a signal."""
 
     execution_id: ExecutionId
@@ -46,7 +46,7 @@ class SignalExecution(msgspec.Struct, frozen=True, tag=True):
     by: str = "client"
 
 
-class CancelExecution(msgspec.Struct, frozen=True, tag=True):
+class CancelExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Cancel an agent: gracefully, or with `hard` at once and without its clean-up."""
 
     execution_id: ExecutionId
@@ -54,7 +54,7 @@ class CancelExecution(msgspec.Struct, frozen=True, tag=True):
     hard: bool = False
 
 
-class CancelTaskFromOutside(msgspec.Struct, frozen=True, tag=True):
+class CancelTaskFromOutside(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Cancel one task of an execution, by somebody who is not its agent."""
 
     execution_id: ExecutionId
@@ -67,7 +67,7 @@ FromClient = StartExecution | SignalExecution | CancelExecution | CancelTaskFrom
 Command = FromClient | FromWorker
 
 
-class Started(msgspec.Struct, frozen=True, tag=True):
+class Started(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The execution exists.
 
     Attributes:
@@ -79,25 +79,25 @@ class Started(msgspec.Struct, frozen=True, tag=True):
     created: bool
 
 
-class Signalled(msgspec.Struct, frozen=True, tag=True):
+class Signalled(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The signal is queued, as number `sequence` of that execution."""
 
     sequence: int
 
 
-class CancelAnswered(msgspec.Struct, frozen=True, tag=True):
+class CancelAnswered(msgspec.Struct, frozen=True, gc=False, tag=True):
     """What a request to cancel met."""
 
     result: CancelTaskResult
 
 
-class Deferred(msgspec.Struct, frozen=True, tag=True):
+class Deferred(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The answer comes later, under this number: the work was asked to stop, and decides (mode WAIT)."""
 
     number: int
 
 
-class Refused(msgspec.Struct, frozen=True, tag=True):
+class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The request could not be carried out.
 
     Attributes:
@@ -109,7 +109,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-class Accepted(msgspec.Struct, frozen=True, tag=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A worker's message was taken in; there is nothing to say."""
 
 

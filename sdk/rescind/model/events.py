@@ -52,7 +52,7 @@ TASK_ENDS = frozenset({EventType.TASK_COMPLETED, EventType.TASK_FAILED, EventTyp
 EXECUTION_ENDS = frozenset({EventType.EXECUTION_COMPLETED, EventType.EXECUTION_FAILED, EventType.EXECUTION_CANCELLED})
 
 
-class HistoryEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+class HistoryEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One transition.
 
     Attributes:

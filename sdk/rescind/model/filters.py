@@ -8,7 +8,7 @@ from rescind.model.ids import ExecutionId, Instant, WorkerId
 from rescind.model.status import ExecutionStatus, TaskStatus
 
 
-class ExecutionFilter(msgspec.Struct, frozen=True):
+class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
     """Selects executions.
 
     Attributes:
@@ -32,7 +32,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True):
     organisation: str | None = None
 
 
-class TaskFilter(msgspec.Struct, frozen=True):
+class TaskFilter(msgspec.Struct, frozen=True, gc=False):
     """Selects tasks of open executions.
 
     Attributes:

@@ -35,7 +35,7 @@ class Issued(msgspec.Struct, frozen=True, gc=False):
     subject: str = ""
 
 
-class JournalEntry(msgspec.Struct):
+class JournalEntry(msgspec.Struct, gc=False):
     """One activation of an agent, and what it asked for then.
 
     Attributes:
@@ -53,7 +53,7 @@ class JournalEntry(msgspec.Struct):
     issued: tuple[Issued, ...] = ()
 
 
-class EntryRecord(msgspec.Struct, frozen=True):
+class EntryRecord(msgspec.Struct, frozen=True, gc=False):
     """One entry of an agent's conversation."""
 
     entry_id: str
@@ -64,7 +64,7 @@ class EntryRecord(msgspec.Struct, frozen=True):
     at: Instant = Instant(0)
 
 
-class AgentStart(msgspec.Struct, frozen=True):
+class AgentStart(msgspec.Struct, frozen=True, gc=False):
     """All that a worker needs to run an agent from its first line.
 
     Attributes:
@@ -97,7 +97,7 @@ class AgentStart(msgspec.Struct, frozen=True):
 # ── server to worker ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class AgentActivation(msgspec.Struct, frozen=True, tag=True):
+class AgentActivation(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Run this agent on, until it can do no more.
 
     Attributes:
@@ -119,14 +119,14 @@ class AgentActivation(msgspec.Struct, frozen=True, tag=True):
     start: AgentStart | None = None
 
 
-class AgentEviction(msgspec.Struct, frozen=True, tag=True):
+class AgentEviction(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Forget this run of an agent: it has ended, or is run elsewhere. Its code is not told."""
 
     execution_id: ExecutionId
     run: int
 
 
-class TaskActivation(msgspec.Struct, frozen=True, tag=True):
+class TaskActivation(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Run one attempt of a task."""
 
     task_id: TaskId
@@ -141,7 +141,7 @@ class TaskActivation(msgspec.Struct, frozen=True, tag=True):
     labels: dict[str, str] = {}
 
 
-class StopOrder(msgspec.Struct, frozen=True, tag=True):
+class StopOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Stop the work of one attempt.
 
     Attributes:
@@ -163,7 +163,7 @@ ToWorker = AgentActivation | AgentEviction | TaskActivation | StopOrder
 # ── worker to server ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class AgentKind(msgspec.Struct, frozen=True):
+class AgentKind(msgspec.Struct, frozen=True, gc=False):
     """An agent that a worker can run."""
 
     kind: str
@@ -171,7 +171,7 @@ class AgentKind(msgspec.Struct, frozen=True):
     cleanup_budget_ms: int = DEFAULT_CLEANUP_BUDGET_MS
 
 
-class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
+class WorkerJoined(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A worker's session begins.
 
     Attributes:
@@ -195,7 +195,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
     silence_ms: int | None = None
 
 
-class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
+class WorkerLeft(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A worker's session ended.
 
     Attributes:
@@ -209,13 +209,13 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
     handed_back: bool = False
 
 
-class WorkerAlive(msgspec.Struct, frozen=True, tag=True):
+class WorkerAlive(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A sign of life."""
 
     worker_id: WorkerId
 
 
-class StreamedEvent(msgspec.Struct, frozen=True):
+class StreamedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event for those who watch; not kept.
 
     Attributes:
@@ -229,23 +229,23 @@ class StreamedEvent(msgspec.Struct, frozen=True):
     task_id: TaskId | None = None
 
 
-class AgentCompleted(msgspec.Struct, frozen=True, tag=True):
+class AgentCompleted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The agent's code returned."""
 
     output: Payload
 
 
-class AgentFailed(msgspec.Struct, frozen=True, tag=True):
+class AgentFailed(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The agent's code raised."""
 
     failure: Failure
 
 
-class AgentCancelled(msgspec.Struct, frozen=True, tag=True):
+class AgentCancelled(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The agent's code let its cancellation pass."""
 
 
-class AgentProgress(msgspec.Struct, frozen=True, tag=True):
+class AgentProgress(msgspec.Struct, frozen=True, gc=False, tag=True):
     """An agent can do no more for now: what it asked for in one activation, in one batch.
 
     Attributes:
@@ -265,7 +265,7 @@ class AgentProgress(msgspec.Struct, frozen=True, tag=True):
     streamed: tuple[StreamedEvent, ...] = ()
 
 
-class StepReported(msgspec.Struct, frozen=True, tag=True):
+class StepReported(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A side effect that an agent began (BeginStep) is done."""
 
     execution_id: ExecutionId
@@ -275,7 +275,7 @@ class StepReported(msgspec.Struct, frozen=True, tag=True):
     failure: Failure | None = None
 
 
-class AgentParked(msgspec.Struct, frozen=True, tag=True):
+class AgentParked(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The agent's code cannot go on from its journal; another deployment may."""
 
     execution_id: ExecutionId
@@ -283,7 +283,7 @@ class AgentParked(msgspec.Struct, frozen=True, tag=True):
     problem: str
 
 
-class TaskReported(msgspec.Struct, frozen=True, tag=True):
+class TaskReported(msgspec.Struct, frozen=True, gc=False, tag=True):
     """An attempt ended by itself: with an output, with a failure, or as it was asked to.
 
     Attributes:
@@ -301,7 +301,7 @@ class TaskReported(msgspec.Struct, frozen=True, tag=True):
     cancelled: bool = False
 
 
-class StopReported(msgspec.Struct, frozen=True, tag=True):
+class StopReported(msgspec.Struct, frozen=True, gc=False, tag=True):
     """How far the stopping of an attempt has come.
 
     Attributes:
@@ -317,7 +317,7 @@ class StopReported(msgspec.Struct, frozen=True, tag=True):
     discarded_bytes: int | None = None
 
 
-class TaskAlive(msgspec.Struct, frozen=True, tag=True):
+class TaskAlive(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A running attempt reports.
 
     Attributes:

@@ -31,7 +31,7 @@ class WaitCondition(StrEnum):
     """One member ended, however."""
 
 
-class Signal(msgspec.Struct, frozen=True):
+class Signal(msgspec.Struct, frozen=True, gc=False):
     """A message to an agent.
 
     Attributes:
@@ -45,7 +45,7 @@ class Signal(msgspec.Struct, frozen=True):
     sequence: int = 0
 
 
-class Operation(msgspec.Struct, frozen=True, tag=True):
+class Operation(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A durable operation of an agent.
 
     Attributes:
@@ -60,7 +60,7 @@ class Operation(msgspec.Struct, frozen=True, tag=True):
         return ""
 
 
-class ScheduleTask(Operation, frozen=True, tag=True):
+class ScheduleTask(Operation, frozen=True, gc=False, tag=True):
     """Create a task, unless this agent has one of this id. Has no answer.
 
     Attributes:
@@ -82,7 +82,7 @@ class ScheduleTask(Operation, frozen=True, tag=True):
         return self.kind
 
 
-class CancelTask(Operation, frozen=True, tag=True):
+class CancelTask(Operation, frozen=True, gc=False, tag=True):
     """Cancel one task of this agent. Answered by TaskCancelAnswered."""
 
     task_id: TaskId
@@ -90,14 +90,14 @@ class CancelTask(Operation, frozen=True, tag=True):
     mode: CancelMode = CancelMode.TRY
 
 
-class LeaveTasks(Operation, frozen=True, tag=True):
+class LeaveTasks(Operation, frozen=True, gc=False, tag=True):
     """Cancel what is still open of these tasks. Has no answer: nobody is there to read it."""
 
     task_ids: tuple[TaskId, ...]
     cause: CancelCause
 
 
-class AwaitTasks(Operation, frozen=True, tag=True):
+class AwaitTasks(Operation, frozen=True, gc=False, tag=True):
     """Wait for tasks. Answered by TasksSettled.
 
     Attributes:
@@ -120,7 +120,7 @@ class AwaitTasks(Operation, frozen=True, tag=True):
         return f"{self.condition.value} of {len(self.task_ids)}"
 
 
-class AwaitStopped(Operation, frozen=True, tag=True):
+class AwaitStopped(Operation, frozen=True, gc=False, tag=True):
     """Wait until no attempt of these tasks is at work any more. Answered by TasksStopped."""
 
     task_ids: tuple[TaskId, ...]
@@ -131,7 +131,7 @@ class AwaitStopped(Operation, frozen=True, tag=True):
         return str(len(self.task_ids))
 
 
-class AwaitSignal(Operation, frozen=True, tag=True):
+class AwaitSignal(Operation, frozen=True, gc=False, tag=True):
     """Take the oldest signal whose name matches; wait for one if there is none. Answered by SignalsTaken.
 
     Attributes:
@@ -147,7 +147,7 @@ class AwaitSignal(Operation, frozen=True, tag=True):
         return self.pattern
 
 
-class DrainSignals(Operation, frozen=True, tag=True):
+class DrainSignals(Operation, frozen=True, gc=False, tag=True):
     """Take all signals whose names match, oldest first. Answered at once by SignalsTaken."""
 
     pattern: str
@@ -158,7 +158,7 @@ class DrainSignals(Operation, frozen=True, tag=True):
         return self.pattern
 
 
-class PeekSignal(Operation, frozen=True, tag=True):
+class PeekSignal(Operation, frozen=True, gc=False, tag=True):
     """Ask whether a signal of this name is queued. Answered at once by SignalPeeked."""
 
     pattern: str
@@ -169,7 +169,7 @@ class PeekSignal(Operation, frozen=True, tag=True):
         return self.pattern
 
 
-class ReturnSignals(Operation, frozen=True, tag=True):
+class ReturnSignals(Operation, frozen=True, gc=False, tag=True):
     """Put signals back that were handed over while their reader was just leaving. Has no answer."""
 
     signals: tuple[Signal, ...]
@@ -179,13 +179,13 @@ class ReturnSignals(Operation, frozen=True, tag=True):
         return ", ".join(signal.name for signal in self.signals)
 
 
-class StartTimer(Operation, frozen=True, tag=True):
+class StartTimer(Operation, frozen=True, gc=False, tag=True):
     """Start a durable timer. Answered by TimerFired, unless it is withdrawn first."""
 
     due: Instant
 
 
-class Withdraw(Operation, frozen=True, tag=True):
+class Withdraw(Operation, frozen=True, gc=False, tag=True):
     """The agent waits no longer for an earlier operation: a cancelled timer never fires, a wait cancels no losers.
 
     Attributes:
@@ -195,7 +195,7 @@ class Withdraw(Operation, frozen=True, tag=True):
     target: int
 
 
-class AppendEntry(Operation, frozen=True, tag=True):
+class AppendEntry(Operation, frozen=True, gc=False, tag=True):
     """Append to the conversation. Has no answer."""
 
     entry_id: str
@@ -209,17 +209,17 @@ class AppendEntry(Operation, frozen=True, tag=True):
         return self.role
 
 
-class SaveCheckpoint(Operation, frozen=True, tag=True):
+class SaveCheckpoint(Operation, frozen=True, gc=False, tag=True):
     """Store the agent's state for people, and for `recovery="checkpoint"`. Answered by Acknowledged."""
 
     state: Payload
 
 
-class Flush(Operation, frozen=True, tag=True):
+class Flush(Operation, frozen=True, gc=False, tag=True):
     """Nothing but a durable acknowledgement of all that was asked before. Answered by Acknowledged."""
 
 
-class BeginStep(Operation, frozen=True, tag=True):
+class BeginStep(Operation, frozen=True, gc=False, tag=True):
     """The worker now runs a side effect of the agent. Answered by StepRecorded, when the worker has reported it."""
 
     name: str
@@ -248,17 +248,17 @@ AnyOperation = (
 )
 
 
-class Answer(msgspec.Struct, frozen=True, tag=True):
+class Answer(msgspec.Struct, frozen=True, gc=False, tag=True):
     """What an operation is resolved with."""
 
 
-class TaskCancelAnswered(Answer, frozen=True, tag=True):
+class TaskCancelAnswered(Answer, frozen=True, gc=False, tag=True):
     """What CancelTask met."""
 
     result: CancelTaskResult
 
 
-class TasksSettled(Answer, frozen=True, tag=True):
+class TasksSettled(Answer, frozen=True, gc=False, tag=True):
     """How a wait for tasks ended.
 
     Attributes:
@@ -272,33 +272,33 @@ class TasksSettled(Answer, frozen=True, tag=True):
     timed_out: bool = False
 
 
-class TasksStopped(Answer, frozen=True, tag=True):
+class TasksStopped(Answer, frozen=True, gc=False, tag=True):
     """The stop state of each task's last attempt; None where nothing had to be stopped."""
 
     states: tuple[tuple[TaskId, StopState | None], ...]
 
 
-class SignalsTaken(Answer, frozen=True, tag=True):
+class SignalsTaken(Answer, frozen=True, gc=False, tag=True):
     """The signals that the operation took out of the queue, oldest first."""
 
     signals: tuple[Signal, ...]
 
 
-class SignalPeeked(Answer, frozen=True, tag=True):
+class SignalPeeked(Answer, frozen=True, gc=False, tag=True):
     """Whether there was one."""
 
     present: bool
 
 
-class TimerFired(Answer, frozen=True, tag=True):
+class TimerFired(Answer, frozen=True, gc=False, tag=True):
     """The timer's due time has come."""
 
 
-class Acknowledged(Answer, frozen=True, tag=True):
+class Acknowledged(Answer, frozen=True, gc=False, tag=True):
     """It is recorded."""
 
 
-class StepRecorded(Answer, frozen=True, tag=True):
+class StepRecorded(Answer, frozen=True, gc=False, tag=True):
     """What a side effect gave: a value, or a failure."""
 
     value: Payload | None = None
@@ -317,7 +317,7 @@ AnyAnswer = (
 )
 
 
-class Resolution(msgspec.Struct, frozen=True):
+class Resolution(msgspec.Struct, frozen=True, gc=False):
     """The answer to the operation at a position."""
 
     position: int

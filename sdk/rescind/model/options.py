@@ -21,7 +21,7 @@ Seconds = float | timedelta
 """A length of time as users give it: seconds, or a timedelta."""
 
 
-class RetryPolicy(msgspec.Struct, frozen=True):
+class RetryPolicy(msgspec.Struct, frozen=True, gc=False):
     """How often a failed task is tried again, and after how long.
 
     The n-th retry waits ``initial_interval_ms * backoff ** (n - 1)``, at most ``maximum_interval_ms``.
@@ -66,7 +66,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
 DEFAULT_RETRY_POLICY: Final = RetryPolicy()
 
 
-class TaskOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+class TaskOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The options of one task as the engine keeps them. All times in milliseconds; None is no limit.
 
     Attributes:

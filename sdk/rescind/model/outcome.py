@@ -9,7 +9,7 @@ from rescind.model.payload import Payload
 from rescind.model.status import FailureKind, TaskStatus
 
 
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+class Failure(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Why work failed.
 
     Attributes:
@@ -27,7 +27,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     details: Payload | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A task's end: its terminal status, and what belongs to it.
 
     Attributes:

@@ -12,7 +12,7 @@ from rescind.model.payload import Payload
 from rescind.model.status import ExecutionStatus, StopState, TaskStatus
 
 
-class StopView(msgspec.Struct, frozen=True):
+class StopView(msgspec.Struct, frozen=True, gc=False):
     """The stop record of one attempt (cancellation.md, section 4), each state with its time."""
 
     attempt: int
@@ -22,7 +22,7 @@ class StopView(msgspec.Struct, frozen=True):
     ended_at: Instant | None = None
 
 
-class TaskView(msgspec.Struct, frozen=True):
+class TaskView(msgspec.Struct, frozen=True, gc=False):
     """A task as it stands.
 
     Attributes:
@@ -66,7 +66,7 @@ class TaskView(msgspec.Struct, frozen=True):
     labels: dict[str, str]
 
 
-class CheckpointView(msgspec.Struct, frozen=True):
+class CheckpointView(msgspec.Struct, frozen=True, gc=False):
     """A checkpoint: its number (1, 2, 3 …), its state, its time, and the entry that was last then."""
 
     sequence: int
@@ -75,7 +75,7 @@ class CheckpointView(msgspec.Struct, frozen=True):
     leaf_entry_id: str | None = None
 
 
-class ExecutionView(msgspec.Struct, frozen=True):
+class ExecutionView(msgspec.Struct, frozen=True, gc=False):
     """An execution as it stands.
 
     Attributes:
@@ -111,7 +111,7 @@ class ExecutionView(msgspec.Struct, frozen=True):
     checkpoint: int
 
 
-class ExecutionDetails(msgspec.Struct, frozen=True):
+class ExecutionDetails(msgspec.Struct, frozen=True, gc=False):
     """An execution with all that belongs to it: its tasks in the order of scheduling, entries and checkpoints."""
 
     execution: ExecutionView

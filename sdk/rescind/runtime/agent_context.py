@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -100,8 +99,7 @@ class AgentContext(AgentTasks, AgentConversation):
 
     async def sleep(self, duration: Seconds) -> None:
         """Wait for a time; durable, so it goes on through a recovery. The same as ``asyncio.sleep`` in an agent."""
-        await self._port.tell_cancel()
-        await asyncio.sleep(milliseconds(duration, "duration") / 1_000)
+        await self._port.sleep(milliseconds(duration, "duration") / 1_000)
 
     @overload
     async def run(

@@ -7,7 +7,7 @@ answers them with our engine, Temporal's with its SDK, a mock with set values.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from random import Random
 from typing import Any, Protocol
 
@@ -108,6 +108,12 @@ class AgentPort(Protocol):
 
     async def tell_cancel(self) -> None:
         """Raises ExecutionCancelled if the agent is being cancelled and the caller stands in no shield."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for a time; durable."""
+
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """``asyncio.timeout``, with a durable deadline; without one if `seconds` is None."""
 
 
 class WorkerPort(Protocol):

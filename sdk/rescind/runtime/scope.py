@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -35,7 +34,7 @@ class TaskScope:
         self._seconds = seconds
         self._fails = fails
         self._tasks: list[TaskId] = []
-        self._timeout: asyncio.Timeout | None = None
+        self._timeout: AbstractAsyncContextManager[object]
         self._token: Token[TaskScope | None] | None = None
         self._outer: TaskScope | None = None
         self._is_left = False
@@ -56,9 +55,8 @@ class TaskScope:
         self._port.ensure_active()
         self._outer = _innermost.get()
         self._token = _innermost.set(self)
-        if self._seconds is not None:
-            self._timeout = asyncio.timeout(self._seconds)
-            await self._timeout.__aenter__()
+        self._timeout = self._port.timeout(self._seconds)
+        await self._timeout.__aenter__()
         return self
 
     async def __aexit__(
@@ -70,8 +68,7 @@ class TaskScope:
             with suppress(ValueError):
                 _innermost.reset(self._token)
         try:
-            if self._timeout is not None:
-                await self._timeout.__aexit__(error_type, error, traceback)
+            await self._timeout.__aexit__(error_type, error, traceback)
         except TimeoutError:
             self.expired = True
         source = CancelSource.DEADLINE if self.expired else CancelSource.SCOPE_LEFT
@@ -94,21 +91,19 @@ class Shield:
         self._port = port
         self._within_ms = within_ms
         self._shield = port.shield()
-        self._timeout: asyncio.Timeout | None = None
+        self._timeout: AbstractAsyncContextManager[object]
 
     async def __aenter__(self) -> None:
         self._port.ensure_active()
         self._shield.__enter__()
-        if self._within_ms is not None:
-            self._timeout = asyncio.timeout(self._within_ms / 1_000)
-            await self._timeout.__aenter__()
+        self._timeout = self._port.timeout(None if self._within_ms is None else self._within_ms / 1_000)
+        await self._timeout.__aenter__()
 
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if self._timeout is not None:
-                await self._timeout.__aexit__(error_type, error, traceback)
+            await self._timeout.__aexit__(error_type, error, traceback)
         except TimeoutError:
             cause = self._port.cancel_cause()
             if cause is not None:

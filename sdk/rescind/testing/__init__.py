@@ -13,22 +13,24 @@ if TYPE_CHECKING:
     from rescind.testing.exploration import ExploredSeed, ExploreReport, explore
     from rescind.testing.history_rules import BrokenRule, check_history
     from rescind.testing.mock_agent import MockAgentContext
-    from rescind.testing.mock_task import Calls, CancelRequest, MockTask, MockTaskContext, ScheduledTask
+    from rescind.testing.mock_answers import Calls, MockTask
+    from rescind.testing.mock_scheduled import CancelRequest, ScheduledTask
+    from rescind.testing.mock_task import MockTaskContext
     from rescind.testing.virtual_time import Deadlock, VirtualTimeLoop, run
 
 # Opened when first asked for: every pytest session loads the plugin, and few of its tests need all of this.
 _LATER = {
     "BrokenRule": "history_rules",
-    "Calls": "mock_task",
-    "CancelRequest": "mock_task",
+    "Calls": "mock_answers",
+    "CancelRequest": "mock_scheduled",
     "Deadlock": "virtual_time",
     "Environment": "environment",
     "ExploreReport": "exploration",
     "ExploredSeed": "exploration",
     "MockAgentContext": "mock_agent",
-    "MockTask": "mock_task",
+    "MockTask": "mock_answers",
     "MockTaskContext": "mock_task",
-    "ScheduledTask": "mock_task",
+    "ScheduledTask": "mock_scheduled",
     "VirtualTimeLoop": "virtual_time",
     "check_history": "history_rules",
     "explore": "exploration",

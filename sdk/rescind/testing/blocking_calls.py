@@ -13,31 +13,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import sys
 import threading
 import time
 from _thread import allocate_lock
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
-from rescind.backends.native.durability_guard import DurableLoop, refuse
+from rescind.backends.native.durability_guard import DurableLoop, install_guard, refuse
 from rescind.testing.virtual_clock import Substitution, VirtualClock, current_clock
 from rescind.testing.virtual_threads import WaitLock, function_of_this_thread
 
-_real_sleep: Final = time.sleep
+# The guard of agents wraps the real function, at the first agent of the process. It does so here, so that it never wraps
+# the stand-in.
+install_guard()
+_guarded_sleep: Final = time.sleep
+_real_sleep: Final = inspect.unwrap(time.sleep)
 _STARTS_A_THREAD: Final = threading.Thread.start.__code__
 # They poll real processes between their sleeps, so virtual sleep would make them spin.
 _SLEEP_FOR_REAL: Final = ("subprocess", "multiprocessing")
 
 
 def _sleep(seconds: float) -> None:
+    loop = asyncio._get_running_loop()
+    if isinstance(loop, DurableLoop):
+        refuse("time.sleep")
     clock, caller = current_clock(), sys._getframe(1).f_globals.get("__name__", "")
     if clock is None or caller.startswith(_SLEEP_FOR_REAL):
-        _sleep_outside(seconds)
-    elif isinstance(loop := asyncio._get_running_loop(), VirtualClock):
+        _real_sleep(seconds)
+    elif isinstance(loop, VirtualClock):
         clock.advance(seconds)
-    elif isinstance(loop, DurableLoop):
-        refuse("time.sleep")
     elif (function := function_of_this_thread()) is not None:
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
@@ -56,23 +62,7 @@ def _waits_for_a_thread_to_start() -> bool:
     return sys._getframe(4).f_code is _STARTS_A_THREAD
 
 
-def _take_the_place_of_a_wrapper() -> None:
-    """An agent's guard may have wrapped the real function before: then the stand-in goes before the wrapper."""
-    global _sleep_outside
-    if getattr(time.sleep, "__wrapped__", None) is _real_sleep:
-        _sleep_outside = time.sleep
-        time.sleep = _sleep  # type: ignore[assignment]
-
-
-def _give_back_the_place() -> None:
-    global _sleep_outside
-    if time.sleep is _sleep:
-        time.sleep = _sleep_outside
-        _sleep_outside = _real_sleep
-
-
-_sleep_outside: Callable[[Any], None] = _real_sleep
-_sleepers: Final = Substitution([(_real_sleep, _sleep)], spared=_SLEEP_FOR_REAL)
+_sleepers: Final = Substitution([(_real_sleep, _sleep), (_guarded_sleep, _sleep)], spared=_SLEEP_FOR_REAL)
 _lock: Final = threading.Lock()
 _open_blocks = 0
 
@@ -85,7 +75,6 @@ def virtual_waits() -> Iterator[None]:
         _open_blocks += 1
         if _open_blocks == 1:
             _sleepers.apply()
-            _take_the_place_of_a_wrapper()
             threading._allocate_lock = _allocate_lock  # type: ignore[attr-defined]
     try:
         yield
@@ -93,6 +82,5 @@ def virtual_waits() -> Iterator[None]:
         with _lock:
             _open_blocks -= 1
             if _open_blocks == 0:
-                _give_back_the_place()
                 _sleepers.undo()
                 threading._allocate_lock = allocate_lock  # type: ignore[attr-defined]

@@ -10,16 +10,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
+from typing import Any, Final
 
-from rescind.authoring.conversion import decode, encode
+from rescind.authoring.conversion import encode
 from rescind.errors import ContextNotActive, ExecutionCancelled, NotMocked
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.ids import ExecutionId, Instant, TaskId, task_id_from_key
@@ -29,26 +26,15 @@ from rescind.model.options import TaskOptions, milliseconds
 from rescind.model.outcome import Failure, Outcome
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
 from rescind.model.signal_names import signal_pattern_matches
-from rescind.model.status import STOP_ENDED, CancelMode, CancelTaskResult, FailureKind, StopState, TaskStatus
+from rescind.model.status import CancelMode, CancelTaskResult, FailureKind, StopState, TaskStatus
 from rescind.runtime.failures import failure_of
-from rescind.testing.mock_task import (
-    Answers,
-    CancelRequest,
-    MockTask,
-    ScheduledTask,
-    ended_among,
-    ends_that_matter,
-    outcome_of,
-    timed_out,
-)
-
-if TYPE_CHECKING:
-    from rescind.testing.mock_agent import Alarm, MockClock
+from rescind.testing.mock_answers import Answers, outcome_of
+from rescind.testing.mock_clock import MockClock, Wait
+from rescind.testing.mock_scheduled import ScheduledTasks, described, ended_among, ends_that_matter
 
 _UNKNOWN: Final = Outcome(
     TaskStatus.FAILED, failure=Failure(FailureKind.REJECTED, "this agent has no such task", retryable=False)
 )
-_NOTHING_SAID: Final = MockTask()
 _WAYS_OUT: Final = "Let it end, set a deadline, or let the agent be cancelled: MockAgentContext(cancel_after=seconds)."
 
 # The ports in whose shields, and in whose steps, the running code stands. Branches inherit them.
@@ -56,30 +42,20 @@ _shields: Final[ContextVar[tuple[MockPort, ...]]] = ContextVar("rescind_mock_shi
 _steps: Final[ContextVar[tuple[MockPort, ...]]] = ContextVar("rescind_mock_steps", default=())
 
 
-@dataclass(slots=True, eq=False)
-class Wait:
-    """Somebody waits. `is_over` is asked after each change; `answer` is called once, told whether time ran out.
-
-    NotMocked with the text `refusal` is raised if nothing is left that could end it.
-    """
-
-    refusal: str
-    is_shielded: bool
-    is_over: Callable[[], bool]
-    answer: Callable[[bool], Any]
-    deadline: Alarm | None = None
-    future: asyncio.Future[Any] = field(init=False)
-
-
 class MockPort:
     """`AgentPort`, which describes its methods, with the answers that `MockAgentContext` is given.
 
     Attributes:
         clock: the time it lives by.
-        answers: what tasks do.
+        tasks: what it has scheduled, and what becomes of it.
         step_answers: what steps give; a step without one runs.
-        tasks, cancel_requests, appended, checkpoints, streamed, steps, slept, consumed: what the agent did, in order.
+        appended: the entries that the agent appended, in order.
+        checkpoints: the states that it stored, in order.
+        streamed: what it streamed, in order.
+        steps: the names of the steps that it ran, in order.
+        slept: how long it slept, each in seconds, in order.
         signals: what is queued.
+        consumed: the signals that it took, in order.
         awaits: how often the agent has awaited the context.
         cancel_at_await: at which of these it is cancelled.
     """
@@ -96,10 +72,8 @@ class MockPort:
         self.checkpoint_sequence = -1
         self.entries: Sequence[EntryRecord] = ()
         self.clock = clock
-        self.answers = Answers()
+        self.tasks = ScheduledTasks(clock)
         self.step_answers = Answers()
-        self.tasks: dict[TaskId, ScheduledTask] = {}
-        self.cancel_requests: list[CancelRequest] = []
         self.appended: list[EntryRecord] = []
         self.checkpoints: list[Payload] = []
         self.streamed: list[StreamedEvent] = []
@@ -121,12 +95,6 @@ class MockPort:
         if self._cause is None:
             self._cause = cause
             self.clock.interrupt(lambda wait: None if wait.is_shielded else ExecutionCancelled(cause))
-
-    def set_answer(self, kind: str) -> None:
-        """The answer of a kind was set: open tasks that had none, or would never end, get it."""
-        for task in self.tasks.values():
-            if task.kind == kind and task.outcome is None and (task.mock is None or task.mock.never):
-                self._give_answer(task, encode(task.input, what=f"input of task {kind!r}"))
 
     def add_signal(self, name: str, value: Payload) -> None:
         """Queue a signal."""
@@ -155,24 +123,16 @@ class MockPort:
         self.ensure_active()
         key = f"key:{idempotency_key}" if idempotency_key is not None else str(next(self._positions))
         task_id = task_id_from_key(f"{self.execution_id}:{key}")
-        if task_id not in self.tasks:
-            task_input = decode(payload, None, what=f"input of task {kind!r}")
-            at = self.clock.elapsed() / 1e6
-            task = ScheduledTask(UUID(task_id), kind, task_input, queue or self.queue, options, at)
-            self.tasks[task_id] = task
-            self._give_answer(task, payload)
+        self.tasks.schedule(task_id, kind, payload, queue or self.queue, options)
         return task_id
 
     def leave_tasks(self, task_ids: Sequence[TaskId], cause: CancelCause) -> None:
-        for task_id in task_ids:
-            task = self.tasks.get(task_id)
-            if task is not None and task.outcome is None:
-                self._decide(task_id, cause, CancelMode.TRY)
+        self.tasks.leave(task_ids, cause)
 
     async def cancel_task(self, task_id: TaskId, cause: CancelCause, mode: CancelMode) -> CancelTaskResult:
         await self.tell_cancel()
-        request = self._decide(task_id, cause, mode)
-        self._send()
+        request = self.tasks.cancel(task_id, cause, mode)
+        self.tasks.send()
         if request.result is None:
             await self._wait(f"task {task_id} was asked to stop, and never does", lambda: request.result is not None)
         assert request.result is not None
@@ -187,37 +147,32 @@ class MockPort:
         timeout_ms: int | None = None,
         losers: CancelSource | None = None,
     ) -> TasksSettled:
-        await self.tell_cancel()
-        self._send()
-        if unknown := [task_id for task_id in task_ids if task_id not in self.tasks]:
+        await self.flush()
+        if unknown := [task_id for task_id in task_ids if task_id not in self.tasks.by_id]:
             return TasksSettled(tuple((task_id, _UNKNOWN) for task_id in unknown))
-        members = [self.tasks[task_id] for task_id in task_ids]
-        self._require_answers(members)
+        members = [self.tasks.by_id[task_id] for task_id in task_ids]
+        self.tasks.require_answers(members)
 
         def answer(timed_out: bool) -> TasksSettled:
             ended = dict.fromkeys(ends_that_matter(members, condition, needed) or ended_among(members))
             outcomes = tuple((TaskId(str(task.task_id)), task.outcome) for task in ended if task.outcome is not None)
-            left = [task_id for task_id in dict.fromkeys(task_ids) if losers and self.tasks[task_id].outcome is None]
-            for task_id in left:
-                assert losers is not None
-                self._decide(task_id, CancelCause(losers, f"agent:{self.execution_id}"), CancelMode.TRY)
+            left = self.tasks.leave(task_ids, CancelCause(losers, f"agent:{self.execution_id}")) if losers else ()
             return TasksSettled(outcomes, tuple(left), timed_out)
 
         def is_over() -> bool:
             return ends_that_matter(members, condition, needed) is not None
 
-        refusal = f"{_named(members)} was awaited, and nothing is left that could end the wait. {_WAYS_OUT}"
+        refusal = f"{described(members)} was awaited, and nothing is left that could end the wait. {_WAYS_OUT}"
         settled: TasksSettled = await self._wait(refusal, is_over, answer, timeout_ms)
         return settled
 
     async def await_stopped(
         self, task_ids: Sequence[TaskId], timeout_ms: int | None
     ) -> Mapping[TaskId, StopState | None]:
-        await self.tell_cancel()
-        self._send()
-        members = {task_id: self.tasks.get(task_id) for task_id in task_ids}
+        await self.flush()
+        members = {task_id: self.tasks.by_id.get(task_id) for task_id in task_ids}
         known = [task for task in members.values() if task is not None]
-        self._require_answers(known)
+        self.tasks.require_answers(known)
         await self._wait(
             f"the stop of {', '.join(task_ids)} was awaited, and nothing is left that could end the wait. {_WAYS_OUT}",
             lambda: all(task.outcome is not None and not task.at_work for task in known),
@@ -238,11 +193,10 @@ class MockPort:
 
     async def flush(self) -> None:
         await self.tell_cancel()
-        self._send()
+        self.tasks.send()
 
     async def take_signal(self, pattern: str, *, is_glob: bool) -> Signal:
-        await self.tell_cancel()
-        self._send()
+        await self.flush()
         # Taken only by one who has come back: a wait that is cancelled in between has taken nothing.
         while not (queued := self._selected(pattern, is_glob)):
             await self._wait(
@@ -266,7 +220,7 @@ class MockPort:
         mock = self.step_answers.next_for_step(name, getattr(function, "args", ()))
         if mock is not None:
             outcome = outcome_of(mock, name)
-            await self.sleep(milliseconds(mock.delay, "delay"))
+            await self._pass(milliseconds(mock.delay, "delay"))
             if outcome is None:
                 await self._wait(f"step {name!r} was awaited, and it never ends. {_WAYS_OUT}", lambda: False)
             return StepRecorded(outcome.output, outcome.failure) if outcome else StepRecorded()
@@ -306,87 +260,13 @@ class MockPort:
         if self._cause is not None and self not in _shields.get():
             raise ExecutionCancelled(self._cause)
 
-    async def sleep(self, duration_ms: int) -> None:
-        """Wait for a time."""
-        if duration_ms:
-            await self._wait("", lambda: False, timeout_ms=duration_ms)
-        else:
-            await asyncio.sleep(0)
+    async def sleep(self, seconds: float) -> None:
+        await self.flush()
+        self.slept.append(seconds)
+        await self._pass(round(seconds * 1_000))
 
-    # -- tasks --
-
-    def _give_answer(self, task: ScheduledTask, payload: Payload) -> None:
-        mock = self.answers.next_for_task(task.kind, payload)
-        if mock is None:
-            return
-        task.mock = mock
-        outcome = outcome_of(mock, task.kind)
-        ends_after = None if outcome is None else milliseconds(mock.delay, "delay")
-        for limit, name in (
-            (task.options.start_to_close_ms, "start_to_close"),
-            (task.options.schedule_to_close_ms, "schedule_to_close"),
-        ):
-            if limit is not None and (ends_after is None or limit < ends_after):
-                ends_after, outcome = limit, timed_out(f"Task timed out after {limit} ms ({name})")
-        if task.end is not None:
-            task.end.cancel()
-        if outcome is not None and ends_after is not None:
-            due = round(task.scheduled_at * 1e6) + ends_after * 1_000
-            by_request = outcome.status is TaskStatus.CANCELLED
-            task.end = self.clock.call_at(due, partial(self._end_task, task, outcome, by_request=by_request))
-
-    def _end_task(self, task: ScheduledTask, outcome: Outcome, *, by_request: bool = False) -> None:
-        if task.outcome is not None:
-            return
-        task.outcome = outcome
-        task.ended_at = self.clock.elapsed() / 1e6
-        task.end_number = next(self._numbers)
-        if task.end is not None:
-            task.end.cancel()
-        if outcome.failure is not None and outcome.failure.kind is FailureKind.TIMED_OUT:
-            self._stop(task)
-        for place, request in enumerate(task.asked):
-            obeyed = place == 0 and outcome.status is TaskStatus.CANCELLED and not by_request
-            request.result = CancelTaskResult.CANCELLED if obeyed else _already(outcome)
-        self.clock.look_at_waits()
-
-    def _decide(self, task_id: TaskId, cause: CancelCause, mode: CancelMode) -> CancelRequest:
-        """Decide a request to cancel, and record it; its result is None if the work is left to decide."""
-        request = CancelRequest(UUID(task_id), cause.reason, cause.source, mode)
-        self.cancel_requests.append(request)
-        task = self.tasks.get(task_id)
-        if task is None:
-            request.result = CancelTaskResult.NOT_FOUND
-        elif task.outcome is not None:
-            request.result = _already(task.outcome)
-        elif mode is CancelMode.WAIT and self._is_running(task):
-            task.asked.append(request)
-            if len(task.asked) == 1:
-                task.cause = cause
-                outcome = Outcome(TaskStatus.CANCELLED, cause=cause, attempts=1)
-                self.clock.call_after(0, partial(self._end_task, task, outcome))
-        else:
-            request.result = CancelTaskResult.CANCELLED
-            running = self._is_running(task)
-            if running and mode is not CancelMode.ABANDON:
-                self._stop(task)
-            first = task.cause or cause
-            self._end_task(task, Outcome(TaskStatus.CANCELLED, cause=first, attempts=int(running)), by_request=True)
-        return request
-
-    def _is_running(self, task: ScheduledTask) -> bool:
-        is_claimed = task.sent or self.clock.elapsed() / 1e6 > task.scheduled_at
-        return is_claimed and (task.mock or _NOTHING_SAID).stop_state is not None
-
-    def _stop(self, task: ScheduledTask) -> None:
-        """Stop the work of a task that is being ended from outside."""
-        task.stop_state = (task.mock or _NOTHING_SAID).stop_state
-        task.at_work = task.stop_state is not None and task.stop_state not in STOP_ENDED
-
-    def _send(self) -> None:
-        """The agent waits: what it has scheduled leaves it, and is taken up by a worker."""
-        for task in self.tasks.values():
-            task.sent = True
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        return asyncio.timeout(None) if seconds is None else self.clock.timeout(seconds)
 
     # -- waits --
 
@@ -399,14 +279,12 @@ class MockPort:
     ) -> Any:
         return await self.clock.wait(Wait(refusal, self in _shields.get(), is_over, answer), timeout_ms)
 
-    def _require_answers(self, tasks: Sequence[ScheduledTask]) -> None:
-        for task in tasks:
-            if task.outcome is None and task.mock is None:
-                missing = "further result (its Calls are used up)" if self.answers.has(task.kind) else "result"
-                raise NotMocked(
-                    f"task {task.kind!r} (input {_short(task.input)}) was awaited, and no {missing} is set for it. "
-                    f"Give MockAgentContext(task_results={{{task.kind!r}: …}}), or MockTask(never=True)."
-                )
+    async def _pass(self, duration_ms: int) -> None:
+        """Wait for a time."""
+        if duration_ms:
+            await self._wait("", lambda: False, timeout_ms=duration_ms)
+        else:
+            await asyncio.sleep(0)
 
     # -- signals and steps --
 
@@ -434,16 +312,3 @@ class MockPort:
         finally:
             self.clock.holds -= 1
             self.clock.look()
-
-
-def _already(outcome: Outcome) -> CancelTaskResult:
-    return CancelTaskResult(f"ALREADY_{outcome.status.value}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-def _named(tasks: Sequence[ScheduledTask]) -> str:
-    return ", ".join(f"task {task.kind!r} (input {_short(task.input)})" for task in tasks if task.outcome is None)

@@ -13,11 +13,15 @@ from google.protobuf.message import Message
 
 from rescind.errors import InvalidInput
 from rescind.transport.conversion.pairs import parse
-from rescind.transport.grpc_errors import error_of
+from rescind.transport.grpc_errors import error_of, was_never_sent
 from rescind.transport.grpc_methods import CLIENT_METHODS, TOKEN_METADATA, WORKER_METHODS
 
 DEFAULT_TIMEOUT: Final = 30.0
 """How long a call may take, in seconds, unless it is one that waits."""
+
+_LONGEST_GAP: Final = 2.0
+"""How long a call looks for a server that was there before, in seconds: it may be starting anew."""
+_LOOK_AGAIN: Final = 0.1
 
 _OPTIONS: Final[Sequence[tuple[str, int]]] = (
     # The server is trusted with sizes: an agent's journal, or an execution with thousands of tasks, may be large.
@@ -67,6 +71,7 @@ class GrpcConnection:
             else grpc.aio.insecure_channel(address, options=merged)
         )
         self._calls: dict[str, Any] = {}
+        self._was_connected = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,11 +100,8 @@ class GrpcConnection:
         known = self._calls.get(name)
         if known is None:
             known = self._calls[name] = self._channel.unary_unary(method.path)
-        call = known(request.SerializeToString(), timeout=timeout, metadata=self._metadata)
-        try:
-            data = await call
-        except grpc.RpcError as failure:
-            raise error_of(failure, self.address) from None
+        data = await self._repeated_until_sent(known, request.SerializeToString(), timeout)
+        self._was_connected = True
         return parse(data, method.reply, f"the server at {self.address}")
 
     async def stream(self, name: str, request: Message) -> AsyncIterator[Any]:
@@ -118,14 +120,19 @@ class GrpcConnection:
         finally:
             call.cancel()
 
+    async def _repeated_until_sent(self, call: Any, data: bytes, timeout: float | None) -> bytes:
+        """Make a call; where a connection there was is gone, give the channel a moment to find the server again."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + (_LONGEST_GAP if self._was_connected else 0.0)
+        while True:
+            try:
+                answer: bytes = await call(data, timeout=timeout, metadata=self._metadata)
+                return answer
+            except grpc.RpcError as failure:
+                if not was_never_sent(failure) or loop.time() >= give_up:
+                    raise error_of(failure, self.address) from None
+            await asyncio.sleep(_LOOK_AGAIN)
+
     def open_session(self) -> Any:
         """The raw call of the Worker service: bytes in both directions."""
         return self._channel.stream_stream(WORKER_METHODS["Session"].path)(metadata=self._metadata)
-
-    async def wait_until_ready(self) -> None:
-        """Wait until the server can be reached; for ever, if it cannot."""
-        state = self._channel.get_state(try_to_connect=True)
-        while state is not grpc.ChannelConnectivity.READY:
-            await self._channel.wait_for_state_change(state)
-            state = self._channel.get_state(try_to_connect=True)
-            await asyncio.sleep(0)

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
+from rescind_proto.rescind.v1 import client_pb2, values_pb2
+
 from rescind.errors import RescindError, ServerUnavailable
-from rescind.model.commands import StartExecution
+from rescind.model.commands import CancelAnswered, StartExecution
 from rescind.model.events import EXECUTION_ENDS, HistoryEvent
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId
@@ -21,9 +23,7 @@ from rescind.transport.conversion.derivation import enum_numbers
 from rescind.transport.conversion.pairs import Seen, fill, from_message
 from rescind.transport.grpc_client import DEFAULT_TIMEOUT, GrpcConnection
 from rescind.transport.grpc_errors import named_error
-from rescind_proto.rescind.v1 import client_pb2, values_pb2
 
-_MODES: Final = enum_numbers(CancelMode, values_pb2.DESCRIPTOR.enum_types_by_name["CancelMode"])
 _RESULTS: Final = {
     number: result
     for result, number in enum_numbers(
@@ -88,19 +88,19 @@ class GrpcClientPort:
         """See `ClientPort`."""
         request = client_pb2.CancelExecutionRequest(execution_id=execution_id, reason=reason, hard=hard, by=self._by)
         reply = await self._call("CancelExecution", request)
-        return _RESULTS[reply.result]
+        return _result(reply)
 
     async def cancel_task(
         self, execution_id: ExecutionId, task_id: TaskId, reason: str | None, mode: CancelMode
     ) -> CancelTaskResult:
         """See `ClientPort`."""
         request = client_pb2.CancelTaskRequest(
-            execution_id=execution_id, task_id=task_id, reason=reason, mode=_MODES[mode], by=self._by
+            execution_id=execution_id, task_id=task_id, reason=reason, mode=_mode_name(mode), by=self._by
         )
         # In mode WAIT the work decides, and takes its time.
         timeout = None if mode is CancelMode.WAIT else self._timeout
         reply = await self._connection.call("CancelTask", request, timeout=timeout)
-        return _RESULTS[reply.result]
+        return _result(reply)
 
     async def cancel_where(
         self, selection: ExecutionFilter | TaskFilter, reason: str | None, *, hard: bool = False
@@ -146,7 +146,7 @@ class GrpcClientPort:
         return ExecutionDetails(from_message(reply, ExecutionView))
 
     async def follow(self, execution_id: ExecutionId) -> AsyncIterator[HistoryEvent | StreamedEvent]:
-        """See `ClientPort`. Goes on behind a restart of the server where it was; what was streamed meanwhile is lost."""
+        """See `ClientPort`. Goes on behind a restart of the server; what was streamed meanwhile is lost."""
         after = 0
         retry = _Retry(self._patience)
         while True:
@@ -182,6 +182,16 @@ class GrpcClientPort:
                 return await self._connection.call(name, request, timeout=None if waits else self._timeout)
             except ServerUnavailable as error:
                 await retry.failed(error)
+
+
+def _mode_name(mode: CancelMode) -> str:
+    """The name of a mode on the wire."""
+    return f"CANCEL_MODE_{mode.name}"
+
+
+def _result(reply: client_pb2.CancelAnswered) -> CancelTaskResult:
+    answered: CancelAnswered = from_message(reply, CancelAnswered)
+    return answered.result
 
 
 class _Retry:

@@ -48,6 +48,10 @@ _ERRORS: Final[Mapping[grpc.StatusCode, type[RescindError]]] = {
     grpc.StatusCode.UNAUTHENTICATED: NotPermitted,
     grpc.StatusCode.RESOURCE_EXHAUSTED: PayloadTooLarge,
 }
+# Trying again would fail in the same way.
+_CUT_WITHIN_GRPC: Final = "Internal error from Core"
+"""What gRPC says on this side when the connection goes while a message is being written."""
+_ITS_FAULT: Final = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
 
 
 def code_of(error: RescindError) -> grpc.StatusCode:
@@ -72,8 +76,16 @@ def error_of(failure: grpc.RpcError, address: str) -> RescindError:
         return named
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return RequestError(f"what answers at {address} is no Rescind server that knows this call: {text}")
+    if code in _ITS_FAULT and text != _CUT_WITHIN_GRPC:
+        return RescindError(f"the server at {address} failed ({code.name}: {text}). Its log tells why.")
     error_class = _ERRORS.get(code)
     return error_class(text) if error_class is not None else _unavailable(code, text, address)
+
+
+def was_never_sent(failure: grpc.RpcError) -> bool:
+    """Whether the call found no connection, so that repeating it can do nothing twice."""
+    text = failure.details() or ""
+    return failure.code() is grpc.StatusCode.UNAVAILABLE and text.startswith("failed to connect")
 
 
 def named_error(name: str, text: str) -> RescindError | None:
@@ -93,4 +105,4 @@ def _unavailable(code: grpc.StatusCode, text: str, address: str) -> ServerUnavai
             f"the server at {address} cannot be reached ({text}). Is it running, and is the address right? What it "
             "accepted is not lost."
         )
-    return ServerUnavailable(f"the server at {address} failed ({code.name}: {text}). Its log may tell why.")
+    return ServerUnavailable(f"the call to the server at {address} was broken off ({code.name}: {text}). Try again.")

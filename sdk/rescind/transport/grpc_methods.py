@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-
 from rescind_proto.rescind.v1 import client_pb2, worker_pb2
 
 PROTOCOL_VERSION: Final = 1
@@ -18,7 +17,7 @@ MESSAGE_LIMIT: Final = 64 * 1024 * 1024
 """The largest message in bytes that a server takes: many payloads go into one, but not without end."""
 
 BATCH_BYTES: Final = 1024 * 1024
-"""What is sent at once is cut into batches of about this many bytes, so that a stop order need not wait for megabytes."""
+"""A batch has about this many bytes at most, so that a stop order need not wait behind megabytes."""
 
 TOKEN_METADATA: Final = "authorization"
 """The metadata that carries who calls: ``Bearer`` and a token."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 import msgspec
+from rescind_proto.rescind.v1 import worker_pb2
 
 from rescind.errors import RescindError, ServerUnavailable
 from rescind.model.messages import FromWorker, ToWorker, WorkerAlive, WorkerJoined, WorkerLeft
@@ -20,12 +21,11 @@ from rescind.transport.grpc_client import GrpcConnection
 from rescind.transport.grpc_errors import error_of
 from rescind.transport.grpc_methods import MESSAGE_LIMIT, PROTOCOL_VERSION
 from rescind.transport.oversize import instead_of
-from rescind_proto.rescind.v1 import worker_pb2
 
 DEFAULT_SILENCE_MS: Final = 15_000
 """How long a worker may say nothing before the server takes it for lost, unless set otherwise."""
 
-_LOG: Final = logging.getLogger("rescind.worker")
+_LOG: Final = logging.getLogger(__name__)
 _LONGEST_GOOD_BYE: Final = 5.0
 # A batch of one message is a little larger than the message.
 _LARGEST_MESSAGE: Final = MESSAGE_LIMIT - 1024
@@ -61,8 +61,10 @@ class GrpcSession:
         self.welcomed = asyncio.Event()
 
     def open(self, receive: Callable[[ToWorker], None]) -> None:
-        """See `WorkerPort.open`."""
+        """See `WorkerPort.open`. Opened again, it goes on: the worker joins anew on the same stream."""
         self._receive = receive
+        if self._running is not None:
+            return
         self._running = self._loop.create_task(self._run(), name="rescind session")
 
     def send(self, message: FromWorker) -> None:

@@ -125,7 +125,7 @@ class InProcessSession:
 
     def _arrive_at_host(self, message: FromWorker | ToWorker) -> None:
         if isinstance(message, WorkerJoined):
-            self._session = message.session
+            self._session = max(self._session, message.session)
             self._host.attach(self._worker_id, self._deliver)
         self._host.tell(message)  # type: ignore[arg-type]
 

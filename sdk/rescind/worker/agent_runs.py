@@ -96,15 +96,11 @@ class AgentRuns:
         self.discard()
         self._threads.shutdown()
 
-    @property
-    def has_steps(self) -> bool:
-        """Whether some function given to ``ctx.run`` is running."""
-        return bool(self._steps)
-
     async def wait_for_steps(self) -> None:
-        """Return when no function given to ``ctx.run`` is running."""
-        while self._steps:
-            await asyncio.wait([task for steps in self._steps.values() for task in steps.values()])
+        """Return when every function given to ``ctx.run`` that runs now has ended."""
+        running = [task for steps in self._steps.values() for task in steps.values()]
+        if running:
+            await asyncio.wait(running)
 
     def _drop(self, run: AgentRun) -> None:
         run.discard()

@@ -108,7 +108,7 @@ class Attempt:
         advanced: bool = False,
         streamed: StreamedEvent | None = None,
     ) -> None:
-        """See `TaskPort.report`. May be called from any thread; what comes after the end is dropped."""
+        """See `TaskPort.report`. May be called from any thread; what comes after the end is of no effect."""
         activation = self.activation
         events: tuple[StreamedEvent, ...] = ()
         if streamed is not None:
@@ -210,7 +210,6 @@ class Attempt:
             self._send(TaskReported(self.activation.task_id, self.activation.lease, cancelled=True))
         else:
             self._send(TaskReported(self.activation.task_id, self.activation.lease, failure=_CANCELLED_ITSELF))
-        self._send = _nothing
 
 
 def _nothing(message: FromWorker) -> None:

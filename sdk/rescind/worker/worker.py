@@ -129,16 +129,18 @@ class Worker:
     async def stop(self) -> None:
         """Leave in order: take nothing new, let what runs end, then say good-bye. Repeating it is harmless.
 
-        Agents may be run by other workers from now on. Attempts, and the functions given to ``ctx.run``, are waited
-        for; until they have ended they can be told to stop, and their results count.
+        First it waits for the functions given to ``ctx.run`` that run now, since another worker would make their side
+        effects again. Then its agents are handed back, and may run on elsewhere at once. Attempts are waited for as
+        long as they take; until they have ended they can be told to stop, and their results count.
         """
+        await self._runs.wait_for_steps()
         self._is_leaving = True
-        if self._attempts or self._runs.has_steps:
+        self._runs.discard()
+        if self._attempts:
             # Joined anew without a queue: it stays connected, and gets nothing but orders to stop.
             self._session += 1
             self._join()
             await self._idle.wait()
-            await self._runs.wait_for_steps()
         self._close()
         await self._port.close()
 

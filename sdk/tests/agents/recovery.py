@@ -11,7 +11,6 @@ from rescind.client.records import History
 from rescind.model.events import HistoryEvent
 from rescind.testing import Environment, run
 from rescind.testing.history_rules import check_history
-
 from sdk.tests.agents.work import EXECUTION, TASKS
 
 
@@ -71,8 +70,7 @@ def stories_with_a_loss_at_every_event(
     """The undisturbed story, and one for each event of its history at which the worker was lost."""
     undisturbed = story_of(definition, signals=signals, tasks=tasks)
     return undisturbed, [
-        story_of(definition, lost_at=event.sequence, signals=signals, tasks=tasks)
-        for event in undisturbed.history[:-1]
+        story_of(definition, lost_at=event.sequence, signals=signals, tasks=tasks) for event in undisturbed.history[:-1]
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from rescind import (
     AgentContext,
     CancelMode,
@@ -21,7 +22,6 @@ from rescind import (
     task,
 )
 from rescind.testing import Environment
-
 from sdk.tests.agents.work import EXECUTION, begin, breaks, echo, hang, lingers, nap, play, result_of, task_id
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from rescind import AgentContext, EntryRole, TaskFailed, agent
 from rescind.testing import Environment
-
 from sdk.tests.agents.recovery import stories_with_a_loss_at_every_event
 from sdk.tests.agents.work import EXECUTION, begin, echo, nap, task_id
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from rescind import (
     AgentContext,
     DeadlineExceeded,
@@ -17,8 +18,8 @@ from rescind import (
     InvalidInput,
     agent,
 )
+from rescind.model.events import EventType
 from rescind.testing import Environment
-
 from sdk.tests.agents.work import begin, echo, ended, hang, nap, result_of
 
 Seen = list[Any]
@@ -105,7 +106,7 @@ async def test_an_agent_that_goes_on_from_a_checkpoint_cleans_up_when_it_is_told
     for _ in range(2):
         await handle.signal("next")
     # The worker is lost in the very moment of the checkpoint: the journal is empty when the agent is taken up again.
-    await _until(rescind_env, handle, "CHECKPOINT_SAVED", 2)
+    await _until(rescind_env, handle, EventType.CHECKPOINT_SAVED, 2)
     await rescind_env.kill_worker()
     seen.clear()  # what Python makes of a coroutine that is thrown out of memory is not the agent's business
     await handle.cancel()
@@ -114,9 +115,9 @@ async def test_an_agent_that_goes_on_from_a_checkpoint_cleans_up_when_it_is_told
     assert (await handle.status(), seen) == ("CANCELLED", ["cleaned up"])
 
 
-async def _until(env: Environment, handle: Any, event: str, times: int) -> None:
-    while [each.type for each in env.host.history(handle.id)].count(event) < times:
-        await asyncio.sleep(0)
+async def _until(env: Environment, handle: Any, event: EventType, times: int) -> None:
+    while [each.type for each in env.host.history(handle.id)].count(event) < times:  # noqa: ASYNC110
+        await asyncio.sleep(0)  # the host alone knows when, and one turn later is too late
 
 
 async def test_a_clean_up_over_its_budget_is_ended_at_once(rescind_env: Environment) -> None:
@@ -217,10 +218,9 @@ async def test_branches_started_in_a_shield_are_shielded_and_those_outside_are_t
     @agent("mixed")
     async def mixed(ctx: AgentContext) -> None:
         outside = asyncio.create_task(branch(ctx, "outside"))
-        async with ctx.shield():
-            async with asyncio.TaskGroup() as group:
-                group.create_task(branch(ctx, "inside"))
-                group.create_task(branch(ctx, "inside, too"))
+        async with ctx.shield(), asyncio.TaskGroup() as group:
+            group.create_task(branch(ctx, "inside"))
+            group.create_task(branch(ctx, "inside, too"))
         await outside
 
     handle = await begin(rescind_env, mixed)

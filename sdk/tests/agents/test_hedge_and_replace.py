@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from rescind import AgentContext, AllTasksFailed, InvalidInput, ReplaceAfter, TaskStatus
 from rescind.testing import Environment
-
 from sdk.tests.agents.work import echo, hang, lingers, nap, nap_or_break, play, result_of, task_id
 
 
 async def test_the_next_starts_after_each_stagger_and_the_losers_are_cancelled(rescind_env: Environment) -> None:
-    async def body(ctx: AgentContext) -> float:
+    async def body(ctx: AgentContext) -> Any:
         return await ctx.hedge(nap, [9.0, 3.0, 5.0], 1_000)
 
     handle = await play(rescind_env, body)
@@ -27,7 +27,7 @@ async def test_the_next_starts_after_each_stagger_and_the_losers_are_cancelled(r
 
 
 async def test_a_success_before_the_stagger_starts_no_other(rescind_env: Environment) -> None:
-    async def body(ctx: AgentContext) -> float:
+    async def body(ctx: AgentContext) -> Any:
         return await ctx.hedge("nap", [0.5, 0.1], 1_000)
 
     handle = await play(rescind_env, body)
@@ -36,7 +36,7 @@ async def test_a_success_before_the_stagger_starts_no_other(rescind_env: Environ
 
 
 async def test_a_failure_starts_the_next_at_once(rescind_env: Environment) -> None:
-    async def body(ctx: AgentContext) -> float:
+    async def body(ctx: AgentContext) -> Any:
         return await ctx.hedge(nap_or_break, [-0.25, -0.25, 1.0], 10_000)
 
     handle = await play(rescind_env, body)
@@ -54,7 +54,7 @@ async def test_when_every_hedge_fails_every_cause_is_told_in_input_order(rescind
 
 
 async def test_a_stagger_of_zero_starts_all_at_once(rescind_env: Environment) -> None:
-    async def body(ctx: AgentContext) -> float:
+    async def body(ctx: AgentContext) -> Any:
         return await ctx.hedge(nap, [3.0, 2.0, 1.0], 0)
 
     handle = await play(rescind_env, body)

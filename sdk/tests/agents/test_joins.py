@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from rescind import AgentContext, InvalidInput, TaskCancelled, TaskFailed
-from rescind.testing import Environment
 
+from rescind import AgentContext, AgentTaskFutureRaw, InvalidInput, TaskCancelled, TaskFailed
+from rescind.testing import Environment
 from sdk.tests.agents.work import EXECUTION, breaks, hang, nap, play, result_of, task_id
 
 
@@ -74,8 +74,9 @@ async def test_cancelling_a_join_leaves_its_tasks_running(rescind_env: Environme
 
 async def test_joins_of_nothing_give_nothing_and_take_no_time(rescind_env: Environment) -> None:
     async def body(ctx: AgentContext) -> Any:
-        settled, timed = await ctx.join_all_settled([]), await ctx.join_all_with_timeout([], 5_000)
-        return [await ctx.join_all([]), settled.total(), settled.all_succeeded(), timed.total(), timed.timed_out]
+        nothing: list[AgentTaskFutureRaw] = []
+        settled, timed = await ctx.join_all_settled(nothing), await ctx.join_all_with_timeout(nothing, 5_000)
+        return [await ctx.join_all(nothing), settled.total(), settled.all_succeeded(), timed.total(), timed.timed_out]
 
     handle = await play(rescind_env, body)
     assert await handle.result() == [[], 0, True, 0, False]
@@ -95,7 +96,8 @@ async def test_join_all_settled_sorts_every_end_in_input_order(rescind_env: Envi
     async def body(ctx: AgentContext) -> Any:
         futures = [ctx.schedule(breaks, 2.0), ctx.schedule(nap, 1.0), ctx.schedule(hang), ctx.schedule(breaks, 0.5)]
         await futures[2].cancel()
-        settled = await ctx.join_all_settled([*futures, ctx.schedule(nap, 0.1)])
+        last = ctx.schedule(nap, 0.1)
+        settled = await ctx.join_all_settled([*futures, last])
         return [settled.completed, settled.failed, settled.cancelled, settled.total(), settled.all_failed()]
 
     assert await result_of(rescind_env, body) == [
@@ -221,7 +223,7 @@ async def test_a_failure_in_a_gather_and_in_a_group_is_the_tasks_own_error(resci
     async def body(ctx: AgentContext) -> Any:
         with pytest.raises(TaskFailed):
             await asyncio.gather(ctx.schedule(nap, 2.0), ctx.schedule(breaks, 1.0))
-        with pytest.raises(ExceptionGroup) as caught:
+        with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - the block is what is tested
             async with asyncio.TaskGroup() as group:
                 group.create_task(ctx.schedule_task("breaks", 1.0, float))
                 group.create_task(ctx.schedule_task("nap", 9.0, float))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+
 from rescind import AgentContext, ExecutionHandle, agent
 from rescind.testing import Environment
-
 from sdk.tests.agents.work import EXECUTION, TASKS, begin, echo, ended, hang, nap
 
 Body = Callable[[AgentContext], Coroutine[Any, Any, Any]]

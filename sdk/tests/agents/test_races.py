@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from rescind import AgentContext, AllTasksFailed, InvalidInput, Losers, TaskCancelled, TaskFailed
 from rescind.testing import Environment
-
 from sdk.tests.agents.work import breaks, hang, lingers, nap, nap_or_break, play, result_of, task_id
 
 
@@ -58,7 +59,7 @@ async def test_when_none_can_succeed_every_cause_is_told_in_input_order(rescind_
 
 async def test_a_race_of_nothing_is_refused(rescind_env: Environment) -> None:
     async def body(ctx: AgentContext) -> Any:
-        races = (
+        races: tuple[Awaitable[Any], ...] = (
             ctx.select_ok([]),
             ctx.select_ok_with_cancel([]),
             ctx.select_n_ok([], 1),

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from rescind import AgentContext, AgentDefinition, EntryRole, StepFailed, StreamEvent, agent
 from rescind.model.events import EventType, HistoryEvent
 from rescind.testing import Environment
-
 from sdk.tests.agents.recovery import stories_with_a_loss_at_every_event, story_of
 from sdk.tests.agents.work import begin, echo, ended, hang, nap, nap_or_break
 
@@ -82,7 +82,9 @@ async def waits(ctx: AgentContext) -> Any:
             group.create_task(branch(number))
     queue: asyncio.Queue[int] = asyncio.Queue()
     producer = asyncio.create_task(queue.put(7))
-    return [done, await queue.get(), await producer]
+    got = await queue.get()
+    await producer
+    return [done, got]
 
 
 @agent("guesses")
@@ -92,7 +94,7 @@ async def guesses(ctx: AgentContext) -> Any:
     value = await ctx.schedule(echo, {"drawn": ctx.random(), "id": str(ctx.uuid4())})
     await ctx.sleep(1)
     await ctx.append_entry(EntryRole.USER, [value, ctx.random()])
-    return [each.content for each in ctx.load_messages()][0][:2]
+    return ctx.load_messages()[0].content[:2]
 
 
 @agent("scopes")
@@ -243,3 +245,14 @@ async def test_the_same_idempotency_key_is_the_same_task_in_every_state_and_run(
     rescind_env.start_worker()
     assert await handle.result() == [1, 1, 3, True]
     assert len(await handle.tasks()) == 2
+
+
+async def test_an_agent_whose_answers_are_on_their_way_when_its_worker_is_lost_gets_them_again(
+    rescind_env: Environment,
+) -> None:
+    handle = await begin(rescind_env, cancels)
+    for _ in range(3):
+        await rescind_env.kill_worker()
+        rescind_env.start_worker()
+    results, new, stopped, late = await handle.result()
+    assert (results, new, stopped, late) == (["CANCELLED", "ALREADY_CANCELLED"], "new", 2, "ALREADY_COMPLETED")

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+
 from rescind import (
     AgentContext,
     AlreadyExists,
@@ -25,7 +26,6 @@ from rescind import (
     task,
 )
 from rescind.testing import Environment
-
 from sdk.tests.agents.work import EXECUTION, TASKS, begin, echo, ended, hang, nap, play, result_of
 
 
@@ -70,7 +70,7 @@ async def test_input_that_is_not_json_is_refused_wherever_it_is_given(rescind_en
 async def test_an_agents_input_that_fails_its_type_is_refused_at_the_start(rescind_env: Environment) -> None:
     rescind_env.register(typed)
     with pytest.raises(InvalidInput, match="typed"):
-        await rescind_env.start(typed, "seven")  # type: ignore[arg-type]
+        await rescind_env.start(typed, "seven")  # type: ignore[misc]
 
 
 async def test_an_agents_input_by_kind_that_fails_its_type_fails_the_execution(rescind_env: Environment) -> None:
@@ -91,7 +91,7 @@ async def test_an_agents_output_that_is_not_json_fails_the_execution(rescind_env
 async def test_a_tasks_input_that_fails_its_type_is_refused_where_it_is_scheduled(rescind_env: Environment) -> None:
     async def body(ctx: AgentContext) -> str:
         with pytest.raises(InvalidInput, match="'nap'"):
-            ctx.schedule(nap, "long")  # type: ignore[arg-type]
+            ctx.schedule(nap, "long")  # type: ignore[misc]
         return "refused"
 
     handle = await play(rescind_env, body)
@@ -107,11 +107,11 @@ async def test_what_is_no_task_no_future_and_no_kind_is_refused(rescind_env: Env
         with pytest.raises(InvalidInput, match="no option speed"):
             ctx.schedule(nap, 1.0, speed=2)  # type: ignore[call-overload]
         with pytest.raises(InvalidInput, match="is no task future"):
-            await ctx.join_all([1])  # type: ignore[list-item]
+            await ctx.join_all([1])  # type: ignore[arg-type]
         with pytest.raises(InvalidInput, match="is no entry"):
             await ctx.append_entry("narrator", "x")
         with pytest.raises(InvalidInput, match="Give it a function"):
-            await ctx.run(7)  # type: ignore[arg-type]
+            await ctx.run(7)  # type: ignore[call-overload]
         return "refused"
 
     handle = await play(rescind_env, body)
@@ -124,7 +124,7 @@ async def test_what_is_no_task_no_future_and_no_kind_is_refused(rescind_env: Env
 async def test_negative_times_are_refused_where_a_task_is_scheduled(rescind_env: Environment, option: str) -> None:
     async def body(ctx: AgentContext) -> str:
         with pytest.raises(InvalidInput, match=option):
-            ctx.schedule(hang, **{option: -1})  # type: ignore[arg-type]
+            ctx.schedule(hang, **{option: -1})  # type: ignore[call-overload]
         return "refused"
 
     assert await result_of(rescind_env, body) == "refused"

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from rescind import AgentContext, DeadlineExceeded, InvalidInput, agent
 from rescind.testing import Environment
-
 from sdk.tests.agents.work import begin, echo, ended, hang, nap, play, result_of, task_id
 
 
@@ -20,14 +20,15 @@ async def _normally(ctx: AgentContext) -> None:
         await ctx.schedule(echo, 1)
 
 
-async def _by_return(ctx: AgentContext) -> str:
-    async with ctx.scope():
-        ctx.schedule(hang)
-        return str(await ctx.schedule(echo, 1))
+async def _by_return(ctx: AgentContext) -> Any:
+    while True:
+        async with ctx.scope():
+            ctx.schedule(hang)
+            return await ctx.schedule(echo, 1)
 
 
 async def _by_exception(ctx: AgentContext) -> None:
-    with pytest.raises(LookupError):
+    with pytest.raises(LookupError):  # noqa: PT012 - the block is what is tested
         async with ctx.scope():
             ctx.schedule(hang)
             await ctx.schedule(echo, 1)
@@ -43,7 +44,7 @@ async def _by_break(ctx: AgentContext) -> None:
 
 
 async def _by_time_out(ctx: AgentContext) -> None:
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError):  # noqa: PT012 - likewise
         async with asyncio.timeout(1), ctx.scope():
             ctx.schedule(hang)
             await ctx.schedule(echo, 1)
@@ -235,9 +236,8 @@ async def test_of_nested_deadlines_the_earlier_ends_its_own_block_only(rescind_e
                 await ctx.sleep(10)
             first = ctx.now().second
             await ctx.sleep(10)
-        async with ctx.move_on_after(1) as tight:
-            async with ctx.move_on_after(3) as loose:
-                await ctx.sleep(10)
+        async with ctx.move_on_after(1) as tight, ctx.move_on_after(3) as loose:
+            await ctx.sleep(10)
         return [inner.expired, first, outer.expired, ctx.now().second, tight.expired, loose.expired]
 
     assert await result_of(rescind_env, body) == [True, 1, True, 4, True, False]

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from rescind import AgentContext, ExecutionEnded, InvalidInput, NotFound, agent
-from rescind.testing import Environment
 
+from rescind import AgentContext, ExecutionEnded, ExecutionHandle, InvalidInput, NotFound, agent
+from rescind.model.events import EventType
+from rescind.testing import Environment
 from sdk.tests.agents.work import begin, ended, nap, result_of
 
 
@@ -161,39 +162,54 @@ async def stopping(ctx: AgentContext) -> list[Any]:
     async def reader() -> Any:
         return await ctx.wait_for_signal_raw("x")
 
+    keeps_busy = asyncio.create_task(ctx.wait_for_signal_raw("busy"))
     first, second = asyncio.create_task(reader()), asyncio.create_task(reader())
     await ctx.wait_for_signal_raw("stop")
     first.cancel()
-    await asyncio.wait([first])
+    await asyncio.wait([first, keeps_busy])
     got = await asyncio.wait_for(second, 5)
     return [first.cancelled(), got]
+
+
+async def send_together(handle: ExecutionHandle[Any]) -> None:
+    """Send what wakes the agent, and what stops a reader with what it reads: these two reach it in one activation."""
+    await asyncio.gather(handle.signal("busy"), handle.signal("stop"), handle.signal("x", "left behind"))
 
 
 async def test_a_signal_that_its_reader_left_behind_goes_to_the_next_reader(rescind_env: Environment) -> None:
     handle = await begin(rescind_env, stopping)
     await asyncio.sleep(1)
-    # Told in one activation: both signals are handed over, and the first reader is cancelled before it wakes.
-    await asyncio.gather(handle.signal("stop"), handle.signal("x", "left behind"))
+    await send_together(handle)
     assert await handle.result() == [True, "left behind"]
-    assert "SIGNAL_RETURNED" in (await handle.history()).types()
+    types = (await handle.history()).types()
+    assert (types.count(EventType.SIGNAL_RETURNED), types.count(EventType.SIGNALS_TAKEN)) == (1, 4)
+
+
+async def test_so_does_one_whose_wait_was_withdrawn_before_it_was_handed_over(rescind_env: Environment) -> None:
+    handle = await begin(rescind_env, stopping)
+    await asyncio.sleep(1)
+    await asyncio.gather(handle.signal("stop"), handle.signal("x", "left behind"), handle.signal("busy"))
+    assert await handle.result() == [True, "left behind"]
 
 
 async def test_what_a_reader_left_behind_is_left_behind_in_a_recovery_too(rescind_env: Environment) -> None:
     @agent("stopping-later")
     async def stopping_later(ctx: AgentContext) -> Any:
+        keeps_busy = asyncio.create_task(ctx.wait_for_signal_raw("busy"))
         reader = asyncio.create_task(ctx.wait_for_signal_raw("x"))
         await ctx.wait_for_signal_raw("stop")
         reader.cancel()
+        await keeps_busy
         await ctx.schedule(nap, 5.0)
         return [await ctx.has_signal("x"), await ctx.wait_for_signal_raw("x")]
 
     handle = await begin(rescind_env, stopping_later)
     await asyncio.sleep(1)
-    await asyncio.gather(handle.signal("stop"), handle.signal("x", 1))
+    await send_together(handle)
     await asyncio.sleep(1)
     await rescind_env.kill_worker()
     rescind_env.start_worker()
-    assert await handle.result() == [True, 1]
+    assert await handle.result() == [True, "left behind"]
 
 
 async def test_what_a_reader_left_behind_outlives_a_checkpoint_that_drops_the_journal(
@@ -202,21 +218,22 @@ async def test_what_a_reader_left_behind_outlives_a_checkpoint_that_drops_the_jo
     @agent("dropping", recovery="checkpoint")
     async def dropping(ctx: AgentContext) -> Any:
         if ctx.state() is None:
+            keeps_busy = asyncio.create_task(ctx.wait_for_signal_raw("busy"))
             reader = asyncio.create_task(ctx.wait_for_signal_raw("x"))
             await ctx.wait_for_signal_raw("stop")
             reader.cancel()
-            await asyncio.wait([reader])
+            await asyncio.wait([reader, keeps_busy])
             await ctx.checkpoint("read")
         await ctx.sleep(5)
         return [ctx.state(), await ctx.drain_signals_raw("x")]
 
     handle = await begin(rescind_env, dropping)
     await asyncio.sleep(1)
-    await asyncio.gather(handle.signal("stop"), handle.signal("x", 1))
+    await send_together(handle)
     await asyncio.sleep(1)
     await rescind_env.kill_worker()
     rescind_env.start_worker()
-    assert await handle.result() == ["read", [1]]
+    assert await handle.result() == ["read", ["left behind"]]
 
 
 async def test_signals_that_came_while_no_worker_was_there_are_waiting(rescind_env: Environment) -> None:

@@ -57,15 +57,15 @@ def test_the_same_seed_gives_the_same_history(
     seeds: range, record_property: Callable[[str, object], None], request: pytest.FixtureRequest
 ) -> None:
     program = f"from {__name__} import explore_rollers; print(*explore_rollers(range({len(seeds)})).digests)"
-    elsewhere = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
         text=True,
         cwd=request.config.rootpath,
         env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(["", *sys.path])},
-    )
-    report = explore_rollers(seeds)
-    others, _ = elsewhere.communicate()
+    ) as elsewhere:
+        report = explore_rollers(seeds)
+        others, _ = elsewhere.communicate()
     record_property("explored", f"{request.node.name}: {report}; all of them again in another process")
     assert report.distinct_histories > report.seeds / 2
     pairs = zip(seeds, report.digests, others.split(), strict=True)

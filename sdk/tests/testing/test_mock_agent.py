@@ -33,8 +33,7 @@ from rescind.model.cause import CancelSource
 from rescind.model.status import CancelMode, CancelTaskResult, StopState, TaskStatus
 from rescind.runtime.agent_context import AgentContext
 from rescind.runtime.task_context import TaskContext
-from rescind.testing import virtual_time
-from rescind.testing.mock_agent import Calls, MockAgentContext, MockTask
+from rescind.testing import Calls, MockAgentContext, MockTask, virtual_time
 
 Runner = Callable[[Coroutine[Any, Any, Any]], Any]
 

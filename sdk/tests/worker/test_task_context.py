@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import pytest
+
 from rescind import (
     AgentContext,
     ExecutionHandle,
@@ -87,9 +88,7 @@ async def says_from_a_thread_of_its_own(ctx: TaskContext) -> str:
     return "said"
 
 
-@pytest.mark.parametrize(
-    "definition", [says, says_on_a_thread, says_in_its_last_breath, says_from_a_thread_of_its_own]
-)
+@pytest.mark.parametrize("definition", [says, says_on_a_thread, says_in_its_last_breath, says_from_a_thread_of_its_own])
 async def test_what_a_task_says_reaches_those_who_follow_in_order(
     rescind_env: Environment, definition: TaskDefinition[Any, Any]
 ) -> None:

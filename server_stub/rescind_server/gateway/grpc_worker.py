@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
+from rescind_proto.rescind.v1 import worker_pb2
 
 from rescind.errors import (
     AlreadyExists,
@@ -25,7 +26,6 @@ from rescind.transport.batches import batches_of
 from rescind.transport.conversion.pairs import from_message, parse
 from rescind.transport.grpc_methods import PROTOCOL_VERSION, WORKER_METHODS
 from rescind.transport.oversize import instead_of
-from rescind_proto.rescind.v1 import worker_pb2
 from rescind_server.gateway.identity import Identify
 from rescind_server.gateway.limits import Limits
 from rescind_server.gateway.serving import metadata_of, refuse
@@ -63,9 +63,9 @@ class WorkerGateway:
         except asyncio.CancelledError:
             if session.ended_by is None:
                 raise
-            await self._refuse(context, session.ended_by)
+            await self._refuse(session, context, session.ended_by)
         except Exception as error:
-            await self._refuse(context, error)
+            await self._refuse(session, context, error)
         finally:
             session.close()
             self._forget(session)
@@ -106,8 +106,6 @@ class WorkerGateway:
         if not isinstance(message, WorkerJoined):
             raise InvalidInput("a session's first message is not WorkerJoined.")
         self._limits.check_name(message.worker_id, "the worker's id")
-        if not message.queues:
-            raise InvalidInput(f"worker {message.worker_id!r} names no queue to take work from.")
         return message
 
     def _enter(self, session: _Session, joined: WorkerJoined, instance: str) -> None:
@@ -116,8 +114,8 @@ class WorkerGateway:
         present = self._sessions.get(worker_id)
         if present is not None and present.instance != instance:
             raise AlreadyExists(
-                f"another worker with the id {worker_id!r} is connected, from {present.peer}. Give this one another id, "
-                "or stop that one."
+                f"another worker with the id {worker_id!r} is connected, from {present.peer}. Give this one another "
+                "id, or stop that one."
             )
         if present is not None and present.number >= joined.session:
             raise InvalidInput(
@@ -138,9 +136,10 @@ class WorkerGateway:
 
     def _check(self, session: _Session, message: FromWorker) -> None:
         match message:
-            case WorkerJoined():
-                raise InvalidInput(f"worker {session.worker_id!r} joined twice in one session.")
-            case WorkerLeft() | WorkerAlive() if message.worker_id != session.worker_id:
+            case WorkerJoined() if message.worker_id == session.worker_id:
+                # It joins anew on the same stream, with other queues or slots: a worker that is leaving names none.
+                session.number = max(session.number, message.session)
+            case WorkerJoined() | WorkerLeft() | WorkerAlive() if message.worker_id != session.worker_id:
                 raise InvalidInput(f"worker {session.worker_id!r} speaks for worker {message.worker_id!r}.")
             case _:
                 pass
@@ -161,10 +160,15 @@ class WorkerGateway:
         # Of an older session, or one that left already, this says nothing (see WorkerLeft).
         self._host.tell(WorkerLeft(session.worker_id, session.number))
 
-    async def _refuse(self, context: grpc.aio.ServicerContext, error: Exception) -> None:
+    async def _refuse(self, session: _Session, context: grpc.aio.ServicerContext, error: Exception) -> None:
         # A worker that does not read does not read its refusal either: the connection's keep-alive ends such a call.
-        async with asyncio.timeout(_LONGEST_REFUSAL):
-            await refuse(context, error, WORKER_METHODS["Session"].path)
+        try:
+            async with asyncio.timeout(_LONGEST_REFUSAL):
+                # gRPC loses a status that is sent while a batch is still being written, and the worker waits for ever.
+                await session.finish_writing()
+                await refuse(context, error, WORKER_METHODS["Session"].path)
+        except TimeoutError:
+            _LOG.debug("worker %r did not read why its session ended", session.worker_id)
 
 
 class _Session:
@@ -188,6 +192,7 @@ class _Session:
         self._unread = 0
         self._has_outgoing = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def welcome(self, welcome: worker_pb2.Welcome) -> None:
         """Answer the hello, and send from now on."""
@@ -209,6 +214,13 @@ class _Session:
             self.ended_by = error
             self._handling.cancel()
 
+    async def finish_writing(self) -> None:
+        """Return when the batch at hand has been written; nothing is sent behind it."""
+        self._is_over = True
+        self._has_outgoing.set()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
     def close(self) -> None:
         """Nothing is sent any more."""
         if self._writing is not None:
@@ -222,10 +234,10 @@ class _Session:
 
     async def _write(self) -> None:
         try:
-            while True:
+            while not self._is_over:
                 await self._has_outgoing.wait()
                 self._has_outgoing.clear()
-                while self._outgoing:
+                while self._outgoing and not self._is_over:
                     batch = self._outgoing.popleft()
                     stalled = self._loop.call_later(self._limits.stall_s, self._does_not_read)
                     try:
@@ -238,12 +250,9 @@ class _Session:
             _LOG.debug("worker %r is gone: %s", self.worker_id, error)
 
     def _does_not_read(self) -> None:
-        self.end(
-            ServerUnavailable(
-                f"worker {self.worker_id!r} does not read what it is sent: {self._unread} bytes wait. Its event loop may "
-                "be blocked. It may join again."
-            )
-        )
+        problem = f"worker {self.worker_id!r} does not read what it is sent: {self._unread} bytes wait"
+        _LOG.warning("%s; its session is cut", problem)
+        self.end(ServerUnavailable(f"{problem}. Its event loop may be blocked. It may join again."))
 
 
 async def _read(context: grpc.aio.ServicerContext) -> Any:

@@ -44,8 +44,8 @@ class Limits(msgspec.Struct, frozen=True):
         """Raises PayloadTooLarge if it is; the text names `what` it is."""
         if payload is not None and len(payload.data) > self.payload:
             raise PayloadTooLarge(
-                f"{what} has {len(payload.data)} bytes; this server takes {self.payload}. Pass a reference to it, or start "
-                "the server with a larger limit."
+                f"{what} has {len(payload.data)} bytes; this server takes {self.payload}. Pass a reference to it, or "
+                "start the server with a larger limit."
             )
 
     def check_name(self, name: str, what: str) -> None:

@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from rescind.errors import InvalidInput, RescindError, ServerUnavailable
+from rescind.errors import InvalidInput, RescindError
 from rescind.transport.conversion.pairs import parse
 from rescind.transport.grpc_errors import ERROR_NAME, code_of
 from rescind.transport.grpc_methods import Method
@@ -63,7 +63,7 @@ async def refuse(context: grpc.aio.ServicerContext, error: Exception, path: str)
     if isinstance(error, grpc.aio.AbortError):
         raise error
     if isinstance(error, RescindError):
-        if isinstance(error, InvalidInput | ServerUnavailable):
+        if isinstance(error, InvalidInput):
             _LOG.warning("%s from %s: %s", path, context.peer(), error)
         trailing = ((ERROR_NAME, type(error).__name__),)
         await context.abort(code_of(error), str(error), trailing)

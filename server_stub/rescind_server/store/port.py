@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from rescind.model.events import HistoryEvent
+from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Instant, Lease
-from rescind.model.views import ExecutionDetails
+from rescind.model.views import ExecutionDetails, ExecutionView
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 
@@ -22,6 +23,18 @@ class Loaded(NamedTuple):
 
     executions: list[tuple[Execution, Instant | None]]
     lease: Lease
+
+
+class Found(NamedTuple):
+    """One execution of a list.
+
+    Attributes:
+        ordinal: its place in the order of starting; the next page begins before the last one's.
+        view: the execution as it stands.
+    """
+
+    ordinal: int
+    view: ExecutionView
 
 
 class Store(Protocol):
@@ -41,6 +54,15 @@ class Store(Protocol):
 
     def closed(self, execution_id: ExecutionId) -> ExecutionDetails | None:
         """An execution that has left the engine's memory, as it was then; None if there is no such."""
+
+    async def find_executions(self, selection: ExecutionFilter, before: int | None, limit: int) -> Sequence[Found]:
+        """The executions, open and closed, that a filter selects and that were started before that ordinal.
+
+        Args:
+            selection: which.
+            before: the ordinal of the last of the page before; None begins with the newest.
+            limit: how many at most, newest first.
+        """
 
     def closed_ids(self) -> Sequence[ExecutionId]:
         """The executions that have left the engine's memory, in that order."""

@@ -6,6 +6,7 @@ create table executions (
     organisation text not null,
     kind         text not null,
     queue        text not null,
+    created_by   text not null,
     status       text not null check (status in
                      ('PENDING', 'RUNNING', 'WAITING', 'CANCELLING', 'COMPLETED', 'FAILED', 'CANCELLED')),
     ordinal      integer not null unique,
@@ -17,6 +18,20 @@ create table executions (
 ) strict;
 
 create index executions_open on executions (ordinal) where closed = 0;
+
+-- Lists are read by these, newest first: what a filter names, then the order of starting.
+create index executions_by_status on executions (status, ordinal);
+create index executions_by_kind on executions (kind, ordinal);
+create index executions_by_queue on executions (queue, ordinal);
+create index executions_by_creator on executions (created_by, ordinal);
+
+-- The labels of executions; those of tasks stand in the tasks alone.
+create table labels (
+    name    text not null,
+    value   text not null,
+    ordinal integer not null,
+    primary key (name, value, ordinal)
+) strict, without rowid;
 
 create table tasks (
     execution_id text not null,

@@ -14,13 +14,15 @@ import msgspec
 
 from rescind.errors import StoreError
 from rescind.model.events import HistoryEvent
+from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Lease
 from rescind.model.messages import EntryRecord, JournalEntry
 from rescind.model.views import CheckpointView, ExecutionDetails
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 from rescind_server.engine.viewing import details_of
-from rescind_server.store.port import Loaded
+from rescind_server.store.port import Found, Loaded
+from rescind_server.store.queries import find_executions
 from rescind_server.store.records import (
     ExecutionRecord,
     StoredExecution,
@@ -43,9 +45,11 @@ _checkpoint = msgspec.msgpack.Decoder(CheckpointView).decode
 _event = msgspec.msgpack.Decoder(HistoryEvent).decode
 
 _PUT_EXECUTION: Final = (
-    "insert into executions (execution_id, organisation, kind, queue, status, ordinal, created_at, ended_at, closed, "
-    "record) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (execution_id) do update set "
-    "status = excluded.status, ended_at = excluded.ended_at, closed = excluded.closed, record = excluded.record"
+    "insert into executions (execution_id, organisation, kind, queue, created_by, ordinal, created_at, status, "
+    "ended_at, closed, record) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_CHANGE_EXECUTION: Final = (
+    "update executions set status = ?, ended_at = ?, closed = ?, record = ? where execution_id = ?"
 )
 _PUT_TASK: Final = (
     "insert into tasks (execution_id, task_id, ordinal, kind, queue, status, ended_at, record) "
@@ -53,6 +57,7 @@ _PUT_TASK: Final = (
     "status = excluded.status, ended_at = excluded.ended_at, record = excluded.record"
 )
 _PUT_EVENT: Final = "insert into events (execution_id, sequence, event) values (?, ?, ?)"
+_PUT_LABEL: Final = "insert into labels (name, value, ordinal) values (?, ?, ?)"
 _PUT_JOURNAL: Final = "insert or replace into journal (execution_id, number, entry) values (?, ?, ?)"
 _PUT_ENTRY: Final = "insert into entries (execution_id, place, entry) values (?, ?, ?)"
 _PUT_CHECKPOINT: Final = "insert into checkpoints (execution_id, sequence, checkpoint) values (?, ?, ?)"
@@ -76,6 +81,8 @@ class SqliteStore:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rescind-store")
         # How much of what only grows is in the file already, per open execution.
         self._kept: dict[ExecutionId, _Kept] = {}
+        # Not the engine's order: an engine that goes on remembers what is open, and closed executions keep theirs.
+        (self._ordinal,) = self._writer.execute("select coalesce(max(ordinal), 0) from executions").fetchone()
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """See `Store.commit`.
@@ -115,6 +122,12 @@ class SqliteStore:
         rows = self._writer.execute("select execution_id from executions where closed = 1 order by ordinal")
         return tuple(ExecutionId(execution_id) for (execution_id,) in rows)
 
+    async def find_executions(self, selection: ExecutionFilter, before: int | None, limit: int) -> Sequence[Found]:
+        """See `Store.find_executions`. Read between two commits: half a commit is never seen."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, find_executions, self._writer, selection, before, limit
+        )
+
     def close(self) -> None:
         """Finish what is being written, and let the file go."""
         self._executor.shutdown()
@@ -130,8 +143,8 @@ class SqliteStore:
             if connection.in_transaction:
                 connection.execute("rollback")
             raise StoreError(
-                f"{self.path} did not take a commit: {error}. Free space or mend the file; nothing that was answered is "
-                "lost."
+                f"{self.path} did not take a commit: {error}. Free space or mend the file; nothing that was answered "
+                "is lost."
             ) from error
 
     def _put_all(self, decisions: Sequence[Decision]) -> None:
@@ -143,7 +156,8 @@ class SqliteStore:
             tasks |= decision.tasks
             closed.update(execution.execution_id for execution in decision.closed)
         put = self._writer.executemany
-        put(_PUT_EXECUTION, (_execution_row(each, each.execution_id in closed) for each in executions.values()))
+        for execution in executions.values():
+            self._put_execution(execution, is_closed=execution.execution_id in closed)
         put(_PUT_TASK, (_task_row(task) for task in tasks.values()))
         put(_PUT_EVENT, _event_rows(decisions))
         for execution in executions.values():
@@ -154,11 +168,37 @@ class SqliteStore:
         lease = max(decision.lease for decision in decisions)
         self._writer.execute("insert or replace into counters (name, value) values ('lease', ?)", (lease,))
 
+    def _put_execution(self, execution: Execution, *, is_closed: bool) -> None:
+        execution_id = execution.execution_id
+        changing = (
+            execution.status.value,
+            execution.ended_at,
+            int(is_closed),
+            _encode(record_of_execution(execution)),
+        )
+        if execution_id in self._kept:
+            self._writer.execute(_CHANGE_EXECUTION, (*changing, execution_id))
+            return
+        self._kept[execution_id] = _Kept(0, 0, 0)
+        self._ordinal += 1
+        fixed = (
+            execution_id,
+            execution.organisation,
+            execution.kind,
+            execution.queue,
+            execution.created_by,
+            self._ordinal,
+            execution.created_at,
+        )
+        self._writer.execute(_PUT_EXECUTION, (*fixed, *changing))
+        labels = execution.labels.items()
+        self._writer.executemany(_PUT_LABEL, ((name, value, self._ordinal) for name, value in labels))
+
     def _put_what_grew(self, execution: Execution) -> None:
         """Journal, entries and checkpoints only grow: write what the file lacks, and the journal's last entry anew."""
         execution_id = execution.execution_id
-        kept = self._kept.setdefault(execution_id, _Kept(0, 0, 0))
         put = self._writer.executemany
+        kept = self._kept[execution_id]
         first = execution.journal[0].number if execution.journal else execution.number + 1
         if first > kept.journal_from:
             self._writer.execute("delete from journal where execution_id = ? and number < ?", (execution_id, first))
@@ -207,21 +247,6 @@ def _from_number(journal: Sequence[JournalEntry], number: int) -> Iterable[Journ
     while start > 0 and journal[start - 1].number >= number:
         start -= 1
     return journal[start:]
-
-
-def _execution_row(execution: Execution, is_closed: bool) -> tuple[Any, ...]:
-    return (
-        execution.execution_id,
-        execution.organisation,
-        execution.kind,
-        execution.queue,
-        execution.status.value,
-        execution.order,
-        execution.created_at,
-        execution.ended_at,
-        int(is_closed),
-        _encode(record_of_execution(execution)),
-    )
 
 
 def _task_row(task: Any) -> tuple[Any, ...]:

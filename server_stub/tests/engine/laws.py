@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
 from rescind.model.events import EXECUTION_ENDS, TASK_ENDS, EventType, HistoryEvent
 from rescind.model.operations import WaitCondition
-from rescind.model.status import CancelTaskResult, StopState, TaskStatus
+from rescind.model.status import TASK_TRANSITIONS, CancelTaskResult, StopState, TaskStatus
 from rescind_server.engine.entities import Execution, Phase, SignalWait, StopWait, TaskWait, Worker
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.signal_queue import selects
@@ -23,6 +23,14 @@ AFTER_A_TASK_ENDED: Final = {
     EventType.STOP_REQUESTED,
     EventType.STOP_DELIVERED,
     EventType.STOP_ENDED,
+}
+STATUS_AFTER: Final = {
+    EventType.TASK_SCHEDULED: TaskStatus.PENDING,
+    EventType.TASK_STARTED: TaskStatus.RUNNING,
+    EventType.TASK_ATTEMPT_FAILED: TaskStatus.PENDING,
+    EventType.TASK_COMPLETED: TaskStatus.COMPLETED,
+    EventType.TASK_FAILED: TaskStatus.FAILED,
+    EventType.TASK_CANCELLED: TaskStatus.CANCELLED,
 }
 OF_TASKS: Final = {*AFTER_A_TASK_ENDED, *TASK_ENDS, EventType.TASK_STARTED, EventType.TASK_ATTEMPT_FAILED}
 AFTER_AN_EXECUTION_ENDED: Final = {*OF_TASKS, EventType.EXECUTION_CANCEL_REQUESTED}
@@ -55,6 +63,17 @@ def check_history(history: Sequence[HistoryEvent]) -> None:
     assert all(count == 1 for count in cancelled.values() if count), "two requests were told CANCELLED (invariant 5)"
 
 
+def check_lives(history: Sequence[HistoryEvent]) -> None:
+    """Every task went from status to status as the table of `rescind.model.status` allows."""
+    lives: dict[str, list[TaskStatus]] = defaultdict(list)
+    for event in history:
+        if event.task_id is not None and event.type in STATUS_AFTER:
+            lives[event.task_id].append(STATUS_AFTER[event.type])
+    for life in lives.values():
+        assert life[0] is TaskStatus.PENDING
+        assert all(after in TASK_TRANSITIONS[before] for before, after in pairwise(life))
+
+
 def check_memory(engine: Engine) -> None:
     """Slots, stop records, claims and wake-ups, as they stand between two decisions."""
     state = engine._state
@@ -65,7 +84,9 @@ def check_memory(engine: Engine) -> None:
         _check_waits(execution)
     _check_claims(state)
     _check_queued_agents(state)
-    assert not (state.offered or state.freed or state.ended)
+    assert not state.offered
+    assert not state.freed
+    assert not state.ended
     for lease, attempt in state.attempts.items():
         assert attempt.live
         assert attempt.lease == lease

@@ -6,8 +6,7 @@ memory of the story: who was told what, who won, and that everything can be brou
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from itertools import pairwise
+from collections import Counter
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.events import TASK_ENDS, EventType
-from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
+from rescind.model.ids import Instant, Lease, TaskId, WorkerId
 from rescind.model.messages import (
     AgentCancelled,
     AgentCompleted,
@@ -49,7 +48,6 @@ from rescind.model.options import RetryPolicy, TaskOptions
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import (
     STOP_ENDED,
-    TASK_TRANSITIONS,
     TERMINAL_TASK,
     CancelMode,
     CancelTaskResult,
@@ -58,6 +56,7 @@ from rescind.model.status import (
     TaskStatus,
 )
 from server_stub.tests.engine.driver import ERROR, Agent, Stage
+from server_stub.tests.engine.laws import check_lives
 
 WORKERS = ("w", "v")
 # How often each comes: most stories are about work; what ends a story comes seldom.
@@ -383,29 +382,12 @@ class Story(RuleBasedStateMachine):
         for name in stage.agents:
             for task in stage.details(name).tasks:
                 assert all(stop.state in STOP_ENDED for stop in task.stops), "a stop record has no end (invariant 6)"
-            self.check_transitions(name)
-
-    def check_transitions(self, name: str) -> None:
-        status_after = {
-            EventType.TASK_SCHEDULED: TaskStatus.PENDING,
-            EventType.TASK_STARTED: TaskStatus.RUNNING,
-            EventType.TASK_ATTEMPT_FAILED: TaskStatus.PENDING,
-            EventType.TASK_COMPLETED: TaskStatus.COMPLETED,
-            EventType.TASK_FAILED: TaskStatus.FAILED,
-            EventType.TASK_CANCELLED: TaskStatus.CANCELLED,
-        }
-        lives: dict[TaskId, list[TaskStatus]] = defaultdict(list)
-        for event in self.stage.histories[ExecutionId(name)]:
-            if event.task_id is not None and event.type in status_after:
-                lives[event.task_id].append(status_after[event.type])
-        for life in lives.values():
-            assert life[0] is TaskStatus.PENDING
-            assert all(after in TASK_TRANSITIONS[before] for before, after in pairwise(life))
+            check_lives(stage.histories[name])
 
 
 TestRandomStories = Story.TestCase
 TestRandomStories.settings = settings(
-    max_examples=300,
+    max_examples=200,
     stateful_step_count=50,
     derandomize=True,
     database=None,

@@ -15,7 +15,7 @@ from rescind.model.options import TaskOptions
 from rescind.model.status import STOP_TRANSITIONS, CancelMode, StopState
 from server_stub.tests.engine.driver import CLIENT, Agent, Stage
 
-REPORTABLE = [StopState.DELIVERED, StopState.STOPPED, StopState.KILLED]
+REPORTABLE = [StopState.REQUESTED, StopState.DELIVERED, StopState.STOPPED, StopState.KILLED]
 
 
 def cancelled_at_work() -> tuple[Stage, Agent, TaskId]:
@@ -54,8 +54,10 @@ def test_stale_and_repeated_reports_change_nothing(reports: tuple[StopState, ...
     lease = stage.lease(task_id)
     expected = StopState.REQUESTED
     for report in reports:
-        stage.decide(StopReported(task_id, lease, report))
-        expected = report if report in STOP_TRANSITIONS[expected] else expected
+        decision = stage.decide(StopReported(task_id, lease, report))
+        is_news = report in STOP_TRANSITIONS[expected]
+        assert bool(decision.events) == is_news
+        expected = report if is_news else expected
         assert stage.task(task_id).stop_state is expected
 
 

@@ -10,7 +10,7 @@ from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.events import TASK_ENDS, EventType
 from rescind.model.ids import ExecutionId, Lease, TaskId
 from rescind.model.messages import TaskActivation, TaskReported
-from rescind.model.operations import LeaveTasks, WaitCondition, Withdraw
+from rescind.model.operations import LeaveTasks
 from rescind.model.options import RetryPolicy, TaskOptions
 from rescind.model.outcome import Failure
 from rescind.model.payload import Payload
@@ -22,7 +22,8 @@ from rescind.model.status import (
     StopState,
     TaskStatus,
 )
-from server_stub.tests.engine.driver import CLIENT, ERROR, ONE_ATTEMPT, Stage, awaits
+from server_stub.tests.engine.driver import ERROR, ONE_ATTEMPT, Stage
+from server_stub.tests.engine.laws import STATUS_AFTER
 
 ENDINGS = ["complete", "fail", "cancel", "time out", "lose the worker", "end the agent"]
 
@@ -83,14 +84,6 @@ def test_every_ending_shows_its_status_and_nothing_is_at_work_for_ever(ending: s
 
 
 def test_the_statuses_that_tasks_go_through_are_those_of_the_table() -> None:
-    status_after = {
-        EventType.TASK_SCHEDULED: TaskStatus.PENDING,
-        EventType.TASK_STARTED: TaskStatus.RUNNING,
-        EventType.TASK_ATTEMPT_FAILED: TaskStatus.PENDING,
-        EventType.TASK_COMPLETED: TaskStatus.COMPLETED,
-        EventType.TASK_FAILED: TaskStatus.FAILED,
-        EventType.TASK_CANCELLED: TaskStatus.CANCELLED,
-    }
     seen: dict[TaskStatus, set[TaskStatus]] = {status: set() for status in TaskStatus}
     for ending, is_claimed, tried_again in itertools.product(ENDINGS, [False, True], [False, True]):
         if not is_claimed and (ending in ("complete", "fail", "lose the worker") or tried_again):
@@ -103,7 +96,7 @@ def test_the_statuses_that_tasks_go_through_are_those_of_the_table() -> None:
             stage.fail(task_id)
             stage.pass_time(1_000)
         bring_about(stage, ending, task_id)
-        passed = [status_after[event] for event in stage.events(task_id) if event in status_after]
+        passed = [STATUS_AFTER[event] for event in stage.events(task_id) if event in STATUS_AFTER]
         for before, after in itertools.pairwise(passed):
             seen[before].add(after)
     assert seen == {status: set(onward) for status, onward in TASK_TRANSITIONS.items()}
@@ -277,121 +270,6 @@ def test_the_first_cause_is_kept_everywhere() -> None:
     assert [order.cause for order in stage.orders(task_id)] == [first, first]
 
 
-# -- mode WAIT: the work decides --
-
-
-def test_a_task_asked_to_stop_keeps_running_until_its_work_decides() -> None:
-    stage, task_id = stage_with_a_running_task()
-    number = stage.cancel(task_id, CancelMode.WAIT)
-    assert stage.status(task_id) is TaskStatus.RUNNING
-    assert stage.task(task_id).cancel_requested_at == stage.now
-    assert [order.decided for order in stage.orders(task_id)] == [False]
-    assert stage.late_result(number) is None
-
-
-@pytest.mark.parametrize(
-    ("decides", "status", "result"),
-    [
-        ("obey", TaskStatus.CANCELLED, CancelTaskResult.CANCELLED),
-        ("complete", TaskStatus.COMPLETED, CancelTaskResult.ALREADY_COMPLETED),
-        ("fail", TaskStatus.FAILED, CancelTaskResult.ALREADY_FAILED),
-    ],
-)
-def test_what_the_work_decides_is_the_answer(decides: str, status: TaskStatus, result: CancelTaskResult) -> None:
-    stage = Stage()
-    (task_id,) = stage.start().schedule()  # it could be tried again, but for the request
-    number = stage.cancel(task_id, CancelMode.WAIT)
-    getattr(stage, decides)(task_id)
-    assert stage.status(task_id) is status
-    assert stage.late_result(number) is result
-    assert not stage.task(task_id).stops
-
-
-def test_cancelled_is_answered_to_exactly_one_request() -> None:
-    stage = Stage()
-    agent = stage.start()
-    (task_id,) = agent.schedule()
-    outside = stage.cancel(task_id, CancelMode.WAIT)
-    inside = agent.cancel(task_id, CancelMode.WAIT)
-    later = stage.cancel(task_id, CancelMode.WAIT)
-    stage.obey(task_id)
-    agent.do()
-    assert stage.late_result(outside) is CancelTaskResult.CANCELLED
-    assert agent.result(inside) is CancelTaskResult.ALREADY_CANCELLED
-    assert stage.late_result(later) is CancelTaskResult.ALREADY_CANCELLED
-
-
-def test_a_later_try_ends_what_was_only_asked_and_is_the_one_told_so() -> None:
-    stage = Stage()
-    agent = stage.start()
-    (task_id,) = agent.schedule()
-    outside = stage.cancel(task_id, CancelMode.WAIT)
-    inside = agent.cancel(task_id, CancelMode.WAIT)
-    assert stage.cancel(task_id) is CancelTaskResult.CANCELLED
-    agent.do()
-    assert stage.late_result(outside) is CancelTaskResult.ALREADY_CANCELLED
-    assert agent.result(inside) is CancelTaskResult.ALREADY_CANCELLED
-    assert [order.decided for order in stage.orders(task_id)] == [False, True]
-
-
-def test_a_task_asked_to_stop_whose_worker_is_lost_is_cancelled_not_tried_again() -> None:
-    stage = Stage()
-    (task_id,) = stage.start().schedule()
-    number = stage.cancel(task_id, CancelMode.WAIT)
-    stage.leave()
-    stage.pass_time(10_000)
-    assert stage.status(task_id) is TaskStatus.CANCELLED
-    assert stage.late_result(number) is CancelTaskResult.CANCELLED
-    assert stage.task(task_id).cause == CLIENT
-
-
-def test_a_worker_that_was_away_is_asked_again_when_it_comes_back() -> None:
-    stage = Stage()
-    (task_id,) = stage.start().schedule()
-    stage.leave()
-    stage.cancel(task_id, CancelMode.WAIT)
-    assert stage.orders(task_id) == []
-    stage.join(running=[stage.lease(task_id)])
-    assert [(order.decided, order.cause) for order in stage.orders(task_id)] == [(False, CLIENT)]
-
-
-def test_an_asker_that_withdrew_is_answered_nothing_and_the_next_one_is_told_cancelled() -> None:
-    stage = Stage()
-    agent = stage.start()
-    (task_id,) = agent.schedule()
-    inside = agent.cancel(task_id, CancelMode.WAIT)
-    outside = stage.cancel(task_id, CancelMode.WAIT)
-    agent.do(Withdraw(0, inside))
-    stage.obey(task_id)
-    agent.do()
-    assert agent.result(inside) is None
-    assert stage.late_result(outside) is CancelTaskResult.CANCELLED
-
-
-def test_an_asker_whose_agent_has_ended_is_answered_nothing() -> None:
-    stage = Stage()
-    agent = stage.start()
-    (task_id,) = agent.schedule()
-    agent.do(agent.cancels(task_id, CancelMode.WAIT))
-    agent.end()
-    assert stage.status(task_id) is TaskStatus.CANCELLED
-
-
-def test_asking_a_task_that_nobody_runs_cancels_it_at_once() -> None:
-    stage = Stage(worker=None)
-    stage.join("agents-only", tasks=())
-    (task_id,) = stage.start().schedule()
-    assert stage.cancel(task_id, CancelMode.WAIT) is CancelTaskResult.CANCELLED
-
-
-def test_a_time_out_of_work_that_was_asked_to_stop_answers_already_failed() -> None:
-    stage, task_id = stage_with_a_running_task()
-    number = stage.cancel(task_id, CancelMode.WAIT)
-    stage.pass_time(5_000)
-    assert stage.late_result(number) is CancelTaskResult.ALREADY_FAILED
-    assert [order.decided for order in stage.orders(task_id)] == [False, True]
-
-
 def test_a_closed_execution_still_answers_who_cancels_its_tasks() -> None:
     stage = Stage()
     agent = stage.start()
@@ -401,19 +279,6 @@ def test_a_closed_execution_still_answers_who_cancels_its_tasks() -> None:
     assert not stage.is_in_memory()
     assert stage.cancel(task_id) is CancelTaskResult.ALREADY_FAILED
     assert stage.cancel(TaskId("unknown")) is CancelTaskResult.NOT_FOUND
-
-
-def test_an_open_request_is_answered_once_also_if_a_wait_ends_with_the_same_task() -> None:
-    stage = Stage()
-    agent = stage.start()
-    (task_id,) = agent.schedule()
-    cancel, wait = agent.rest(agent.cancels(task_id, CancelMode.WAIT), awaits([task_id], WaitCondition.ALL_ENDED))
-    stage.obey(task_id)
-    assert agent.result(cancel) is CancelTaskResult.CANCELLED
-    agent.do()
-    settled = agent.settled(wait)
-    assert settled is not None
-    assert [outcome.status for _, outcome in settled.ended] == [TaskStatus.CANCELLED]
 
 
 def test_a_failure_is_shown_with_the_words_of_the_code() -> None:

@@ -186,7 +186,7 @@ def test_a_wait_for_nothing_is_over_at_once(condition: WaitCondition) -> None:
 
 
 def test_a_race_for_more_winners_than_members_is_over_at_once_and_leaves_nothing_running() -> None:
-    stage, agent, tasks = three_running()
+    _, agent, tasks = three_running()
     (wait,) = agent.rest(awaits(tasks, SOME, needed=4, losers=CancelSource.RACE_LOST))
     settled = agent.settled(wait)
     assert settled is not None

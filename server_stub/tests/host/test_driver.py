@@ -3,138 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-import pytest
-
-from rescind.errors import ServerUnavailable
-from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import (
     CancelAnswered,
     CancelExecution,
     CancelTaskFromOutside,
     Refused,
-    Reply,
     SignalExecution,
     Signalled,
     Started,
     StartExecution,
 )
 from rescind.model.events import EventType, HistoryEvent
-from rescind.model.ids import ExecutionId, Instant, TaskId, WorkerId
+from rescind.model.ids import ExecutionId, Instant
 from rescind.model.messages import (
     AgentActivation,
     AgentCompleted,
-    AgentKind,
     AgentProgress,
     StreamedEvent,
-    TaskActivation,
     TaskReported,
-    ToWorker,
-    WorkerJoined,
 )
-from rescind.model.operations import ScheduleTask, StartTimer, TimerFired
+from rescind.model.operations import StartTimer, TimerFired
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import CancelMode, CancelTaskResult, ExecutionStatus
-from rescind.testing.virtual_time import run, virtual_loop
-from rescind_server.engine.machine import Engine
-from rescind_server.engine.state import Decision
+from rescind.testing.virtual_time import run
 from rescind_server.host.clock import WallClock
-from rescind_server.host.driver import Host
-from rescind_server.host.watchers import Seen, Subscription
-from rescind_server.store.memory import MemoryStore
-
-X = ExecutionId("x")
-TASK = TaskId("t")
-CAUSE = CancelCause(CancelSource.REQUEST, "client:test")
-START = StartExecution("agent", NULL_PAYLOAD, X)
-
-
-class SlowStore(MemoryStore):
-    """Commits when it is allowed to, or fails.
-
-    Attributes:
-        is_open: set while commits go through.
-        commits: the decisions of each commit that was begun.
-        failure: what the next commit raises.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_open = asyncio.Event()
-        self.is_open.set()
-        self.commits: list[Sequence[Decision]] = []
-        self.failure: Exception | None = None
-
-    async def commit(self, decisions: Sequence[Decision]) -> None:
-        self.commits.append(decisions)
-        await self.is_open.wait()
-        if self.failure is not None:
-            raise self.failure
-        await super().commit(decisions)
-
-
-@dataclass
-class Setting:
-    """A host over a slow store, with one worker."""
-
-    store: SlowStore = field(default_factory=SlowStore)
-    received: list[ToWorker] = field(default_factory=list)
-    host: Host = field(init=False)
-
-    async def __aenter__(self) -> Setting:
-        self.host = Host(Engine(), self.store, WallClock())
-        self.host.start()
-        self.host.attach(WorkerId("w"), self.received.extend)
-        self.host.tell(WorkerJoined(WorkerId("w"), 1, ("default",), (AgentKind("agent"),), ("work",)))
-        await settle()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.host.close()
-
-    def activation(self) -> AgentActivation:
-        return next(each for each in reversed(self.received) if isinstance(each, AgentActivation))
-
-    async def schedule(self) -> TaskActivation:
-        """Start an agent that schedules one task; returns its activation."""
-        await self.host.ask(START)
-        self.host.tell(AgentProgress(X, 1, 1, (ScheduleTask(1, TASK, "work", NULL_PAYLOAD),)))
-        await settle()
-        return next(each for each in self.received if isinstance(each, TaskActivation))
-
-    async def end(self) -> None:
-        """Let the agent complete."""
-        activation = self.activation()
-        self.host.tell(AgentProgress(X, activation.run, activation.number, (), AgentCompleted(Payload(b"1"))))
-        await settle()
-
-
-async def settle() -> None:
-    """Return when everything that can run has run."""
-    await virtual_loop().settled()
-
-
-async def read(subscription: Subscription) -> list[Seen]:
-    """What a follower can read by now."""
-    told: list[Seen] = []
-
-    async def read_on() -> None:
-        while True:
-            told.append(await subscription.get())
-
-    reader = asyncio.create_task(read_on())
-    await settle()
-    reader.cancel()
-    return told
-
-
-async def asks(host: Host, *commands: StartExecution | CancelExecution | SignalExecution) -> list[asyncio.Task[Reply]]:
-    tasks = [asyncio.create_task(host.ask(command)) for command in commands]
-    await settle()
-    return tasks
+from server_stub.tests.host.setting import CAUSE, START, TASK, Setting, X, asks, read, settle
 
 
 def test_nothing_is_replied_or_pushed_before_the_commit_has_returned() -> None:
@@ -304,94 +198,6 @@ def test_an_execution_that_closes_within_a_turn_answers_so_in_the_rest_of_it() -
             reply = await signal
             assert isinstance(reply, Refused)
             assert reply.error == "ExecutionEnded"
-
-    run(main())
-
-
-# -- closing and failing --
-
-
-def test_closing_answers_whoever_waits_in_whatever_place() -> None:
-    async def main() -> None:
-        async with Setting() as setting:
-            await setting.schedule()
-            deferred = asyncio.create_task(setting.host.ask(CancelTaskFromOutside(X, TASK, CAUSE, CancelMode.WAIT)))
-            await settle()
-            setting.store.is_open.clear()
-            (committing,) = await asks(setting.host, SignalExecution(X, "a"))
-            (waiting,) = await asks(setting.host, SignalExecution(X, "b"))
-            await setting.host.close()
-            for asked in (deferred, committing, waiting):
-                with pytest.raises(ServerUnavailable, match="closed"):
-                    await asked
-
-    run(main())
-
-
-def test_a_closed_host_refuses_to_be_asked() -> None:
-    async def main() -> None:
-        async with Setting() as setting:
-            await setting.host.close()
-            with pytest.raises(ServerUnavailable, match="closed"):
-                await setting.host.ask(START)
-
-    run(main())
-
-
-def test_closing_leaves_no_timer() -> None:
-    async def main() -> None:
-        async with Setting() as setting:
-            await setting.host.ask(START)
-            setting.host.tell(AgentProgress(X, 1, 1, (StartTimer(1, Instant(WallClock().now() + 1_000_000)),)))
-            await settle()
-            await setting.host.close()
-            await asyncio.sleep(10)
-            assert EventType.TIMER_FIRED not in [event.type for event in setting.host.history(X)]
-
-    run(main())
-
-
-def test_a_turn_that_fails_ends_the_host_visibly_and_tells_nobody_of_it(caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> None:
-        async with Setting() as setting:
-            await setting.host.ask(START)
-            pushed = len(setting.received)
-            setting.store.is_open.clear()
-            async with setting.host.watchers.subscribe(X) as seen:
-                failing = await asks(setting.host, CancelExecution(X, CAUSE, hard=True))
-                waiting = await asks(setting.host, SignalExecution(X, "go"))
-                setting.store.failure = OSError("no space left on device")
-                setting.store.is_open.set()
-                for asked in (*failing, *waiting):
-                    with pytest.raises(ServerUnavailable, match="no space left on device"):
-                        await asked
-                with pytest.raises(ServerUnavailable, match="no space left on device"):
-                    await seen.get()
-            assert len(setting.received) == pushed
-            assert setting.host.failure is setting.store.failure
-            with pytest.raises(ServerUnavailable, match="no space left") as refusal:
-                await setting.host.ask(START)
-            assert refusal.value.__cause__ is setting.store.failure
-            with pytest.raises(ServerUnavailable):  # the engine's memory is ahead of what is durable
-                await setting.host.details(X)
-            assert EventType.EXECUTION_CANCELLED not in [event.type for event in setting.host.history(X)]
-
-    with caplog.at_level(logging.CRITICAL):
-        run(main())
-    assert ["host failed" in record.message for record in caplog.records] == [True]
-
-
-def test_a_host_that_failed_drives_nothing_any_more() -> None:
-    async def main() -> None:
-        async with Setting() as setting:
-            setting.store.failure = OSError("no space left on device")
-            with pytest.raises(ServerUnavailable):
-                await setting.host.ask(START)
-            commits = len(setting.store.commits)
-            setting.store.failure = None
-            setting.host.tell(WorkerJoined(WorkerId("v"), 1, ("default",)))
-            await asyncio.sleep(100)
-            assert len(setting.store.commits) == commits
 
     run(main())
 

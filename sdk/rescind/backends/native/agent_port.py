@@ -59,6 +59,12 @@ class NativeAgentPort:
         note_place: called with each new operation's position while replaying, to remember the line that issued it.
     """
 
+    __slots__ = (
+        *("execution_id", "organisation", "queue", "input", "parent_id", "labels", "state", "checkpoint_sequence"),
+        *("entries", "payload_limit", "loop", "issued", "streamed", "steps", "is_replaying", "note_place"),
+        *("_base_position", "_position", "_pending", "_random"),
+    )
+
     def __init__(self, execution_id: ExecutionId, start: AgentStart, now: Instant, payload_limit: int) -> None:
         self.execution_id = execution_id
         self.organisation = start.organisation
@@ -254,6 +260,15 @@ class NativeAgentPort:
         self.ensure_active()
         if self.loop.delivery.requested:
             await self.loop.delivery.tell_here()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `AgentPort`. The loop's timers are durable."""
+        await self.tell_cancel()
+        await asyncio.sleep(seconds)
+
+    def timeout(self, seconds: float | None) -> asyncio.Timeout:
+        """See `AgentPort`."""
+        return asyncio.timeout(seconds)
 
     def _next_position(self) -> int:
         self._position += 1

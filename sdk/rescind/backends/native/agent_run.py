@@ -40,6 +40,11 @@ class AgentRun:
         number: the number of the last activation that it was given.
     """
 
+    __slots__ = (
+        *("execution_id", "number", "run", "_begun_steps", "_definition", "_exit", "_goes_on_from_checkpoint"),
+        *("_journal", "_main", "_port"),
+    )
+
     def __init__(
         self,
         definition: AgentDefinition[Any, Any],
@@ -58,7 +63,7 @@ class AgentRun:
         self._main: asyncio.Task[Any] | None = None
         self._exit: SystemExit | None = None
         self._goes_on_from_checkpoint = start.base_position > 0
-        self._begun_steps: set[int] = set()
+        self._begun_steps: frozenset[int] = frozenset()
 
     def activate(self, activation: AgentActivation) -> AgentProgress | AgentParked:
         """Run the code until it can do no more; returns what it asked for.
@@ -85,7 +90,8 @@ class AgentRun:
     def new_steps(self) -> list[tuple[int, str, StepFunction]]:
         """Side effects that the code waits for and that were not begun in this run."""
         steps = [(at, *step) for at, step in self._port.steps.items() if at not in self._begun_steps]
-        self._begun_steps.update(position for position, _, _ in steps)
+        if steps:
+            self._begun_steps |= {position for position, _, _ in steps}
         return steps
 
     def waits_for_step(self, position: int) -> bool:

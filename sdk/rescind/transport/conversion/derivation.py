@@ -81,7 +81,7 @@ class Derivation:
         return self._compile(message, typing.get_type_hints(annotation), annotation)
 
     def _derive_union(self, message: type[Message], members: tuple[type, ...]) -> Pairing:
-        by_message = {field.message_type.name: field.name for field in message.DESCRIPTOR.fields}
+        by_message = {_name_of(field.message_type): field.name for field in message.DESCRIPTOR.fields}
         writers: dict[type, tuple[str, Fill]] = {}
         readers: dict[str | None, Read] = {}
         for member in members:
@@ -128,7 +128,7 @@ class _Writer:
 
     def add(self, name: str, annotation: Any) -> None:
         """Add the lines of one field."""
-        field = self._descriptor.fields_by_name[name]
+        field: Any = self._descriptor.fields_by_name[name]
         bare, can_be_none = _without_none(annotation)
         value = f"value[{len(self._read)}]" if self._is_row else f"value.{name}"
         put, got = self._lines(name, bare, field)
@@ -156,10 +156,14 @@ class _Writer:
             return f"DEFAULT_{name}"
         return "None" if can_be_none else f"missing({self._descriptor.name!r}, {name!r})"
 
-    def _lines(self, name: str, annotation: Any, field: FieldDescriptor) -> tuple[list[str], str]:
+    def _lines(self, name: str, annotation: Any, field: Any) -> tuple[list[str], str]:
         """How a value `x` is put into the message, and how it is got out of it."""
         if field.type == _ENUM:
-            self._names[f"TO_{name}"], self._names[f"FROM_{name}"] = _enum_tables(annotation, field)
+            member = typing.get_args(annotation)[0] if field.is_repeated else annotation
+            self._names[f"TO_{name}"], self._names[f"FROM_{name}"] = _enum_tables(member, field)
+            if field.is_repeated:
+                put = [f"message.{name}.extend([TO_{name}[each] for each in x])"]
+                return put, f"tuple([FROM_{name}[each] for each in message.{name}])"
             return [f"message.{name} = TO_{name}[x]"], f"FROM_{name}[message.{name}]"
         if typing.get_origin(annotation) is dict and field.type == _MESSAGE:
             return ["if x:", f"    message.{name}.update(x)"], f"dict(message.{name})"
@@ -185,15 +189,16 @@ class _EnumTable(dict[Any, Any]):
 
     def __init__(self, values: Mapping[int, Any], field: FieldDescriptor) -> None:
         super().__init__(values)
-        self._field = f"{field.containing_type.name}.{field.name}"
+        self._field = f"{_name_of(field.containing_type)}.{field.name}"
 
     def __missing__(self, number: int) -> Any:
         known = ", ".join(f"{number} ({value})" for number, value in self.items())
         raise InvalidInput(f"{self._field}: unknown kind {number}. This side knows {known}.")
 
 
-def enum_numbers(annotation: Any, enum: EnumDescriptor) -> dict[Any, int]:
+def enum_numbers(annotation: Any, enum: EnumDescriptor | None) -> dict[Any, int]:
     """The number of each member of an enum, or of a Literal, by the rule of names: `TRY` is `CANCEL_MODE_TRY`."""
+    assert enum is not None, annotation
     by_name = {value.name: value.number for value in enum.values}
     # The one value that stands for nothing gives away the prefix of all.
     prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
@@ -206,6 +211,13 @@ def enum_numbers(annotation: Any, enum: EnumDescriptor) -> dict[Any, int]:
 def _enum_tables(annotation: Any, field: FieldDescriptor) -> tuple[Mapping[Any, int], Mapping[int, Any]]:
     numbers = enum_numbers(annotation, field.enum_type)
     return numbers, _EnumTable({number: member for member, number in numbers.items()}, field)
+
+
+def _name_of(message: Any) -> str:
+    """The name of a message that the kind of a field implies."""
+    assert message is not None
+    name: str = message.name
+    return name
 
 
 def _is_union(annotation: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from google.protobuf.message import Message
+from rescind_proto.rescind.v1 import client_pb2, operations_pb2, values_pb2, worker_pb2
 
 from rescind.errors import InvalidInput
 from rescind.model.events import HistoryEvent
@@ -22,7 +23,6 @@ from rescind.model.operations import AnyAnswer, AnyOperation
 from rescind.model.outcome import Outcome
 from rescind.model.status import StopState
 from rescind.transport.conversion.derivation import Derivation
-from rescind_proto.rescind.v1 import client_pb2, operations_pb2, values_pb2, worker_pb2
 
 Seen = HistoryEvent | StreamedEvent
 """What one who follows an execution is shown."""
@@ -89,7 +89,7 @@ def parse(data: bytes, message_class: type[Message], what: str) -> Any:
     """
     try:
         return message_class.FromString(data)
-    except Exception as error:  # noqa: BLE001 - the library's DecodeError, and what else it may raise on garbage
+    except Exception as error:
         raise InvalidInput(
             f"{what} sent {len(data)} bytes that are no {message_class.DESCRIPTOR.full_name}: {error}"
         ) from None
