@@ -68,9 +68,8 @@ def figure(name: str, values: list[float], unit: str, *, reach: str = "", floor:
 
 def show(figures: list[Figure]) -> None:
     """Print machine, versions and a table."""
-    print(
-        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, msgspec {msgspec.__version__}"
-    )
+    versions = f"Python {platform.python_version()}, msgspec {msgspec.__version__}"
+    print(f"{platform.platform()}, {os.cpu_count()} cores, {versions}")
     print(f"{'figure':<52}{'median':>14} {'unit':<10}{'range':>26}  {'to reach':<14}{'ratio'}")
     for each in figures:
         span = f"{each.lowest:,.6g} to {each.highest:,.6g}"

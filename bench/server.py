@@ -23,7 +23,7 @@ from typing import Final
 import grpc.aio
 
 from bench.measuring import Figure, figure, save, show
-from rescind import AgentContext, TaskContext, agent, task
+from rescind import AgentContext, ExecutionHandle, TaskContext, agent, task
 from rescind.client.connecting import ConnectedClient, connect
 from rescind.model.commands import StartExecution
 from rescind.model.filters import ExecutionFilter
@@ -64,7 +64,7 @@ def put(file: Path, text: str) -> None:
 
 @agent("fan-out")
 async def fan_out(ctx: AgentContext, count: int) -> int:
-    """Many tasks at once, joined; returns how long that took its worker, in microseconds."""
+    """Many tasks at once, joined."""
     return len(await ctx.join_all([ctx.schedule(nothing) for _ in range(count)]))
 
 
@@ -99,7 +99,8 @@ async def server_and_worker(folder: Path) -> AsyncIterator[tuple[ConnectedClient
         ["bench.server", "--worker", address],
     )
     processes = [
-        subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log) for command in commands
+        subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log)  # noqa: ASYNC220 - briefly
+        for command in commands
     ]
     try:
         async with connect(address, by="client:bench") as client:
@@ -113,7 +114,7 @@ async def server_and_worker(folder: Path) -> AsyncIterator[tuple[ConnectedClient
         log.close()
 
 
-async def first_start(client: ConnectedClient):  # type: ignore[no-untyped-def]
+async def first_start(client: ConnectedClient) -> ExecutionHandle[int]:
     for _ in range(200):
         with contextlib.suppress(Exception):
             return await client.start(fan_out, 1)
@@ -127,12 +128,12 @@ async def cancel_latency(client: ConnectedClient, folder: Path, count: int) -> l
     for number in range(count):
         file = folder / f"seen-{number}"
         handle = await client.start(one, str(file))
-        while not ((tasks := await handle.tasks()) and tasks[0].progress):
+        while not ((tasks := await handle.tasks()) and tasks[0].progress):  # noqa: ASYNC110
             await asyncio.sleep(0.002)
         await asyncio.sleep(0.01)
         begun = time.monotonic_ns()
         await handle.cancel_task(tasks[0].task_id)
-        while not file.exists():
+        while not file.exists():  # noqa: ASYNC110 - another process tells by it
             await asyncio.sleep(0.001)
         measured.append((int(file.read_text()) - begun) / 1e6)
     return measured
@@ -163,7 +164,7 @@ async def many(client: ConnectedClient, count: int) -> tuple[float, float]:
 
 async def echo_floor(count: int) -> list[float]:
     """One gRPC call to another process and back, in ms: bytes in, the same bytes out."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: ASYNC220 - briefly
         [sys.executable, "-m", "bench.server", "--echo"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
@@ -229,7 +230,13 @@ async def measure(quick: bool) -> list[Figure]:
         figure("cancel call to running code", latency, "ms", reach="< 2 median", floor=call + write + call / 2),
         figure("cancel call to running code, p99", [tail], "ms", reach="< 5", floor=call + write + call / 2),
         figure("fan-out of 1,000, joined", [1_000 / each for each in fans], "tasks/s", reach="> 5,000"),
-        figure("200 tasks in a row, per step", [each * 5 for each in chain], "ms", reach="< 2.5", floor=2 * (write + call / 2)),
+        figure(
+            "200 tasks in a row, per step",
+            [each * 5 for each in chain],
+            "ms",
+            reach="< 2.5",
+            floor=2 * (write + call / 2),
+        ),
         figure("race of three, winner after 10 ms", [each * 1e3 for each in races], "ms", reach="< 16", floor=10.3),
         figure("start_many", [started], "1/s", reach="> 20,000"),
         figure("cancel_where over executions", [cancelled], "1/s", reach="> 40,000"),

@@ -117,6 +117,8 @@ class Server:
         assert self._workers is not None
         await self._health.enter_graceful_shutdown()
         self._workers.stop()
+        # Those who wait for an end, or follow, would wait out the grace; they come back to the next server.
+        self.host.watchers.close("the server is stopping.")
         # The host answers until the last call is over: what was asked before is decided, durable and told.
         await self._grpc.stop(_GRACE)
         await self.host.close()

@@ -27,8 +27,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, gc=False):
     The n-th retry waits ``initial_interval_ms * backoff ** (n - 1)``, at most ``maximum_interval_ms``.
 
     Attributes:
-        max_attempts: attempts in all, the first included; at least 1. 4 matches ``max_retries`` 3 of flovyn.v1. Attempts
-            that were lost with their worker are counted apart, up to the same number.
+        max_attempts: attempts in all, the first included; at least 1. 4 matches ``max_retries`` 3 of flovyn.v1.
+            Attempts that were lost with their worker are counted apart, up to the same number.
         initial_interval_ms: pause before the second attempt.
         backoff: factor from one pause to the next; at least 1.
         maximum_interval_ms: the longest pause.

@@ -25,8 +25,8 @@ from rescind.backends.native.durability_guard import DurableLoop, install_guard,
 from rescind.testing.virtual_clock import Substitution, VirtualClock, current_clock
 from rescind.testing.virtual_threads import WaitLock, function_of_this_thread
 
-# The guard of agents wraps the real function, at the first agent of the process. It does so here, so that it never wraps
-# the stand-in.
+# The guard of agents wraps the real function at the first agent of the process. It does so here, so that it never
+# wraps the stand-in.
 install_guard()
 _guarded_sleep: Final = time.sleep
 _real_sleep: Final = inspect.unwrap(time.sleep)

@@ -5,7 +5,17 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from rescind import AgentContext, ExecutionWasCancelled, TaskContext, TaskFailed, UnknownKind, WrongEventLoop, agent, task
+
+from rescind import (
+    AgentContext,
+    ExecutionWasCancelled,
+    TaskContext,
+    TaskFailed,
+    UnknownKind,
+    WrongEventLoop,
+    agent,
+    task,
+)
 from rescind.testing import Environment, run
 
 

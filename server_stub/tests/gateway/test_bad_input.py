@@ -15,7 +15,7 @@ from rescind_proto.rescind.v1 import client_pb2, values_pb2, worker_pb2
 
 from rescind import AlreadyExists, InvalidInput, PayloadTooLarge, RequestError, ServerUnavailable
 from rescind.client.connecting import ConnectedClient
-from rescind.errors import RescindError
+from rescind.errors import OutcomeError, RescindError
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.ids import Lease, TaskId, WorkerId
 from rescind.model.messages import StopOrder, WorkerAlive, WorkerJoined
@@ -28,7 +28,7 @@ from rescind.worker.connecting import ConnectedWorker
 from rescind_server.app import Server
 from rescind_server.gateway.limits import Limits
 
-from .work import AGENTS, TASKS, eventually, patient
+from .work import AGENTS, TASKS, eventually, growing, patient
 
 pytestmark = pytest.mark.asyncio
 JOINED = WorkerJoined(WorkerId("w-1"), 1, ("default",))
@@ -251,18 +251,30 @@ async def test_a_payload_above_the_limit_is_refused(size: int, server: Server, c
 
 
 @pytest.mark.parametrize("limits", [Limits(payload=1_000)])
-async def test_an_output_above_the_servers_limit_fails_its_work_and_not_the_session(
-    server: Server, client: ConnectedClient
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ("result", "the output of task .* has 2002 bytes; this server takes 1000"),
+        ("input", "the input of a task 'echo' of execution .* has 2002 bytes"),
+        ("output", "the output of execution .* has 2002 bytes"),
+    ],
+)
+async def test_what_is_above_the_servers_limit_fails_its_work_and_not_the_session(
+    where: str, text: str, server: Server, client: ConnectedClient
 ) -> None:
-    async with ConnectedWorker(server.address, agents=AGENTS, tasks=TASKS):
-        handle = await client.start(patient)
-        small = await client.start(patient)
-        with pytest.raises(PayloadTooLarge, match=r"signal 'go' has 2002 bytes; this server takes 1000"):
-            await handle.signal("go", "x" * 2_000)
-        await handle.signal("go", "x" * 900)
-        await small.signal("go", 1)
-        assert await handle.result() == "x" * 900
-        assert await small.result() == 1
+    async with ConnectedWorker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1"):
+        session = server.host._sessions[WorkerId("w-1")]
+        handle = await client.start(growing, where)
+        with pytest.raises(OutcomeError, match=text):
+            await handle.result()
+        assert server.host._sessions[WorkerId("w-1")] == session
+
+
+@pytest.mark.parametrize("limits", [Limits(payload=1_000)])
+async def test_a_signal_above_the_servers_limit_is_refused(server: Server, client: ConnectedClient) -> None:
+    handle = await client.start(patient)
+    with pytest.raises(PayloadTooLarge, match=r"signal 'go' has 2002 bytes; this server takes 1000"):
+        await handle.signal("go", "x" * 2_000)
 
 
 @pytest.mark.parametrize("limits", [Limits(unread=100_000, stall_s=0.2)])

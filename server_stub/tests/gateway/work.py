@@ -48,8 +48,25 @@ async def patient(ctx: AgentContext) -> Any:
     return await ctx.wait_for_signal_raw("go")
 
 
-AGENTS: Sequence[AgentDefinition[Any, Any]] = (race, gather, patient)
-TASKS: Sequence[TaskDefinition[Any, Any]] = (echo, hang)
+@task("grow")
+async def grow(ctx: TaskContext, size: int) -> str:
+    return "x" * size
+
+
+@agent("growing")
+async def growing(ctx: AgentContext, where: str) -> Any:
+    """Makes a value of 2,000 bytes: as its task's result, as its task's input, or as its own output."""
+    match where:
+        case "result":
+            return await ctx.schedule(grow, 2_000)
+        case "input":
+            return await ctx.schedule(echo, "x" * 2_000)
+        case _:
+            return "x" * 2_000
+
+
+AGENTS: Sequence[AgentDefinition[Any, Any]] = (race, gather, patient, growing)
+TASKS: Sequence[TaskDefinition[Any, Any]] = (echo, hang, grow)
 LONGEST = 10.0
 """How long a test waits for what must happen, in seconds."""
 

@@ -361,7 +361,13 @@ class AgentLoop(DurableLoop):
     def _close_tasks(self) -> None:
         while self.tasks:
             coroutine, task = self.tasks.popitem()
-            close_coroutine(coroutine.inner)
+            # As the current task: where there is none, a time-out refuses at once, and code that swallows all and tries
+            # again would spin here.
+            asyncio.tasks._enter_task(self, task)
+            try:
+                close_coroutine(coroutine.inner)
+            finally:
+                asyncio.tasks._leave_task(self, task)
             # The base's cancel ends what the task waits for, and the task, and tells nobody: they hold each other,
             # and would stay in memory till the garbage collector came.
             waiter = getattr(task, "_fut_waiter", None)
