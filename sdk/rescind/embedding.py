@@ -112,8 +112,7 @@ class Embedded:
         engine = Engine(seed=self._seed, lease_ms=self._lease_ms)
         self._opened_store = store = _open_store(self._store)
         loaded = store.load()
-        if loaded.executions:
-            await store.commit([engine.restore(loaded.executions, loaded.lease, clock.now())])
+        await store.commit([engine.restore(*loaded, clock.now())])
         self._host = Host(engine, store, clock)
         self._host.start()
         self._client = Client(self._client_port(self._host), payload_limit=self._payload_limit)

@@ -151,7 +151,7 @@ class Server:
         engine = Engine(seed=clock.now(), lease_ms=self._lease_ms)
         loaded = store.load()
         # Also where nothing is open: leases must go on growing, since workers of before may still be there.
-        await store.commit([engine.restore(loaded.executions, loaded.lease, clock.now())])
+        await store.commit([engine.restore(*loaded, clock.now())])
         host = Host(engine, store, clock)
         host.start()
         self._queries = Queries(host, engine, store)

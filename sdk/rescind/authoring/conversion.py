@@ -305,6 +305,8 @@ def _described(value: object) -> str:
 
 def _from_plain(as_type: Any, plain: Any) -> object:
     """Make a value of a type that msgspec does not know."""
+    if as_type is object:
+        return plain
     if _is_pydantic_model(as_type):
         # As JSON text, for a strict model reads a datetime from JSON, and not from a Python string.
         try:

@@ -93,9 +93,11 @@ class Engine:
             _come_due(state, deadline, subject)
         return self._finish()
 
-    def restore(self, executions: Iterable[tuple[Execution, Instant | None]], lease: Lease, now: Instant) -> Decision:
+    def restore(
+        self, executions: Iterable[tuple[Execution, Instant | None]], lease: Lease, order: int, now: Instant
+    ) -> Decision:
         """Go on from what was written down; what that brings about must be made durable as any decision."""
-        restore(self._begin(now), executions, lease=lease)
+        restore(self._begin(now), executions, lease=lease, order=order)
         return self._finish()
 
     def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
@@ -122,6 +124,7 @@ class Engine:
             claims.hand_out(state)
         decision = state.decision
         decision.lease = state.lease
+        decision.order = state.order
         for execution_id, execution in decision.executions.items():
             if execution.ended and execution.unsettled == 0:
                 decision.closed.append(execution)

@@ -28,19 +28,20 @@ from rescind_server.engine.state import State
 _NEVER_JOINED = 0
 
 
-def restore(state: State, executions: Iterable[tuple[Execution, Instant | None]], *, lease: int) -> None:
+def restore(state: State, executions: Iterable[tuple[Execution, Instant | None]], *, lease: int, order: int) -> None:
     """Take up executions where they stood.
 
     Args:
         state: an empty engine's, its time set.
         executions: each with the end of its clean-up, in the order of their start.
         lease: the highest lease that was ever given out.
+        order: the highest place that was ever given out.
     """
     state.lease = lease
+    state.order = order
     claimable: list[Task] = []
     for execution, cleanup_due in executions:
         state.executions[execution.execution_id] = execution
-        state.order = max([state.order, execution.order, *(task.order for task in execution.tasks.values())])
         if cleanup_due is not None and not execution.ended:
             execution.cleanup = state.deadlines.set(cleanup_due, DeadlineKind.CLEAN_UP, execution)
         for task in execution.tasks.values():

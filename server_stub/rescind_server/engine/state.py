@@ -32,6 +32,7 @@ class Decision:
         pushes: messages to workers, in order.
         streamed: events for those who watch; never stored.
         lease: the highest lease that was ever given out.
+        order: the highest place that was ever given out, in the order of starting and scheduling.
         late: answers to earlier requests that were left open (`Deferred`), by their number.
     """
 
@@ -43,6 +44,7 @@ class Decision:
     pushes: list[tuple[WorkerId, ToWorker]] = field(default_factory=list)
     streamed: list[tuple[ExecutionId, StreamedEvent]] = field(default_factory=list)
     lease: int = 0
+    order: int = 0
     late: list[tuple[int, Reply]] = field(default_factory=list)
 
 

@@ -35,7 +35,7 @@ class MemoryStore:
 
     def load(self) -> Loaded:
         """See `Store.load`: a new process remembers nothing."""
-        return Loaded([], Lease(0))
+        return Loaded([], Lease(0), 0)
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -19,10 +19,12 @@ class Loaded(NamedTuple):
     Attributes:
         executions: those that are not closed, in the order of their start, each with the end of its clean-up.
         lease: the highest lease that was ever given out.
+        order: the highest place that was ever given out, in the order of starting and scheduling.
     """
 
     executions: list[tuple[Execution, Instant | None]]
     lease: Lease
+    order: int
 
 
 class Found(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
@@ -78,6 +79,8 @@ class SqliteStore:
         """
         self.path = Path(path)
         self._writer = _open(self.path, durability)
+        # Readers share the writer's connection, and must not see what is not committed yet (invariant 2).
+        self._whole_commits = threading.Lock()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rescind-store")
         # How much of what only grows is in the file already, per open execution.
         self._kept: dict[ExecutionId, _Kept] = {}
@@ -100,26 +103,31 @@ class SqliteStore:
         stored = [self._stored(ExecutionId(execution_id), record) for execution_id, record in rows.fetchall()]
         for each in stored:
             self._kept[each.execution.execution_id] = _Kept(len(each.entries), len(each.checkpoints), 0)
-        (lease,) = self._writer.execute("select coalesce(max(value), 0) from counters where name = 'lease'").fetchone()
-        return Loaded([execution_of(each) for each in stored], Lease(lease))
+        counters = dict(self._writer.execute("select name, value from counters").fetchall())
+        executions = [execution_of(each) for each in stored]
+        return Loaded(executions, Lease(counters.get("lease", 0)), counters.get("order", 0))
 
     def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
         """See `Store.history`."""
-        rows = self._writer.execute(
-            "select event from events where execution_id = ? and sequence > ? order by sequence", (execution_id, after)
-        )
+        wanted = "select event from events where execution_id = ? and sequence > ? order by sequence"
+        with self._whole_commits:
+            rows = self._writer.execute(wanted, (execution_id, after)).fetchall()
         return tuple(_event(event) for (event,) in rows)
 
     def closed(self, execution_id: ExecutionId) -> ExecutionDetails | None:
         """See `Store.closed`."""
-        row = self._writer.execute(
-            "select record from executions where execution_id = ? and closed = 1", (execution_id,)
-        ).fetchone()
-        return details_of(execution_of(self._stored(execution_id, row[0]))[0]) if row is not None else None
+        wanted = "select record from executions where execution_id = ? and closed = 1"
+        with self._whole_commits:
+            row = self._writer.execute(wanted, (execution_id,)).fetchone()
+            stored = self._stored(execution_id, row[0]) if row is not None else None
+        return details_of(execution_of(stored)[0]) if stored is not None else None
 
     def closed_ids(self) -> Sequence[ExecutionId]:
         """See `Store.closed_ids`."""
-        rows = self._writer.execute("select execution_id from executions where closed = 1 order by ordinal")
+        with self._whole_commits:
+            rows = self._writer.execute(
+                "select execution_id from executions where closed = 1 order by ordinal"
+            ).fetchall()
         return tuple(ExecutionId(execution_id) for (execution_id,) in rows)
 
     async def find_executions(self, selection: ExecutionFilter, before: int | None, limit: int) -> Sequence[Found]:
@@ -135,17 +143,18 @@ class SqliteStore:
 
     def _write(self, decisions: Sequence[Decision]) -> None:
         connection = self._writer
-        try:
-            connection.execute("begin immediate")
-            self._put_all(decisions)
-            connection.execute("commit")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("rollback")
-            raise StoreError(
-                f"{self.path} did not take a commit: {error}. Free space or mend the file; nothing that was answered "
-                "is lost."
-            ) from error
+        with self._whole_commits:
+            try:
+                connection.execute("begin immediate")
+                self._put_all(decisions)
+                connection.execute("commit")
+            except sqlite3.Error as error:
+                if connection.in_transaction:
+                    connection.execute("rollback")
+                raise StoreError(
+                    f"{self.path} did not take a commit: {error}. Free space or mend the file; nothing that was "
+                    "answered is lost."
+                ) from error
 
     def _put_all(self, decisions: Sequence[Decision]) -> None:
         executions: dict[ExecutionId, Execution] = {}
@@ -165,8 +174,11 @@ class SqliteStore:
         for execution_id in closed:
             self._kept.pop(execution_id, None)
             self._writer.execute("delete from journal where execution_id = ?", (execution_id,))
-        lease = max(decision.lease for decision in decisions)
-        self._writer.execute("insert or replace into counters (name, value) values ('lease', ?)", (lease,))
+        counters = [
+            ("lease", max(decision.lease for decision in decisions)),
+            ("order", max(decision.order for decision in decisions)),
+        ]
+        put("insert or replace into counters (name, value) values (?, ?)", counters)
 
     def _put_execution(self, execution: Execution, *, is_closed: bool) -> None:
         execution_id = execution.execution_id

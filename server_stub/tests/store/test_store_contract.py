@@ -110,6 +110,18 @@ async def test_a_restart_at_any_time_changes_nothing_but_the_time(tmp_path: Path
 
 
 @pytest.mark.rescind
+async def test_a_file_can_be_used_again_after_everything_in_it_has_closed(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    ids = []
+    for _ in range(3):
+        async with Environment(agents=[retrying], tasks=[unlucky], store=path) as env:
+            handle = await env.start(retrying)  # with an id that the engine chooses
+            await handle.result()
+            ids.append(handle.id)
+    assert len(set(ids)) == 3
+
+
+@pytest.mark.rescind
 async def test_a_deadline_that_came_while_nothing_ran_fires_late_and_once(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     async with Environment(agents=[everything], tasks=[nap], store=path) as env:
