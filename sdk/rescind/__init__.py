@@ -51,6 +51,7 @@ from rescind.model.agent_values import (
     ReplaceAfter,
     SettledResult,
     StreamEvent,
+    TaskOutcome,
     TokenUsage,
 )
 from rescind.model.cause import CancelCause, CancelSource
@@ -149,6 +150,7 @@ __all__ = [
     "TaskContext",
     "TaskDefinition",
     "TaskFailed",
+    "TaskOutcome",
     "TaskStatus",
     "TaskTimedOut",
     "TokenUsage",

@@ -10,6 +10,10 @@ import click
 
 from rescind import __version__
 from rescind.cli.demo import demo
+from rescind.cli.queries import history, list_executions, show
+from rescind.cli.requests import cancel, signal, start
+from rescind.cli.server import server
+from rescind.cli.worker import worker
 
 # What shells report of a program that Ctrl+C ended.
 EXIT_INTERRUPTED: Final = 130
@@ -22,7 +26,8 @@ def rescind() -> None:
     """Durable agents whose work can be taken back."""
 
 
-rescind.add_command(demo)
+for command in (demo, server, worker, start, list_executions, show, history, signal, cancel):
+    rescind.add_command(command)
 
 
 def main() -> None:

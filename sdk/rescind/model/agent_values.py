@@ -7,6 +7,9 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from rescind.errors import InvalidInput, TaskCancelled, TaskFailed
+from rescind.model.status import TaskStatus
+
 T = TypeVar("T")
 
 
@@ -132,13 +135,75 @@ class JoinAllTimeoutResult(SettledResult[T]):
     timed_out: bool = False
 
 
-class TaskOutcomeKind(StrEnum):
-    """How a task stands, for one who looks at its result."""
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """How a task stands, for one who looks without waiting: ``await future.outcome()``.
 
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    PENDING = "PENDING"
+    Attributes:
+        status: COMPLETED, FAILED or CANCELLED; None while it has not ended.
+        value: its result, if COMPLETED.
+        error: what awaiting it would raise, if FAILED or CANCELLED.
+    """
+
+    status: TaskStatus | None
+    value: Any = None
+    error: TaskFailed | TaskCancelled | None = None
+
+    @classmethod
+    def completed(cls, value: Any) -> TaskOutcome:
+        """It completed with this value."""
+        return cls(TaskStatus.COMPLETED, value)
+
+    @classmethod
+    def failed(cls, error: TaskFailed | TaskCancelled) -> TaskOutcome:
+        """It failed for good."""
+        return cls(TaskStatus.FAILED, error=error)
+
+    @classmethod
+    def cancelled(cls, error: TaskFailed | TaskCancelled) -> TaskOutcome:
+        """It was cancelled."""
+        return cls(TaskStatus.CANCELLED, error=error)
+
+    @classmethod
+    def pending(cls) -> TaskOutcome:
+        """It has not ended: it waits to be claimed, or it runs."""
+        return cls(None)
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether it completed."""
+        return self.status is TaskStatus.COMPLETED
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it failed."""
+        return self.status is TaskStatus.FAILED
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.status is TaskStatus.CANCELLED
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it has ended, however."""
+        return self.status is not None
+
+    def into_result(self) -> Any:
+        """Its value.
+
+        Raises:
+            TaskFailed: it failed.
+            TaskCancelled: it was cancelled.
+            InvalidInput: it has not ended.
+        """
+        if self.error is not None:
+            raise self.error
+        if self.status is None:
+            raise InvalidInput(
+                "the task has not ended, so it has no result. Ask `is_terminal` first, or await the future."
+            )
+        return self.value
 
 
 class Losers(StrEnum):

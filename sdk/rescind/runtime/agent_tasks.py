@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, TypedDict, TypeVar, Unpack, overload
+from typing import Any, TypeVar, Unpack, overload
 from uuid import UUID
 
-from rescind.authoring.conversion import encode
-from rescind.authoring.task import TaskDefinition, resolve_options
+from rescind.authoring.task import TaskDefinition
 from rescind.errors import ForeignFuture, InvalidInput
-from rescind.model.agent_values import JoinAllTimeoutResult, Losers, ReplaceAfter, SettledResult
+from rescind.model.agent_values import JoinAllTimeoutResult, Losers, ReplaceAfter, SettledResult, TaskOutcome
 from rescind.model.cause import CancelSource
 from rescind.model.ids import TaskId
-from rescind.model.options import RetryPolicy, ScheduleAgentTaskOptions, Seconds
-from rescind.model.status import CancelMode, CancelTaskResult, ParentClosePolicy, StopState
+from rescind.model.operations import WaitCondition
+from rescind.model.options import ScheduleAgentTaskOptions
+from rescind.model.status import CancelMode, CancelTaskResult, StopState
 from rescind.runtime import combinators
 from rescind.runtime.future import AgentTaskFuture, AgentTaskFutureRaw, owner, wire_id
 from rescind.runtime.ports import AgentPort
+from rescind.runtime.scheduling import OptionKeywords, Prepared, options_from, prepare, prepare_either, prepare_raw
 from rescind.runtime.scope import innermost_scope
+from rescind.runtime.task_results import outcome_of
 
 T = TypeVar("T")
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
-
-
-class OptionKeywords(TypedDict, total=False):
-    """The fields of ScheduleAgentTaskOptions, as keywords."""
-
-    queue: str | None
-    timeout: Seconds | None
-    schedule_to_start: Seconds | None
-    start_to_close: Seconds | None
-    schedule_to_close: Seconds | None
-    heartbeat: Seconds | None
-    idle: Seconds | None
-    retry: RetryPolicy | None
-    max_retries: int | None
-    idempotency_key: str | None
-    grace: Seconds | None
-    parent_close: ParentClosePolicy | None
-    labels: Mapping[str, str] | None
 
 
 class AgentTasks:
@@ -80,18 +63,7 @@ class AgentTasks:
             InvalidInput: the argument is not JSON or not of the declared type; an option cannot be meant.
             PayloadTooLarge: the argument is larger than the limit.
         """
-        if not isinstance(task, TaskDefinition):
-            raise InvalidInput(
-                f"schedule() was given {task!r}. Give it a function decorated with @task, or use "
-                "schedule_raw(kind, input)."
-            )
-        payload = task.encode_input(argument, limit=self._port.payload_limit)
-        given = _options_from(None, options)
-        queue, resolved = resolve_options(given, task.defaults)
-        task_id = self._port.schedule(task.kind, payload, queue, resolved, given.idempotency_key if given else None)
-        future: AgentTaskFuture[Any] = AgentTaskFuture(self, task_id, task.kind, argument, task.output_type)
-        self._adopt(future)
-        return future
+        return self._submit(prepare(task, argument, options_from(None, options), self._port.payload_limit))
 
     def schedule_raw(
         self,
@@ -112,15 +84,7 @@ class AgentTasks:
             InvalidInput: the kind is empty, the input is not JSON, an option cannot be meant.
             PayloadTooLarge: the input is larger than the limit.
         """
-        if not isinstance(kind, str) or not kind:
-            raise InvalidInput(f"a task's kind is a text that is not empty, and this is {kind!r}.")
-        payload = encode(task_input, what=f"input of task {kind!r}", limit=self._port.payload_limit)
-        given = _options_from(options, keywords)
-        queue, resolved = resolve_options(given, None)
-        task_id = self._port.schedule(kind, payload, queue, resolved, given.idempotency_key if given else None)
-        future = AgentTaskFutureRaw(self, task_id, kind, task_input)
-        self._adopt(future)
-        return future
+        return self._submit(prepare_raw(kind, task_input, options_from(options, keywords), self._port.payload_limit))
 
     def schedule_with_options_raw(
         self, kind: str, task_input: Any, options: ScheduleAgentTaskOptions
@@ -147,6 +111,12 @@ class AgentTasks:
     async def result_of(self, future: AgentTaskFutureRaw) -> Any:
         """What ``await future`` does: the value, or TaskFailed, or TaskCancelled."""
         return (await combinators.join_all(self._port, self._own((future,))))[0]
+
+    async def outcome_of(self, future: AgentTaskFutureRaw) -> TaskOutcome:
+        """What ``await future.outcome()`` does: how the task stands now. Does not wait for its end."""
+        (mine,) = self._own((future,))
+        settled = await self._port.await_tasks((wire_id(mine),), WaitCondition.ALL_ENDED, timeout_ms=0)
+        return outcome_of(mine, settled.ended[0][1]) if settled.ended else TaskOutcome.pending()
 
     @overload
     async def join_all(self, futures: Sequence[AgentTaskFuture[T]]) -> list[T]: ...
@@ -276,10 +246,10 @@ class AgentTasks:
             ValueError: `inputs` is empty.
         """
 
-        def start(argument: Any) -> AgentTaskFutureRaw:
-            return self._schedule_either(task, argument, options)
-
-        return await combinators.hedge(self._port, start, inputs, stagger_ms, confirm_ms)
+        limit = self._port.payload_limit
+        # All of them before the first starts: a mistake in the last would otherwise show when work is under way.
+        prepared = [prepare_either(task, argument, options, limit) for argument in inputs]
+        return await combinators.hedge(self._port, self._submit, prepared, stagger_ms, confirm_ms)
 
     async def replace(
         self,
@@ -304,13 +274,14 @@ class AgentTasks:
         (mine,) = self._own((old,))
         when = _choice(ReplaceAfter, after, "after")
         combinators.check_confirm(confirm_ms)
+        prepared = prepare_either(task, task_input, options, self._port.payload_limit)
         cause = combinators.cause_by(self._port, CancelSource.REPLACED)
         await self._port.cancel_task(wire_id(mine), cause, CancelMode.TRY)
         if when is ReplaceAfter.STOPPED:
             await self._port.await_stopped((wire_id(mine),), confirm_ms)
         else:
             await combinators.confirm(self._port, (wire_id(mine),), confirm_ms)
-        return self._schedule_either(task, task_input, options)
+        return self._submit(prepared)
 
     async def cancel_task(
         self,
@@ -365,15 +336,18 @@ class AgentTasks:
         if scope is not None and scope.belongs_to(self._port):
             scope.adopt(wire_id(future))
 
-    def _schedule_either(
-        self, task: str | TaskDefinition[Any, Any], argument: Any, options: OptionKeywords
-    ) -> AgentTaskFutureRaw:
-        if isinstance(task, TaskDefinition):
-            return self.schedule(task, argument, **options)
-        return self.schedule_raw(task, argument, **options)
+    def _submit(self, prepared: Prepared) -> AgentTaskFuture[Any]:
+        """Schedule what was prepared."""
+        kind, argument, payload, queue, options, key, result_type = prepared
+        task_id = self._port.schedule(kind, payload, queue, options, key)
+        future: AgentTaskFuture[Any] = AgentTaskFuture(self, task_id, kind, argument, result_type)
+        self._adopt(future)
+        return future
 
     def _own(self, futures: Sequence[AgentTaskFutureRaw]) -> Sequence[AgentTaskFutureRaw]:
         """The same futures, if they are this agent's."""
+        if isinstance(futures, AgentTaskFutureRaw):
+            raise InvalidInput(f"{futures!r} is one future, where several are wanted. Give a list, or await it alone.")
         futures = tuple(futures)
         for future in futures:
             if not isinstance(future, AgentTaskFutureRaw):
@@ -402,19 +376,3 @@ def _choice(choices: type[ChoiceT], given: Any, name: str) -> ChoiceT:
     except ValueError:
         known = ", ".join(choices)
         raise InvalidInput(f"{name} is {given!r}. Give one of {choices.__name__}: {known}.") from None
-
-
-def _options_from(
-    options: ScheduleAgentTaskOptions | None, keywords: OptionKeywords
-) -> ScheduleAgentTaskOptions | None:
-    if not keywords:
-        return options
-    try:
-        return dataclasses.replace(options or _NO_OPTIONS, **keywords)
-    except TypeError:
-        known = ", ".join(OptionKeywords.__annotations__)
-        unknown = ", ".join(keywords.keys() - OptionKeywords.__annotations__.keys())
-        raise InvalidInput(f"schedule() has no option {unknown}. It has: {known}.") from None
-
-
-_NO_OPTIONS = ScheduleAgentTaskOptions()

@@ -6,7 +6,7 @@ Each function takes the port first and futures that were checked to belong to it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from rescind.errors import AllTasksFailed, InvalidInput
@@ -21,6 +21,7 @@ from rescind.runtime.ports import AgentPort
 from rescind.runtime.task_results import error_of, value_of
 
 Futures = Sequence[AgentTaskFutureRaw]
+T = TypeVar("T")
 
 
 async def join_all(port: AgentPort, futures: Futures) -> list[Any]:
@@ -102,8 +103,8 @@ async def select_n_ok(
 
 async def hedge(
     port: AgentPort,
-    start: Callable[[Any], AgentTaskFutureRaw],
-    inputs: Sequence[Any],
+    start: Callable[[T], AgentTaskFutureRaw],
+    inputs: Sequence[T],
     stagger_ms: int,
     confirm_ms: int | None,
 ) -> Any:

@@ -9,6 +9,7 @@ from uuid import UUID
 from rescind.model.ids import TaskId
 
 if TYPE_CHECKING:
+    from rescind.model.agent_values import TaskOutcome
     from rescind.model.status import CancelMode, CancelTaskResult
     from rescind.runtime.agent_tasks import AgentTasks
 
@@ -50,6 +51,10 @@ class AgentTaskFutureRaw:
     ) -> CancelTaskResult:
         """Cancel the task: the same as ``ctx.cancel_task(future.task_id, …)``."""
         return await self._context.cancel_task(self.task_id, reason, mode=mode, confirm_ms=confirm_ms)
+
+    async def outcome(self) -> TaskOutcome:
+        """How the task stands now; does not wait for its end."""
+        return await self._context.outcome_of(self)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._context.result_of(self).__await__()

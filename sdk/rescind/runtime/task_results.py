@@ -6,6 +6,7 @@ from typing import Any
 
 from rescind.authoring.conversion import decode
 from rescind.errors import TaskCancelled, TaskFailed, TaskTimedOut
+from rescind.model.agent_values import TaskOutcome
 from rescind.model.outcome import Outcome
 from rescind.model.status import FailureKind, TaskStatus
 from rescind.runtime.future import AgentTaskFutureRaw
@@ -27,3 +28,14 @@ def error_of(future: AgentTaskFutureRaw, outcome: Outcome) -> TaskFailed | TaskC
     assert failure is not None
     error_class = TaskTimedOut if failure.kind is FailureKind.TIMED_OUT else TaskFailed
     return error_class(future.task_id, future.kind, failure.message, failure.kind, outcome.attempts)
+
+
+def outcome_of(future: AgentTaskFutureRaw, outcome: Outcome) -> TaskOutcome:
+    """How an ended task stands, as its agent looks at it."""
+    match outcome.status:
+        case TaskStatus.COMPLETED:
+            return TaskOutcome.completed(value_of(future, outcome))
+        case TaskStatus.CANCELLED:
+            return TaskOutcome.cancelled(error_of(future, outcome))
+        case _:
+            return TaskOutcome.failed(error_of(future, outcome))

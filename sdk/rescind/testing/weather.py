@@ -19,6 +19,17 @@ from rescind_server.store.memory import MemoryStore
 
 # How late anything may be, in microseconds. Short against what agents wait for, long against nothing at all.
 _LATEST: Final = 3_000
+# A run with more messages than this is taken to be one that never ends.
+_MOST_MESSAGES: Final = 200_000
+
+
+class EndlessRun(AssertionError):
+    """A run does not come to its end: its code goes round and round in virtual time."""
+
+
+def _check_end(messages: int) -> None:
+    if messages > _MOST_MESSAGES:
+        raise EndlessRun(f"{_MOST_MESSAGES:,} messages were sent, and the run has not ended; what keeps it going?")
 
 
 class Calm:
@@ -30,6 +41,7 @@ class Calm:
     def delays(self) -> Sequence[int]:
         """See `in_process.Weather`."""
         self.messages += 1
+        _check_end(self.messages)
         return (0,)
 
     def arrived(self, message: FromWorker | ToWorker) -> None:
@@ -54,6 +66,7 @@ class SeededWeather:
     def delays(self) -> Sequence[int]:
         """See `in_process.Weather`."""
         self.messages += 1
+        _check_end(self.messages)
         happening = self._at.pop(self.messages, None)
         if happening is not None:
             happening()

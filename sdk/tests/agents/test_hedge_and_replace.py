@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rescind import AgentContext, AllTasksFailed, InvalidInput, ReplaceAfter, TaskStatus
+from rescind import AgentContext, AllTasksFailed, InvalidInput, ReplaceAfter, TaskCancelled, TaskStatus
 from rescind.testing import Environment
 from sdk.tests.agents.work import echo, hang, lingers, nap, nap_or_break, play, result_of, task_id
 
@@ -160,3 +160,38 @@ async def test_replace_refuses_what_it_does_not_know_before_it_cancels(rescind_e
         return await old
 
     assert await result_of(rescind_env, body) == 1.0
+
+
+async def test_a_replacement_that_cannot_be_scheduled_leaves_the_old_task_alone(rescind_env: Environment) -> None:
+    async def body(ctx: AgentContext) -> Any:
+        old = ctx.schedule(nap, 5.0)
+        with pytest.raises(InvalidInput):
+            await ctx.replace(old, nap, "not a number")
+        with pytest.raises(InvalidInput, match="no option tiemout"):
+            await ctx.replace(old, nap, 1.0, tiemout=3)  # type: ignore[call-arg]
+        return await old
+
+    assert await result_of(rescind_env, body) == 5.0
+
+
+async def test_a_hedge_with_one_input_that_cannot_be_meant_starts_nothing(rescind_env: Environment) -> None:
+    async def body(ctx: AgentContext) -> Any:
+        with pytest.raises(InvalidInput):
+            await ctx.hedge(nap, [1.0, "not a number"], 10)
+        return ctx.now().second
+
+    assert await result_of(rescind_env, body) == 0
+
+
+async def test_a_task_can_be_looked_at_without_waiting_for_it(rescind_env: Environment) -> None:
+    async def body(ctx: AgentContext) -> Any:
+        quick, slow = ctx.schedule(nap, 1.0), ctx.schedule(nap, 60.0)
+        before = (await quick.outcome()).is_terminal
+        await ctx.sleep(2)
+        await slow.cancel()
+        outcomes = [await quick.outcome(), await slow.outcome()]
+        with pytest.raises(TaskCancelled):
+            outcomes[1].into_result()
+        return [before, outcomes[0].into_result(), outcomes[1].is_cancelled, ctx.now().second]
+
+    assert await result_of(rescind_env, body) == [False, 1.0, True, 2]

@@ -239,6 +239,20 @@ def test_a_message_that_cannot_be_taken_in_fails_its_seed() -> None:
         explore(scenario, [0])
 
 
+def test_a_run_without_end_fails_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    @agent("restless")
+    async def restless(ctx: AgentContext) -> None:
+        while True:
+            await ctx.sleep(1)
+
+    async def scenario(env: Environment) -> None:
+        await (await env.start(restless, id="restless")).result()
+
+    monkeypatch.setattr("rescind.testing.weather._MOST_MESSAGES", 500)
+    with pytest.raises(ExploredSeed, match="seed 4 failed: EndlessRun: 500 messages were sent"):
+        explore(scenario, [4], agents=[restless])
+
+
 async def test_inside_a_running_event_loop_it_says_what_to_do(rescind_env: Environment) -> None:
     with pytest.raises(WrongEventLoop, match="Call it from a plain function"):
         explore(plain_scenario)

@@ -1,0 +1,100 @@
+"""Executions and tasks as JSON objects, for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rescind.authoring.conversion import decode
+from rescind.client.records import TaskRecord
+from rescind.model.agent_values import LoadedMessage
+from rescind.model.cause import CancelCause
+from rescind.model.events import iso_time
+from rescind.model.ids import Instant
+from rescind.model.payload import Payload
+from rescind.model.views import ExecutionView, StopView
+
+
+def execution_document(view: ExecutionView) -> dict[str, Any]:
+    """An execution, without what belongs to it."""
+    return {
+        "execution_id": view.execution_id,
+        "kind": view.kind,
+        "queue": view.queue,
+        "status": view.status.value,
+        "input": value_of(view.input),
+        "output": value_of(view.output),
+        "error": view.failure.message if view.failure is not None else None,
+        "cause": _cause(view.cause),
+        "parked": view.parked,
+        "labels": dict(view.labels),
+        "created_by": view.created_by,
+        "created_at": iso_time(view.created_at),
+        "ended_at": _iso_time(view.ended_at),
+    }
+
+
+def details_document(
+    view: ExecutionView, tasks: Sequence[TaskRecord], entries: Sequence[LoadedMessage]
+) -> dict[str, Any]:
+    """An execution with its tasks and its conversation."""
+    return {
+        **execution_document(view),
+        "tasks": [_task(task) for task in tasks],
+        "entries": [_entry(entry) for entry in entries],
+    }
+
+
+def value_of(payload: Payload | None) -> Any:
+    """What a payload holds; None if there is none."""
+    return decode(payload, None, what="payload") if payload is not None else None
+
+
+def _task(task: TaskRecord) -> dict[str, Any]:
+    view = task.view
+    return {
+        "task_id": view.task_id,
+        "kind": view.kind,
+        "queue": view.queue,
+        "status": view.status.value,
+        "stop_state": view.stop_state.value if view.stop_state is not None else None,
+        "stops": [_stop(stop) for stop in view.stops],
+        "attempts": view.attempts,
+        "input": task.input,
+        "output": task.output,
+        "error": task.error,
+        "cause": _cause(view.cause),
+        "progress": view.progress,
+        "labels": task.labels,
+        "worker_id": view.worker_id,
+        "scheduled_at": iso_time(view.scheduled_at),
+        "started_at": _iso_time(view.started_at),
+        "ended_at": _iso_time(view.ended_at),
+    }
+
+
+def _stop(stop: StopView) -> dict[str, Any]:
+    return {
+        "attempt": stop.attempt,
+        "state": stop.state.value,
+        "requested_at": iso_time(stop.requested_at),
+        "delivered_at": _iso_time(stop.delivered_at),
+        "ended_at": _iso_time(stop.ended_at),
+    }
+
+
+def _entry(entry: LoadedMessage) -> dict[str, Any]:
+    return {
+        "entry_id": str(entry.entry_id),
+        "type": entry.entry_type.value,
+        "role": entry.role.value,
+        "content": entry.content,
+    }
+
+
+def _cause(cause: CancelCause | None) -> dict[str, Any] | None:
+    return None if cause is None else {"source": cause.source.value, "by": cause.by, "reason": cause.reason}
+
+
+def _iso_time(at: Instant | None) -> str | None:
+    return None if at is None else iso_time(at)

@@ -1,0 +1,139 @@
+"""How executions look to people: a list of them, or one with its tasks along the time and its conversation."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from rescind.cli.columns import columns, print_whole, printable
+from rescind.cli.demo_bars import COLOURS, QUIET
+from rescind.cli.demo_view import View
+from rescind.cli.demo_words import length_of_time
+from rescind.cli.execution_json import value_of
+from rescind.cli.timeline import Timeline
+from rescind.client.records import History, TaskRecord, moment
+from rescind.model.agent_values import LoadedMessage
+from rescind.model.ids import Instant
+from rescind.model.status import ExecutionStatus
+from rescind.model.views import ExecutionView
+
+_STATUS_COLOURS: Final = {
+    ExecutionStatus.COMPLETED: "green",
+    ExecutionStatus.FAILED: "red",
+    ExecutionStatus.CANCELLED: "yellow",
+    ExecutionStatus.CANCELLING: "yellow",
+    ExecutionStatus.RUNNING: "cyan",
+}
+_LIST_HEADINGS: Final = ("ID", "KIND", "STATUS", "QUEUE", "STARTED", "TOOK")
+_TASK_HEADINGS: Final = ("", "ID", "KIND", "STATUS", "ATTEMPTS", "STOP", "")
+_MARGIN: Final = "  "
+
+
+def show_list(console: Console, views: Iterable[ExecutionView]) -> None:
+    """A line for each execution."""
+    rows = [
+        (view.execution_id, view.kind, status_of(view), view.queue, _local_time(view.created_at), _took(view))
+        for view in views
+    ]
+    print_whole(console, columns(_LIST_HEADINGS, rows))
+
+
+def show_execution(
+    console: Console, view: ExecutionView, tasks: Sequence[TaskRecord], entries: Sequence[LoadedMessage], told: History
+) -> None:
+    """One execution, with all that belongs to it."""
+    heading = Text.assemble((printable(view.execution_id), "bold"), _MARGIN, printable(view.kind), _MARGIN)
+    print_whole(console, [heading.append_text(status_of(view)), *_facts(view)])
+    if tasks:
+        print_whole(console, [Text(), *_bars(console, tasks, told), Text(), *_tasks(tasks)])
+    if entries:
+        rows = [(entry.role.value, _as_json(entry.content)) for entry in entries]
+        print_whole(console, [Text(), *columns(("ENTRIES", ""), rows, margin=_MARGIN)])
+
+
+def status_of(view: ExecutionView) -> Text:
+    """Its status, in its colour."""
+    return Text(view.status.value, _STATUS_COLOURS.get(view.status, ""))
+
+
+def ending_in_words(view: ExecutionView) -> str:
+    """How an execution ended, after how long, and why if it did not complete."""
+    why = view.failure.message if view.failure is not None else view.cause
+    return f"{view.status.value} after {_took(view)}" + (f": {printable(str(why))}" if why is not None else "")
+
+
+def _facts(view: ExecutionView) -> list[Text]:
+    facts = [(Text(name, QUIET), value) for name, value in _named_facts(view)]
+    # They need no heading.
+    return columns(("", ""), facts, margin=_MARGIN)[1:]
+
+
+def _named_facts(view: ExecutionView) -> Iterator[tuple[str, str]]:
+    yield "queue", view.queue
+    if view.labels:
+        yield "labels", " ".join(f"{name}={value}" for name, value in view.labels.items())
+    yield "started", f"{_local_time(view.created_at)} by {view.created_by}"
+    if view.ended_at is not None:
+        yield "ended", f"{_local_time(view.ended_at)}, after {_took(view)}"
+    yield "input", _as_json(value_of(view.input))
+    if view.output is not None:
+        yield "output", _as_json(value_of(view.output))
+    if view.failure is not None:
+        yield "error", view.failure.message
+    if view.cause is not None:
+        yield "cancelled", str(view.cause)
+    if view.parked is not None:
+        yield "parked", view.parked
+
+
+def _bars(console: Console, tasks: Sequence[TaskRecord], told: History) -> Sequence[Text]:
+    timeline = Timeline.of(told)
+    # What goes on is drawn up to now. The server's clock may be another one, and ahead of this.
+    now = timeline.ended_at or Instant(max(timeline.seen_at, time.time_ns() // 1_000))
+    now = max(now, timeline.seen_at)
+    names = {str(task.view.task_id): f"{number} {printable(task.kind)}" for number, task in enumerate(tasks, start=1)}
+    return View(console, "real").lanes(timeline, names, now, now - (timeline.began_at or now))
+
+
+def _tasks(tasks: Sequence[TaskRecord]) -> list[Text]:
+    rows = [
+        (
+            str(number),
+            task.view.task_id,
+            task.kind,
+            Text(task.status.value, COLOURS[task.status]),
+            str(task.attempts),
+            _stop(task),
+            task.error or (str(task.cause) if task.cause is not None else ""),
+        )
+        for number, task in enumerate(tasks, start=1)
+    ]
+    return columns(_TASK_HEADINGS, rows, margin=_MARGIN)
+
+
+def _stop(task: TaskRecord) -> str:
+    """How far the stopping of the last attempt has come, and how long that took."""
+    if not task.stops:
+        return ""
+    stop = task.stops[-1]
+    took = f" in {length_of_time(stop.ended_at - stop.requested_at)}" if stop.ended_at is not None else ""
+    return stop.state.value + took
+
+
+def _took(view: ExecutionView) -> str:
+    return length_of_time(view.ended_at - view.created_at) if view.ended_at is not None else ""
+
+
+def _local_time(at: Instant) -> str:
+    shown: datetime = moment(at).astimezone()
+    return shown.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
