@@ -115,16 +115,13 @@ def _restore_operations(state: State, execution: Execution) -> None:
 
 
 def _restore_run(state: State, execution: Execution) -> None:
-    """No worker's memory holds any run: what was in flight was not answered, and is queued again."""
+    """No worker's memory holds any run: it is released, as when its worker is lost."""
     if execution.ended:
         return
     match execution.phase:
-        case Phase.IN_FLIGHT:
+        case Phase.IN_FLIGHT | Phase.IDLE:
             activations.release(state, execution)
         case Phase.QUEUED:
             state.agent_backlog.setdefault((execution.queue, execution.kind), deque()).append(execution)
         case Phase.PARKED:
             state.parked.setdefault(execution.kind, {})[execution.execution_id] = execution
-        case Phase.IDLE:
-            # Held by a worker that may still be there; whoever wakes it next begins a new run.
-            pass

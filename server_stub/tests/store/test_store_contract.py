@@ -134,6 +134,23 @@ async def test_a_deadline_that_came_while_nothing_ran_fires_late_and_once(tmp_pa
         assert env.elapsed().total_seconds() == 60
 
 
+@agent("stepping")
+async def stepping(ctx: AgentContext) -> str:
+    await ctx.run(asyncio.sleep, 100)
+    return "slept"
+
+
+@pytest.mark.rescind
+async def test_a_step_that_was_under_way_is_begun_again_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with Environment(agents=[stepping], store=path) as env:
+        await env.start(stepping, id="s-1")
+        await asyncio.sleep(50)
+    async with Environment(agents=[stepping], store=path) as env:
+        assert await env.handle("s-1").result() == "slept"
+        assert env.elapsed().total_seconds() == 100
+
+
 @pytest.mark.rescind
 async def test_a_retry_waits_for_its_time_across_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
