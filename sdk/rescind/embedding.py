@@ -9,9 +9,11 @@ from typing import Any, Self, TypeVar, overload
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
+from rescind.authoring.signature import where_defined
 from rescind.authoring.task import TaskDefinition
 from rescind.backends.native.client_port import NativeClientPort
 from rescind.client.client import Client, ExecutionHandle
+from rescind.errors import InvalidInput
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.runtime.ports import ClientPort
@@ -65,15 +67,18 @@ class Embedded:
 
         Raises:
             DuplicateKind: two agents, or two tasks, of one kind.
+            InvalidInput: an option that cannot be meant.
         """
         self.agents: Registry[AgentDefinition[Any, Any]] = Registry(AgentDefinition)
         self.tasks: Registry[TaskDefinition[Any, Any]] = Registry(TaskDefinition)
-        self.register(*agents, *tasks)
-        self._queues = tuple(queues)
-        self._slots = slots
-        self._payload_limit = payload_limit
+        self.register(*_listed("agents", agents), *_listed("tasks", tasks))
+        self._queues = _queue_names(queues)
+        self._slots = _whole_number("slots", slots, 1)
+        self._payload_limit = _whole_number("payload_limit", payload_limit, 1)
         self._seed = seed
-        self._lease_ms = lease_ms
+        self._lease_ms = _whole_number("lease_ms", lease_ms, 0)
+        if not (store is None or isinstance(store, str | Path) or hasattr(store, "commit")):
+            raise InvalidInput(f"store is {store!r}; give the path of a file, a store, or None for memory.")
         self._store = store
         self._clock = clock
         self._weather = weather
@@ -88,12 +93,15 @@ class Embedded:
 
         Raises:
             DuplicateKind: another of its kind is registered.
+            InvalidInput: neither an agent nor a task.
         """
         for definition in definitions:
             if isinstance(definition, AgentDefinition):
                 self.agents.register(definition)
-            else:
+            elif isinstance(definition, TaskDefinition):
                 self.tasks.register(definition)
+            else:
+                raise InvalidInput(_neither(definition))
 
     @property
     def host(self) -> Host:
@@ -144,7 +152,7 @@ class Embedded:
             worker_id=worker_id,
             agents=self.agents,
             tasks=self.tasks,
-            queues=queues if queues is not None else self._queues,
+            queues=_queue_names(queues) if queues is not None else self._queues,
             slots=slots if slots is not None else self._slots,
             payload_limit=self._payload_limit,
         )
@@ -192,13 +200,43 @@ class Embedded:
             self.agents.get(kind)
         if not self._worker_count:
             self.start_worker()
-        if isinstance(agent, AgentDefinition):
-            return await self.client.start(agent, agent_input, id=id, queue=queue, labels=labels)
-        return await self.client.start(agent, agent_input, id=id, queue=queue, labels=labels)
+        start: Any = self.client.start  # its overloads are those of this method
+        handle: ExecutionHandle[Any] = await start(agent, agent_input, id=id, queue=queue, labels=labels)
+        return handle
 
     def handle(self, execution_id: str, result_type: Any = None) -> ExecutionHandle[Any]:
         """The handle of an execution that was started before."""
         return self.client.handle(execution_id, result_type)
+
+
+def _listed(name: str, definitions: Iterable[Any]) -> Iterable[Any]:
+    if not isinstance(definitions, Iterable) or isinstance(definitions, str):
+        raise InvalidInput(f"{name} is {definitions!r}; give a list: {name}=[…].")
+    return definitions
+
+
+def _queue_names(queues: Iterable[str]) -> tuple[str, ...]:
+    # A text is a series of letters, and each of them would be taken for a queue.
+    if isinstance(queues, str) or not isinstance(queues, Iterable):
+        raise InvalidInput(f"queues is {queues!r}; give a list: queues=[{str(queues)!r}].")
+    names = tuple(queues)
+    if not all(isinstance(name, str) and name for name in names):
+        raise InvalidInput(f"queues is {list(names)!r}; the name of a queue is a text that is not empty.")
+    return names
+
+
+def _whole_number(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidInput(f"{name} is {value!r}; give a whole number of {least} or more.")
+    return value
+
+
+def _neither(thing: object) -> str:
+    if callable(thing):
+        name = getattr(thing, "__qualname__", repr(thing))
+        place = f"{name} ({where_defined(thing)})"
+        return f"{place} is neither an agent nor a task yet: decorate it with @agent(…) or @task(…)."
+    return f"{thing!r} is neither an agent nor a task. Give what @agent(…) or @task(…) made of a function."
 
 
 def _open_store(store: Store | str | Path | None) -> Store:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, Generic, NoReturn, Self, TypeVar
 from rescind.authoring.conversion import decode, encode, json_schema
 from rescind.errors import InvalidInput
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, NULL_PAYLOAD, Payload
+from rescind.model.texts import checked_text
 
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
@@ -366,13 +367,14 @@ def check_kind(sort: str, kind: object) -> None:
     """Refuse what cannot be a kind, such as the function of a decorator without parentheses.
 
     Raises:
-        InvalidInput: not a string, or a blank one.
+        InvalidInput: not a string, a blank one, or one that cannot be kept.
     """
     if not isinstance(kind, str):
         what = f"the function {where_defined(kind)}" if callable(kind) else repr(kind)
         raise InvalidInput(f"@{sort} got {what} as its kind. Give it a name: @{sort}('some-kind').")
     if not kind.strip():
         raise InvalidInput(f"@{sort} got the kind {kind!r}. Give it a name: @{sort}('some-kind').")
+    checked_text(kind, f"the kind of @{sort}")
 
 
 def check_function(sort: str, kind: str, function: object) -> None:

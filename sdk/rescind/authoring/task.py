@@ -16,6 +16,7 @@ from rescind.errors import InvalidInput
 from rescind.model.options import (
     DEFAULT_RETRY_POLICY,
     DEFAULT_TASK_OPTIONS,
+    MOST_RETRIES,
     RetryPolicy,
     ScheduleAgentTaskOptions,
     Seconds,
@@ -23,6 +24,7 @@ from rescind.model.options import (
     milliseconds,
 )
 from rescind.model.status import ParentClosePolicy
+from rescind.model.texts import checked_labels, checked_text
 
 ExecutorName = Literal["async", "thread"]
 """Who runs a task: the worker's event loop, or one of its threads."""
@@ -221,12 +223,14 @@ def resolve_options(
     queue = given.queue if given.queue is not None else defaults.queue
     if queue is not None and (not isinstance(queue, str) or not queue):
         raise InvalidInput(f"queue is {queue!r}. Give a non-empty string, or leave it out.")
+    if queue is not None:
+        queue = checked_text(queue, "a queue's name")
     try:
         options = _merge(_said_by(given), _said_by(defaults))
     except TypeError:  # something that cannot be hashed: no option that could be meant
         options = _merge.__wrapped__(_said_by(given), _said_by(defaults))
     labels = given.labels if given.labels is not None else defaults.labels
-    return queue, options if not labels else msgspec.structs.replace(options, labels=_checked_labels(labels))
+    return queue, options if not labels else msgspec.structs.replace(options, labels=checked_labels(labels))
 
 
 @lru_cache(maxsize=4096)
@@ -277,6 +281,8 @@ def _policy(said: _Said, otherwise: RetryPolicy) -> RetryPolicy:
         )
     if isinstance(said.max_retries, bool) or not isinstance(said.max_retries, int) or said.max_retries < 0:
         raise InvalidInput(f"max_retries is {said.max_retries!r}. Give 0 (one attempt only) or more.")
+    if said.max_retries > MOST_RETRIES:
+        raise InvalidInput(f"max_retries is larger than {MOST_RETRIES:,}. Give at most that.")
     return msgspec.structs.replace(otherwise, max_attempts=said.max_retries + 1)
 
 
@@ -286,11 +292,3 @@ def _parent_close(policy: ParentClosePolicy | None) -> ParentClosePolicy:
     except ValueError:
         known = ", ".join(f"ParentClosePolicy.{member.name}" for member in ParentClosePolicy)
         raise InvalidInput(f"parent_close is {policy!r}. Give one of {known}.") from None
-
-
-def _checked_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    checked = dict(labels)
-    for name, text in checked.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise InvalidInput(f"the label {name!r} is {text!r}. Give strings for names and texts.")
-    return checked

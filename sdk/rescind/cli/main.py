@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Final
@@ -18,6 +19,7 @@ from rescind.cli.worker import worker
 # What shells report of a program that Ctrl+C ended.
 EXIT_INTERRUPTED: Final = 130
 EXIT_OUTPUT_CLOSED: Final = 1
+_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,10 +50,16 @@ def _run() -> int:
     except BrokenPipeError:
         _forget_output()
         return EXIT_OUTPUT_CLOSED
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        click.echo(f"rescind: cannot write: {error.strerror or error}", err=True)
+        _forget_output()
+        return EXIT_OUTPUT_CLOSED
     return code if isinstance(code, int) else 0
 
 
 def _forget_output() -> None:
-    """Whoever read it has gone. Python would complain when it flushes the rest at its exit."""
+    """Nobody takes it any more. Python would complain when it flushes the rest at its exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

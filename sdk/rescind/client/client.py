@@ -12,11 +12,12 @@ from rescind.client.records import History, TaskRecord
 from rescind.errors import ExecutionWasCancelled, InvalidInput
 from rescind.model.agent_values import LoadedMessage, StreamEvent
 from rescind.model.events import HistoryEvent
-from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, NULL_PAYLOAD
 from rescind.model.status import CancelMode, CancelTaskResult, ExecutionStatus
+from rescind.model.texts import checked_choice, checked_labels, checked_reason, checked_task_id, checked_text
 from rescind.model.views import CheckpointView, ExecutionView
 from rescind.runtime.agent_conversation import loaded_messages
 from rescind.runtime.failures import error_for_caller
@@ -41,7 +42,7 @@ class ExecutionHandle(Generic[OutputT]):
         payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
     ) -> None:
         """Made by a client."""
-        self.id = ExecutionId(execution_id)
+        self.id = ExecutionId(checked_text(execution_id, "an execution's id"))
         self._port = port
         self._result_type = result_type
         self._payload_limit = payload_limit
@@ -107,8 +108,7 @@ class ExecutionHandle(Generic[OutputT]):
             ExecutionEnded: it takes no signals any more.
             NotFound: no such execution.
         """
-        if not isinstance(name, str) or not name:
-            raise InvalidInput(f"a signal's name is a text that is not empty, and this is {name!r}.")
+        name = checked_text(name, "a signal's name")
         payload = encode(value, what=f"signal {name!r}", limit=self._payload_limit)
         await self._port.signal_execution(self.id, name, payload)
 
@@ -121,14 +121,22 @@ class ExecutionHandle(Generic[OutputT]):
 
         Returns:
             What the request met. CANCELLED: this request began the cancellation.
+
+        Raises:
+            InvalidInput: `reason` is no text, or too long.
         """
-        return await self._port.cancel_execution(self.id, reason, hard=hard)
+        return await self._port.cancel_execution(self.id, checked_reason(reason), hard=hard)
 
     async def cancel_task(
         self, task_id: UUID | str, reason: str | None = None, *, mode: CancelMode = CancelMode.TRY
     ) -> CancelTaskResult:
-        """Cancel one of its tasks from outside."""
-        return await self._port.cancel_task(self.id, TaskId(str(task_id)), reason, CancelMode(mode))
+        """Cancel one of its tasks from outside.
+
+        Raises:
+            InvalidInput: `task_id` is no UUID, `reason` is no text, `mode` is no mode.
+        """
+        how = checked_choice(CancelMode, mode, "mode")
+        return await self._port.cancel_task(self.id, checked_task_id(task_id), checked_reason(reason), how)
 
     def __repr__(self) -> str:
         return f"<ExecutionHandle {self.id!r}>"
@@ -190,21 +198,23 @@ class Client:
             labels: free text by name.
 
         Raises:
-            InvalidInput: the input is not JSON or not of the declared type, or the id is empty.
+            InvalidInput: the input is not JSON or not of the declared type; the id, the queue or a label is no text,
+                too long, or empty.
             AlreadyExists: another execution has that id.
         """
-        if id is not None and (not isinstance(id, str) or not id):
-            raise InvalidInput(f"an execution's id is a text that is not empty, and this is {id!r}.")
+        if id is not None:
+            id = checked_text(id, "an execution's id")
+        queue = checked_text(queue, "a queue's name")
         if isinstance(agent, AgentDefinition):
             kind, result_type = agent.kind, agent.output_type
             payload = agent.encode_input(agent_input, limit=self._payload_limit)
         elif isinstance(agent, str) and agent:
-            kind, result_type = agent, None
+            kind, result_type = checked_text(agent, "an agent's kind"), None
             payload = encode(agent_input, what=f"input of agent {agent!r}", limit=self._payload_limit)
         else:
             raise InvalidInput(f"start() was given {agent!r}. Give it a function decorated with @agent, or a kind.")
         execution_id = await self._port.start_execution(
-            kind, payload, execution_id=id, queue=queue, labels=labels or {}
+            kind, payload, execution_id=id, queue=queue, labels=checked_labels(labels or {})
         )
         return ExecutionHandle(self._port, execution_id, result_type, self._payload_limit)
 

@@ -12,10 +12,16 @@ import msgspec
 
 from rescind.errors import InvalidInput
 from rescind.model.status import ParentClosePolicy
+from rescind.model.texts import checked_text
 
 DEFAULT_QUEUE: Final = "default"
 DEFAULT_GRACE_MS: Final = 10_000
 DEFAULT_CLEANUP_BUDGET_MS: Final = 30_000
+
+LONGEST_MS: Final = 36_525 * 24 * 3_600_000
+"""The longest time that can be said, in milliseconds: 100 years."""
+
+MOST_RETRIES: Final = 1_000_000
 
 Seconds = float | timedelta
 """A length of time as users give it: seconds, or a timedelta."""
@@ -44,13 +50,31 @@ class RetryPolicy(msgspec.Struct, frozen=True, gc=False):
     retry_timeouts: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         if self.max_attempts < 1:
             raise InvalidInput(f"max_attempts is {self.max_attempts}; at least one attempt is made. Give 1 or more.")
+        if self.max_attempts > MOST_RETRIES + 1:
+            raise InvalidInput(f"max_attempts is {self.max_attempts}; at most {MOST_RETRIES + 1:,} are made.")
         if self.initial_interval_ms < 0 or self.maximum_interval_ms < 0 or not self.backoff >= 1:
             raise InvalidInput(
                 f"a pause of {self.initial_interval_ms} ms growing by {self.backoff} up to {self.maximum_interval_ms} "
                 "ms is no back-off. Give intervals of 0 or more and a factor of 1 or more."
             )
+        if max(self.initial_interval_ms, self.maximum_interval_ms) > LONGEST_MS:
+            raise InvalidInput(
+                f"a pause of {self.initial_interval_ms} ms growing up to {self.maximum_interval_ms} ms is longer than "
+                "100 years. Give shorter intervals."
+            )
+
+    def _check_types(self) -> None:
+        for name in ("max_attempts", "initial_interval_ms", "maximum_interval_ms"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise InvalidInput(f"{name} is {value!r}. Give a whole number.")
+        if isinstance(self.backoff, bool) or not isinstance(self.backoff, int | float) or self.backoff == math.inf:
+            raise InvalidInput(f"backoff is {self.backoff!r}. Give a number of 1 or more.")
+        for error_type in self.non_retryable:
+            checked_text(error_type, "the name of an error's class", may_be_empty=True)
 
     def pause_before(self, attempt: int) -> int:
         """Milliseconds between the failure of the attempt before and attempt number `attempt` (2, 3, …)."""
@@ -141,9 +165,12 @@ def milliseconds(value: Seconds, name: str) -> int:
     """A user's length of time in whole milliseconds, rounded up.
 
     Raises:
-        InvalidInput: negative, not finite, or not a number; the text names `name`.
+        InvalidInput: negative, not finite, not a number, or longer than 100 years; the text names `name`.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < 0:
+    # Not math.isfinite: it overflows for a large whole number.
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
         raise InvalidInput(f"{name} is {value!r}; give a length of time of 0 or more, in seconds or as a timedelta.")
+    if seconds > LONGEST_MS / 1_000:
+        raise InvalidInput(f"{name} is longer than 100 years. Give a shorter time, or leave it out for no limit.")
     return math.ceil(round(seconds * 1000, 6))

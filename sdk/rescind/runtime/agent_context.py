@@ -15,6 +15,7 @@ from rescind.model.cause import CancelCause
 from rescind.model.ids import execution_uuid
 from rescind.model.options import Seconds, milliseconds
 from rescind.model.payload import NULL_PAYLOAD
+from rescind.model.texts import checked_text
 from rescind.runtime.agent_conversation import AgentConversation, loaded_messages
 from rescind.runtime.agent_tasks import AgentTasks
 from rescind.runtime.combinators import check_time
@@ -132,11 +133,11 @@ class AgentContext(AgentTasks, AgentConversation):
 
         Raises:
             StepFailed: it raised, or its result is not JSON or too large; recorded as well, so it is not tried again.
-            InvalidInput: the result is not of `result_type`.
+            InvalidInput: the result is not of `result_type`; `function` or `name` is none.
         """
         if not callable(function):
             raise InvalidInput(f"ctx.run() was given {function!r}. Give it a function, and its arguments after it.")
-        step: str = name or getattr(function, "__name__", None) or "step"
+        step = checked_text(name or getattr(function, "__name__", None) or "step", "a step's name")
         recorded = await self._port.run_step(step, partial(function, *arguments))
         if recorded.failure is not None:
             raise StepFailed(step, recorded.failure.error_type, recorded.failure.message)

@@ -11,6 +11,7 @@ from rescind.errors import InvalidInput
 from rescind.model.agent_values import EntryRole, EntryType, LoadedMessage, StreamEvent
 from rescind.model.messages import EntryRecord, StreamedEvent
 from rescind.model.payload import Payload
+from rescind.model.texts import checked_text
 from rescind.runtime.ports import AgentPort
 
 T = TypeVar("T")
@@ -61,8 +62,8 @@ class AgentConversation:
         return await self.append_entry(EntryRole.TOOL_RESULT, content)
 
     def set_turn_id(self, turn_id: str | None) -> None:
-        """Tag the entries from now on."""
-        self._turn_id = turn_id
+        """Tag the entries from now on; None ends it. Raises InvalidInput for what is no text."""
+        self._turn_id = None if turn_id is None else checked_text(turn_id, "a turn's id")
 
     def load_messages(self) -> list[LoadedMessage]:
         """The conversation so far, oldest first."""
@@ -140,7 +141,7 @@ class AgentConversation:
     async def stream(self, event: StreamEvent) -> None:
         """Tell those who watch. Not kept, not repeated in a recovery; what cannot be sent is dropped."""
         payload = encode(event.value, what=f"streamed {event.kind}", limit=self._port.payload_limit)
-        self._port.stream(StreamedEvent(event.kind, payload))
+        self._port.stream(StreamedEvent(checked_text(event.kind, "a streamed event's kind"), payload))
 
     async def stream_token(self, text: str) -> None:
         """Stream a piece of generated text."""
@@ -171,6 +172,4 @@ def loaded_messages(records: Sequence[EntryRecord]) -> list[LoadedMessage]:
 
 
 def _signal_name(name: object) -> str:
-    if not isinstance(name, str) or not name:
-        raise InvalidInput(f"a signal's name is a text that is not empty, and this is {name!r}.")
-    return name
+    return checked_text(name, "a signal's name")

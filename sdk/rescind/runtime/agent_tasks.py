@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any, TypeVar, Unpack, overload
 from uuid import UUID
 
@@ -11,10 +10,10 @@ from rescind.authoring.task import TaskDefinition
 from rescind.errors import ForeignFuture, InvalidInput
 from rescind.model.agent_values import JoinAllTimeoutResult, Losers, ReplaceAfter, SettledResult, TaskOutcome
 from rescind.model.cause import CancelSource
-from rescind.model.ids import TaskId
 from rescind.model.operations import WaitCondition
 from rescind.model.options import ScheduleAgentTaskOptions
 from rescind.model.status import CancelMode, CancelTaskResult, StopState
+from rescind.model.texts import checked_choice, checked_reason, checked_task_id
 from rescind.runtime import combinators
 from rescind.runtime.future import AgentTaskFuture, AgentTaskFutureRaw, owner, wire_id
 from rescind.runtime.ports import AgentPort
@@ -25,7 +24,6 @@ from rescind.runtime.task_results import outcome_of
 T = TypeVar("T")
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
-ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
 
 class AgentTasks:
@@ -97,7 +95,7 @@ class AgentTasks:
 
         An id that this agent has no task for shows when the future is waited for: TaskFailed of kind REJECTED.
         """
-        return AgentTaskFutureRaw(self, _wire_task_id(task_id), kind, None, result_type)
+        return AgentTaskFutureRaw(self, checked_task_id(task_id), kind, None, result_type)
 
     async def schedule_task(
         self, kind: str, task_input: Any, result_type: type[T], **options: Unpack[OptionKeywords]
@@ -225,7 +223,7 @@ class AgentTasks:
             AllTasksFailed: so many have failed that `count` cannot be reached any more.
             ValueError: `futures` is empty, or `count` is not within 1 and their number.
         """
-        source = CancelSource.RACE_LOST if _choice(Losers, losers, "losers") is Losers.CANCEL else None
+        source = CancelSource.RACE_LOST if checked_choice(Losers, losers, "losers") is Losers.CANCEL else None
         return await combinators.select_n_ok(self._port, self._own(futures), count, source, confirm_ms)
 
     async def hedge(
@@ -272,7 +270,7 @@ class AgentTasks:
             options: the new task's options.
         """
         (mine,) = self._own((old,))
-        when = _choice(ReplaceAfter, after, "after")
+        when = checked_choice(ReplaceAfter, after, "after")
         combinators.check_confirm(confirm_ms)
         prepared = prepare_either(task, task_input, options, self._port.payload_limit)
         cause = combinators.cause_by(self._port, CancelSource.REPLACED)
@@ -303,12 +301,12 @@ class AgentTasks:
             What the request met: CANCELLED, ALREADY_CANCELLED, ALREADY_COMPLETED, ALREADY_FAILED or NOT_FOUND.
 
         Raises:
-            InvalidInput: `task_id` is no UUID, `mode` is no mode, `confirm_ms` is no time.
+            InvalidInput: `task_id` is no UUID, `reason` is no text, `mode` is no mode, `confirm_ms` is no time.
         """
-        wanted = _wire_task_id(task_id)
-        how = _choice(CancelMode, mode or CancelMode.TRY, "mode")
+        wanted = checked_task_id(task_id)
+        how = checked_choice(CancelMode, mode or CancelMode.TRY, "mode")
         combinators.check_confirm(confirm_ms)
-        cause = combinators.cause_by(self._port, CancelSource.REQUEST, reason)
+        cause = combinators.cause_by(self._port, CancelSource.REQUEST, checked_reason(reason))
         result = await self._port.cancel_task(wanted, cause, how)
         if result.ok:
             await combinators.confirm(self._port, (wanted,), confirm_ms)
@@ -325,7 +323,7 @@ class AgentTasks:
         if timeout_ms is not None:
             combinators.check_time(timeout_ms, "timeout_ms")
         self._own([task for task in task_ids if isinstance(task, AgentTaskFutureRaw)])
-        wanted = [wire_id(task) if isinstance(task, AgentTaskFutureRaw) else _wire_task_id(task) for task in task_ids]
+        wanted = [wire_id(task) if isinstance(task, AgentTaskFutureRaw) else checked_task_id(task) for task in task_ids]
         if not wanted:
             return {}
         states = await self._port.await_stopped(wanted, timeout_ms)
@@ -359,20 +357,3 @@ class AgentTasks:
                     "wait for it; pass its result on instead, by output or signal."
                 )
         return futures
-
-
-def _wire_task_id(task_id: UUID | str) -> TaskId:
-    if isinstance(task_id, UUID):
-        return TaskId(str(task_id))
-    try:
-        return TaskId(str(UUID(task_id)))
-    except (ValueError, AttributeError, TypeError):
-        raise InvalidInput(f"{task_id!r} is no task id. Give future.task_id, or a UUID in text.") from None
-
-
-def _choice(choices: type[ChoiceT], given: Any, name: str) -> ChoiceT:
-    try:
-        return choices(given)
-    except ValueError:
-        known = ", ".join(choices)
-        raise InvalidInput(f"{name} is {given!r}. Give one of {choices.__name__}: {known}.") from None

@@ -14,6 +14,7 @@ from rescind.model.agent_values import JoinAllTimeoutResult, SettledResult
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.ids import TaskId
 from rescind.model.operations import TasksSettled, WaitCondition
+from rescind.model.options import LONGEST_MS
 from rescind.model.outcome import Outcome
 from rescind.model.status import TaskStatus
 from rescind.runtime.future import AgentTaskFutureRaw, wire_id
@@ -154,6 +155,8 @@ def check_time(value: int, name: str) -> None:
     """Refuse what is no time in milliseconds: InvalidInput."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InvalidInput(f"{name} is {value!r}; give whole milliseconds, 0 or more.")
+    if value > LONGEST_MS:
+        raise InvalidInput(f"{name} is longer than 100 years. Give a shorter time, or leave it out for no limit.")
 
 
 def check_confirm(confirm_ms: int | None) -> None:

@@ -22,18 +22,25 @@ from rescind.model.cause import CancelCause
 from rescind.model.outcome import Failure
 from rescind.model.payload import Payload
 from rescind.model.status import FailureKind
+from rescind.model.texts import recordable
 
 
 def failure_of(error: BaseException, *, retryable: bool = True) -> Failure:
-    """The failure that records an error: its text unchanged, and its class."""
+    """The failure that records an error: its text, unchanged if it can be kept, and its class."""
     details = _details(error)
+    error_type = recordable(type(error).__name__)
     return Failure(
         FailureKind.ERROR,
-        str(error) or type(error).__name__,
-        type(error).__name__,
+        recordable(_text_of(error)) or error_type,
+        error_type,
         retryable and not isinstance(error, NonRetryable),
         Payload(msgspec.json.encode(details)) if details is not None else None,
     )
+
+
+def rejection_of(error: BaseException) -> Failure:
+    """The failure of a task whose input or result was refused; it is not tried again."""
+    return Failure(FailureKind.REJECTED, recordable(_text_of(error)), type(error).__name__, retryable=False)
 
 
 def error_for_caller(execution_id: str, failure: Failure) -> OutcomeError:
@@ -43,6 +50,13 @@ def error_for_caller(execution_id: str, failure: Failure) -> OutcomeError:
     return ExecutionFailed(execution_id, failure.error_type, failure.message)
 
 
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as problem:
+        return f"its text cannot be read: __str__ raised {type(problem).__name__}"
+
+
 def _details(error: BaseException) -> dict[str, Any] | None:
     match error:
         case TaskFailed():
@@ -50,20 +64,26 @@ def _details(error: BaseException) -> dict[str, Any] | None:
             return {
                 "class": "TaskFailed",
                 "task_id": str(error.task_id),
-                "kind": error.kind,
-                "error": error.error,
+                "kind": recordable(error.kind),
+                "error": recordable(error.error),
                 "failure_kind": kind,
                 "attempts": error.attempts,
             }
         case TaskCancelled():
             cause = msgspec.to_builtins(error.cause) if error.cause else None
-            return {"class": "TaskCancelled", "task_id": str(error.task_id), "kind": error.kind, "cause": cause}
+            return {
+                "class": "TaskCancelled",
+                "task_id": str(error.task_id),
+                "kind": recordable(error.kind),
+                "cause": cause,
+            }
         case AllTasksFailed():
             return {"class": "AllTasksFailed", "errors": [_details(each) for each in error.errors]}
         case StepFailed():
-            return {"class": "StepFailed", "step": error.step, "type": error.error_type, "error": error.error}
+            step, error_type, text = map(recordable, (error.step, error.error_type, error.error))
+            return {"class": "StepFailed", "step": step, "type": error_type, "error": text}
         case DeadlineExceeded():
-            return {"class": "DeadlineExceeded", "error": str(error)}
+            return {"class": "DeadlineExceeded", "error": recordable(str(error))}
         case _:
             return None
 

@@ -12,6 +12,7 @@ from rescind.errors import InvalidInput
 from rescind.model.options import RetryPolicy, ScheduleAgentTaskOptions, Seconds, TaskOptions
 from rescind.model.payload import Payload
 from rescind.model.status import ParentClosePolicy
+from rescind.model.texts import checked_text
 
 
 class OptionKeywords(TypedDict, total=False):
@@ -69,8 +70,7 @@ def prepare(
 
 def prepare_raw(kind: str, task_input: Any, given: ScheduleAgentTaskOptions | None, limit: int) -> Prepared:
     """Prepare a task by its kind, with any JSON value as its input. Raises InvalidInput, PayloadTooLarge."""
-    if not isinstance(kind, str) or not kind:
-        raise InvalidInput(f"a task's kind is a text that is not empty, and this is {kind!r}.")
+    kind = checked_text(kind, "a task's kind")
     payload = encode(task_input, what=f"input of task {kind!r}", limit=limit)
     queue, options = resolve_options(given, None)
     return Prepared(kind, task_input, payload, queue, options, _key(given), None)
@@ -99,7 +99,9 @@ def options_from(options: ScheduleAgentTaskOptions | None, keywords: OptionKeywo
 
 
 def _key(given: ScheduleAgentTaskOptions | None) -> str | None:
-    return given.idempotency_key if given is not None else None
+    if given is None or given.idempotency_key is None:
+        return None
+    return checked_text(given.idempotency_key, "an idempotency key")
 
 
 _NO_OPTIONS: Final = ScheduleAgentTaskOptions()

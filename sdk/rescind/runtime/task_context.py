@@ -12,7 +12,8 @@ from rescind.errors import InvalidInput
 from rescind.model.agent_values import StreamEvent
 from rescind.model.cause import CancelCause
 from rescind.model.messages import StreamedEvent
-from rescind.model.payload import Payload
+from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
+from rescind.model.texts import checked_text
 
 LogLevel = Literal["debug", "info", "warn", "error"]
 _LEVELS: Final = ("debug", "info", "warn", "error")
@@ -98,11 +99,13 @@ class TaskContext:
             message: words about it.
 
         Raises:
-            InvalidInput: `progress` is outside.
+            InvalidInput: `progress` is outside, or `message` is no text.
         """
         if not 0.0 <= progress <= 1.0:
             raise InvalidInput(f"Progress must be between 0.0 and 1.0, and this is {progress!r}.")
         event = self._event("progress", {"progress": progress, "details": message})
+        if message is not None:
+            message = checked_text(message, "a message", longest=DEFAULT_PAYLOAD_LIMIT, may_be_empty=True)
         self._port.report(progress=progress, message=message, advanced=True, streamed=event)
         return _SENT
 
@@ -177,7 +180,7 @@ class TaskContext:
 
     def _event(self, kind: str, value: Any) -> StreamedEvent:
         payload: Payload = encode(value, what=f"streamed {kind}")
-        return StreamedEvent(kind, payload, None)
+        return StreamedEvent(checked_text(kind, "a streamed event's kind"), payload, None)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.kind!r} {self._task_id}, attempt {self.attempt}>"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from types import TracebackType
 from typing import Any, Self
 
 from rescind.authoring.agent import AgentDefinition
@@ -16,6 +17,7 @@ from rescind.model.ids import ExecutionId, Instant
 from rescind.model.views import ExecutionDetails
 from rescind.runtime.ports import ClientPort
 from rescind.testing.virtual_time import VirtualTimeLoop, virtual_loop
+from rescind.testing.waiting_executions import waiting_executions
 from rescind_server.host.driver import Host
 
 
@@ -60,7 +62,17 @@ class Environment(Embedded):
         self._loop = virtual_loop()
         self._opened_at = self._loop.microseconds()
         self._clock = VirtualClock(self._loop)
-        return await super().__aenter__()
+        await super().__aenter__()
+        self._loop.describers.append(self._describe_standstill)
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._loop is not None:
+            self._loop.describers.remove(self._describe_standstill)
+            self._loop = None
+        await super().__aexit__(error_type, error, traceback)
 
     @property
     def seed(self) -> int:
@@ -90,6 +102,18 @@ class Environment(Embedded):
         self._workers.clear()
         # Once around the event loop: the engine has noticed when the caller goes on.
         await asyncio.sleep(0)
+
+    def __repr__(self) -> str:
+        if self._loop is None:
+            return f"<Environment seed={self._seed}, not open>"
+        seconds = (self._loop.microseconds() - self._opened_at) / 1_000_000
+        elapsed = f"{seconds:.6f}".rstrip("0").rstrip(".")
+        count = len(self.host.execution_ids())
+        return f"<Environment seed={self._seed}, open, +{elapsed} s, {count} execution{'' if count == 1 else 's'}>"
+
+    def _describe_standstill(self) -> Iterator[str]:
+        workers = [worker for worker, _ in self._workers]
+        return waiting_executions(self.host, workers, self.agents, self.tasks)
 
     def _client_port(self, host: Host) -> ClientPort:
         return SettledClientPort(host)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,10 @@ _OUR_FIXTURES: Final = frozenset({"rescind_env", "mock_agent_context"})
 _MARK: Final = "rescind"
 _ENVIRONMENT_OPTIONS: Final = frozenset({"agents", "tasks", "seed", "queues", "slots", "lease_ms", "payload_limit"})
 _CLOCK_OPTIONS: Final = frozenset({"start", "wait_for_io", "wall_clock"})
+_HINT: Final = (
+    "\n\nIf it is to run in virtual time: mark it `@pytest.mark.rescind`, or use the fixture rescind_env in place of "
+    "an Environment of its own; neither needs another plugin."
+)
 _program_key: Final = pytest.StashKey["_Program"]()
 
 
@@ -37,6 +41,20 @@ def pytest_configure(config: pytest.Config) -> None:
         "rescind(agents=…, tasks=…, seed=…, start=…, wait_for_io=…): run this test in virtual time; the options are "
         "those of rescind.testing.Environment and rescind.testing.run.",
     )
+    config.pluginmanager.register(_HintForUnmarkedTests(), "rescind hint for unmarked tests")
+
+
+class _HintForUnmarkedTests:
+    """Adds our way to what pytest says of an async test that nobody runs, if its module uses rescind.testing."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        except pytest.fail.Exception as failure:
+            if _coroutine_function(pyfuncitem.obj) is not None and _uses_our_tests(pyfuncitem.module):
+                failure.msg = f"{failure.msg}{_HINT}"
+            raise
 
 
 class _Program:
@@ -137,6 +155,11 @@ def _program_of(item: Any) -> _Program:
 
 def _is_ours(item: pytest.Function) -> bool:
     return item.get_closest_marker(_MARK) is not None or not _OUR_FIXTURES.isdisjoint(item.fixturenames)
+
+
+def _uses_our_tests(module: object) -> bool:
+    names = (getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(module).values())
+    return any(str(name).startswith("rescind.testing") for name in names)
 
 
 def _options_of(item: pytest.Item, names: frozenset[str]) -> dict[str, Any]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
+
+import rescind_server
+from rescind.backends.native.code_places import OUR_CODE, suspended_frames
 
 LOOK_EVERY: Final = 0.005  # real seconds between two looks at a thread
 _LOOKS_TO_BE_STUCK: Final = 6
 _FUTEX: Final = frozenset({"202", "98"})  # the system call in which a thread waits for a lock: x86-64, arm64
 _IDLE_SHARE: Final = 0.2  # of the real time, the most that an idle process spends on the CPU
 _ASYNCIO: Final = str(Path(asyncio.__file__).parent)
+_SERVER: Final = str(Path(rescind_server.__file__).parent)
 
 
 class StuckWatch:
@@ -46,20 +48,13 @@ class StuckWatch:
 
 
 def place_of(task: asyncio.Task[Any]) -> str:
-    """The innermost line outside asyncio where `task` stands."""
-    frames = list(_frames(task.get_coro()))
-    frame = next((frame for frame in reversed(frames) if not frame.f_code.co_filename.startswith(_ASYNCIO)), frames[0])
+    """The innermost line outside asyncio and Rescind where `task` stands; else how it got into these."""
+    frames = list(suspended_frames(task.get_coro()))
+    others = [frame for frame in frames if not frame.f_code.co_filename.startswith((_ASYNCIO, OUR_CODE, _SERVER))]
+    frame = others[-1] if others else frames[0]
     return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}"
 
 
-def _frames(awaited: object) -> Iterator[FrameType]:
-    """The frames of a suspended coroutine, and of what it awaits, outermost first."""
-    while awaited is not None:
-        for kind in ("cr", "gi", "ag"):
-            frame = getattr(awaited, f"{kind}_frame", None)
-            if frame is not None:
-                yield frame
-                awaited = getattr(awaited, f"{kind}_await" if kind != "gi" else "gi_yieldfrom")
-                break
-        else:
-            return
+def is_the_engines(task: asyncio.Task[Any]) -> bool:
+    """Whether the engine's host runs here: it waits for whoever asks, and nobody can mend that."""
+    return next((frame.f_code.co_filename.startswith(_SERVER) for frame in suspended_frames(task.get_coro())), False)

@@ -27,7 +27,7 @@ import selectors
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import nullcontext
 from contextvars import Context
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
 from rescind.errors import AuthoringError, WrongEventLoop
 from rescind.testing.blocking_calls import virtual_waits
 from rescind.testing.open_io import Outside, outside_of
-from rescind.testing.standstill import LOOK_EVERY, place_of
+from rescind.testing.standstill import LOOK_EVERY, is_the_engines, place_of
 from rescind.testing.virtual_clock import VirtualClock, whole_microseconds
 from rescind.testing.virtual_threads import LockstepThreads, LoopWithThreads
 from rescind.testing.wall_clock import following_wall_clock, frozen_start
@@ -45,6 +45,9 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 DEFAULT_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+# Later timers never fall due: from 2 ** 33 s on, floats lie further apart than asyncio's look ahead, so that such a
+# timer would be due for the clock, and not yet for asyncio, for ever.
+_FOR_EVER: Final = 100 * 365 * 86_400
 # What one end of a loopback connection sent is nearly always there at once at the other. Nearly.
 _LOOPBACK_DELAY: Final = 0.0005
 
@@ -89,6 +92,9 @@ class VirtualTimeLoop(LoopWithThreads):
         wait_for_io: whether open connections, pipes and subprocesses hold the clock.
         tie_break: where n timers fall due together, ``tie_break(n)`` says which of them runs next, from 0 for the one
             that was set first to n - 1. It is asked again for those that remain.
+
+    Attributes:
+        describers: each gives lines that explain a standstill to whoever has to mend it.
     """
 
     _closed = True  # until asyncio has opened it: a loop whose start is refused is not to be closed
@@ -120,6 +126,7 @@ class VirtualTimeLoop(LoopWithThreads):
         self._clock_resolution = 0.5e-6
         self._wait_for_io = wait_for_io
         self._tie_break = tie_break
+        self.describers: list[Callable[[], Iterable[str]]] = []
         self._timers_set = 0
         self._threads = LockstepThreads(self)
         self._threads_before = set(threading.enumerate())
@@ -134,10 +141,10 @@ class VirtualTimeLoop(LoopWithThreads):
     def call_at(
         self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """As asyncio's, `when` rounded up to a whole microsecond."""
+        """As asyncio's, `when` rounded up to a whole microsecond; beyond 100 years on this clock, never."""
         if self.is_closed():
             raise RuntimeError("Event loop is closed")
-        rounded = when if math.isinf(when) else whole_microseconds(when) / 1e6
+        rounded = math.inf if when > _FOR_EVER else whole_microseconds(when) / 1e6
         timer = _Timer(rounded, callback, args, self, context)
         timer._order = self._timers_set = self._timers_set + 1
         timer._scheduled = True
@@ -313,13 +320,22 @@ class VirtualTimeLoop(LoopWithThreads):
         raise Deadlock(self._who_waits())
 
     def _who_waits(self) -> str:
-        tasks = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())
+        waiting = (task for task in asyncio.all_tasks(self) if not is_the_engines(task))
+        tasks = sorted(waiting, key=lambda task: task.get_name())
         lines = [f"  task {task.get_name()!r} at {place_of(task)}" for task in tasks]
         lines += [f"  thread of {work}" for work in self._threads.open_functions]
+        lines += [f"  {line}" for describe in self.describers for line in _described(describe)]
         return (
             f"Nothing can run any more: no callback is ready, no timer is set, no input or output is open, at "
             f"+{self.time():.6f} s of virtual time. These wait for what nobody will do:\n" + "\n".join(lines)
         )
+
+
+def _described(describe: Callable[[], Iterable[str]]) -> list[str]:
+    try:
+        return list(describe())
+    except Exception as error:  # what cannot be explained stands still all the same
+        return [f"({type(error).__name__} while this was looked into: {error})"]
 
 
 def run(

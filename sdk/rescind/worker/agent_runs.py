@@ -23,6 +23,7 @@ from rescind.model.messages import (
     FromWorker,
     StepReported,
 )
+from rescind.model.texts import recordable
 from rescind.runtime.failures import failure_of
 from rescind.worker.executors.daemon_threads import DaemonThreads
 
@@ -72,8 +73,11 @@ class AgentRuns:
         except Exception as error:
             # Ours, not the agent's: its own errors end in its answer. Without one the execution would wait for ever.
             _LOG.exception("agent %s could not be run", activation.execution_id)
-            problem = f"its worker could not run it: {type(error).__name__}: {error}"
+            problem = recordable(f"its worker could not run it: {type(error).__name__}: {error}")
             answer = AgentParked(activation.execution_id, activation.run, problem)
+        else:
+            if isinstance(answer, AgentParked):
+                _LOG.warning("agent %s is parked: %s", answer.execution_id, answer.problem)
         self._send(answer)
         if not isinstance(answer, AgentProgress) or answer.ending is not None:
             self._drop(run)

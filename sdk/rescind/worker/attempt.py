@@ -26,7 +26,7 @@ from rescind.model.messages import (
 from rescind.model.outcome import Failure
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import FailureKind, StopState
-from rescind.runtime.failures import failure_of
+from rescind.runtime.failures import failure_of, rejection_of
 from rescind.runtime.task_context import CancelHook, TaskContext, take_hooks, tell_cancelled, tell_lost
 from rescind.worker.executors.port import Executor
 
@@ -131,7 +131,7 @@ class Attempt:
                 return TaskReported(task_id, lease, cancelled=True)
             return TaskReported(task_id, lease, failure=_CANCELLED_ITSELF)
         except InvalidInput as error:
-            return TaskReported(task_id, lease, failure=_rejection(error))
+            return TaskReported(task_id, lease, failure=rejection_of(error))
         except NonRetryable as error:
             return TaskReported(task_id, lease, failure=failure_of(error, retryable=False))
         except (Exception, SystemExit) as error:
@@ -221,10 +221,6 @@ async def _logged(waits: Any, task_id: str) -> None:
         await waits
     except Exception:
         _LOG.exception("a clean-up of task %s raised", task_id)
-
-
-def _rejection(error: InvalidInput) -> Failure:
-    return Failure(FailureKind.REJECTED, str(error), type(error).__name__, retryable=False)
 
 
 def _size_of_result(report: TaskReported | None) -> int | None:

@@ -88,6 +88,11 @@ class Worker:
         self._idle.set()
         self._is_leaving = False
 
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Where it takes work from."""
+        return self._queues
+
     def start(self) -> None:
         """Join, and take work from now on."""
         self._join()

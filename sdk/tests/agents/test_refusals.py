@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -377,7 +378,7 @@ async def test_what_does_not_exist_is_not_found(rescind_env: Environment) -> Non
     for ask in (handle.result(), handle.status(), handle.tasks(), handle.history(), anext(aiter(handle.follow()))):
         with pytest.raises(NotFound, match="'nobody'"):
             await ask
-    assert await handle.cancel_task("7") == "NOT_FOUND"
+    assert await handle.cancel_task(UUID(int=7)) == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("execution_id", ["", 7])

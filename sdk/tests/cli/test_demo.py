@@ -219,6 +219,13 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         assert process.stderr.read() == ""
 
 
+def test_a_full_disk_is_told_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "rescind", "demo", "--json"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (result.returncode, result.stderr) == (1, "rescind: cannot write: No space left on device\n")
+
+
 def test_ctrl_c_ends_it_with_one_line_and_130() -> None:
     # Seven seconds by the machine's clock: it is certainly still at it when its heading has come.
     arguments = ("demo", "--real-time", "--scenario", "parallel_with_failure")

@@ -83,3 +83,19 @@ async def test_it(rescind_env, seconds):
     assert rescind_env.elapsed().total_seconds() == seconds
 """
     assert _outcomes(pytester, body, "-n", "2") == {"passed": 20}
+
+
+def test_an_async_test_that_nobody_runs_is_told_of_our_mark(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        _HEAD
+        + """
+from rescind.testing import Environment
+
+async def test_unmarked():
+    async with Environment(agents=[napper], tasks=[nap]):
+        pass
+"""
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:anyio")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*natively supported*", "*mark it `@pytest.mark.rescind`*"])

@@ -31,6 +31,7 @@ from rescind.model.operations import (
     TaskCancelAnswered,
     Withdraw,
 )
+from rescind.model.options import DEFAULT_TASK_OPTIONS
 from rescind.model.status import CancelTaskResult
 from rescind.model.views import CheckpointView
 from rescind_server.engine import claims, endings, signal_queue, stops, waits
@@ -77,15 +78,20 @@ def _schedule(state: State, execution: Execution, operation: ScheduleTask) -> No
     execution.tasks[operation.task_id] = task
     execution.unsettled += 1
     record(state, execution, EventType.TASK_SCHEDULED, task, kind=task.kind, queue=task.queue)
+    if options is not DEFAULT_TASK_OPTIONS:
+        _watch(state, task)
+    claims.offer(state, task)
+
+
+def _watch(state: State, task: Task) -> None:
     limits = (
-        (DeadlineKind.SCHEDULE_TO_START, options.schedule_to_start_ms),
-        (DeadlineKind.SCHEDULE_TO_CLOSE, options.schedule_to_close_ms),
+        (DeadlineKind.SCHEDULE_TO_START, task.options.schedule_to_start_ms),
+        (DeadlineKind.SCHEDULE_TO_CLOSE, task.options.schedule_to_close_ms),
     )
     for kind, limit in limits:
         if limit is not None:
             deadline = state.deadlines.set(Instant(state.now + limit * 1_000), kind, task)
             task.deadlines = [*(task.deadlines or ()), deadline]
-    claims.offer(state, task)
 
 
 def _cancel_task(state: State, execution: Execution, operation: CancelTask) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from rescind.model.events import EventType
 from rescind.model.ids import Instant, Lease
 from rescind.model.messages import TaskActivation
+from rescind.model.options import DEFAULT_TASK_OPTIONS
 from rescind.model.status import TaskStatus
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Attempt, Task, Worker
@@ -105,6 +106,8 @@ def _claim(state: State, worker: Worker, task: Task) -> None:
 
 def _watch(state: State, attempt: Attempt) -> None:
     options = attempt.task.options
+    if options is DEFAULT_TASK_OPTIONS:  # what most tasks have, and all of them share
+        return
     limits = (
         (DeadlineKind.START_TO_CLOSE, options.start_to_close_ms),
         (DeadlineKind.HEARTBEAT, options.heartbeat_ms),

@@ -29,6 +29,7 @@ from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult
+from rescind.model.texts import LONGEST_TEXT
 from rescind.model.views import ExecutionDetails
 from rescind.transport.conversion.derivation import enum_numbers
 from rescind.transport.conversion.pairs import Seen, fill, from_message, to_message
@@ -190,8 +191,8 @@ class ClientGateway:
             limits.check_name(execution_id, "the execution's id")
         for name, value in request.labels.items():
             limits.check_name(name, "a label's name")
-            if len(value) > limits.name:
-                raise InvalidInput(f"label {name!r} has {len(value)} characters; at most {limits.name} are taken.")
+            if len(value) > LONGEST_TEXT:
+                raise InvalidInput(f"label {name!r} has {len(value)} characters; at most {LONGEST_TEXT} are taken.")
         return StartExecution(
             request.kind,
             self._payload(request, "input", f"the input of agent {request.kind!r}"),

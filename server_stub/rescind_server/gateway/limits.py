@@ -27,7 +27,7 @@ class Limits(msgspec.Struct, frozen=True):
     Attributes:
         payload: the largest payload in bytes.
         message: the largest message of the wire in bytes; several payloads may be in one.
-        name: the longest id, kind, queue, signal name or label, in characters.
+        name: the longest id, kind, queue, signal name or label's name, in characters.
         unread: the most bytes that wait for one worker or watcher to read them.
         stall_s: how long one batch may wait until its reader takes it, in seconds.
         starts: the most executions that one call may start.

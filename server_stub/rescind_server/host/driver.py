@@ -206,8 +206,15 @@ class Host:
     def _answer_questions(self) -> None:
         questions, self._questions = self._questions, []
         for execution_id, future in questions:
-            if not future.done():
-                future.set_result(self._look_up(execution_id))
+            if future.done():
+                continue
+            try:
+                details = self._look_up(execution_id)
+            except Exception as error:
+                # Whoever asked learns of it, as from a question outside a commit; the others are answered.
+                future.set_exception(error)
+            else:
+                future.set_result(details)
 
     def _look_up(self, execution_id: ExecutionId) -> ExecutionDetails | None:
         return self._engine.details(execution_id) or self._store.closed(execution_id)

@@ -14,13 +14,14 @@ from rescind.model.commands import (
     SignalExecution,
 )
 from rescind.model.events import EventType
-from rescind.model.ids import Instant, WorkerId
+from rescind.model.ids import ExecutionId, Instant, WorkerId
 from rescind.model.messages import (
     AgentProgress,
     WorkerJoined,
 )
 from rescind.model.operations import StartTimer
 from rescind.model.status import CancelMode
+from rescind.model.views import ExecutionDetails
 from rescind.testing.virtual_time import run
 from rescind_server.host.clock import WallClock
 from server_stub.tests.host.setting import CAUSE, START, TASK, Setting, X, asks, settle
@@ -94,6 +95,35 @@ def test_a_turn_that_fails_ends_the_host_visibly_and_tells_nobody_of_it(caplog: 
     with caplog.at_level(logging.CRITICAL):
         run(main())
     assert ["host failed" in record.message for record in caplog.records] == [True]
+
+
+def test_a_look_up_that_fails_is_told_to_whoever_asked_and_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with Setting() as setting:
+            await setting.host.ask(START)
+            closed = setting.store.closed
+
+            def failing(execution_id: ExecutionId) -> ExecutionDetails | None:
+                if execution_id == "odd":
+                    raise ValueError("cannot be read")
+                return closed(execution_id)
+
+            monkeypatch.setattr(setting.store, "closed", failing)
+            setting.store.is_open.clear()
+            await asks(setting.host, SignalExecution(X, "go"))
+            questions = [asyncio.create_task(setting.host.details(ExecutionId(name))) for name in ("odd", X, "nobody")]
+            await settle()
+            setting.store.is_open.set()
+            with pytest.raises(ValueError, match="cannot be read"):
+                await questions[0]
+            details = await questions[1]
+            assert details is not None
+            assert details.execution.execution_id == X
+            assert await questions[2] is None
+            assert setting.host.failure is None
+            assert await setting.host.details(X) is not None
+
+    run(main())
 
 
 def test_a_host_that_failed_drives_nothing_any_more() -> None:

@@ -16,6 +16,7 @@ from contextvars import Context
 from typing import Any, Final, NoReturn, Protocol
 
 from rescind.backends.native.cancellation_delivery import AgentCoroutine, AgentFuture, AgentTask, CancellationDelivery
+from rescind.backends.native.code_places import suspended_place
 from rescind.backends.native.coroutine_closing import close_coroutine
 from rescind.backends.native.durability_guard import DurableLoop, enter_loop, given_to_as_completed, leave_loop, refuse
 from rescind.errors import NotDurableError
@@ -25,6 +26,10 @@ _MICROSECONDS: Final = 1_000_000
 # Floats near today's date lie 0.25 µs apart: that much is noise, not a later instant.
 _NOISE: Final = 0.25
 _serials = itertools.count(1)
+# A wait beyond 100 years is meant for ever, and needs no timer.
+_FOR_EVER: Final = 100 * 365 * 86_400
+# More callbacks than any work that is worth its while runs in one step; they take about a second.
+_MOST_CALLBACKS: Final = 500_000
 
 
 class TimerPort(Protocol):
@@ -48,6 +53,10 @@ class TimerPort(Protocol):
 
 class AbandonRun(BaseException):
     """Raised by what an agent calls, to its owner: this run must not go on. The loop can only be closed then."""
+
+
+class SpinningRun(AbandonRun):
+    """The agent's code goes round and round within one step, and waits for nothing."""
 
 
 class _DurableTimerHandle(asyncio.TimerHandle):
@@ -106,6 +115,7 @@ class AgentLoop(DurableLoop):
 
         Raises:
             AbandonRun: code of the agent raised it.
+            SpinningRun: code of the agent goes round and round, as ``while True: await asyncio.sleep(0)`` does.
             KeyboardInterrupt, SystemExit: code of the agent raised it; what was ready stays ready.
             RuntimeError: the loop is closed, abandoned or being stepped.
         """
@@ -208,15 +218,15 @@ class AgentLoop(DurableLoop):
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """Run a callback after a durable delay in seconds, rounded up to the microsecond."""
-        due = math.inf if delay == math.inf else self._now + math.ceil(delay * _MICROSECONDS - 1e-6)
+        """Run a callback after a durable delay in seconds, rounded up to the microsecond; beyond 100 years, never."""
+        due = math.inf if delay > _FOR_EVER else self._now + math.ceil(delay * _MICROSECONDS - 1e-6)
         return self._call_when_due(due, self.time() + delay, callback, args, context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """Run a callback at an instant of ``time()``, rounded up to the microsecond."""
-        due = math.inf if when == math.inf else math.ceil(when * _MICROSECONDS - _NOISE)
+        """Run a callback at an instant of ``time()``, rounded up to the microsecond; beyond 100 years, never."""
+        due = math.inf if when > self.time() + _FOR_EVER else math.ceil(when * _MICROSECONDS - _NOISE)
         return self._call_when_due(due, when, callback, args, context)
 
     def create_future(self) -> AgentFuture:
@@ -280,8 +290,14 @@ class AgentLoop(DurableLoop):
     # -- inside --
 
     def _run_ready(self) -> None:
+        callbacks = 0
         while self._ready:
             batch, self._ready = self._ready, []
+            callbacks += len(batch)
+            if callbacks > _MOST_CALLBACKS:
+                # The worker's other agents, its heartbeats and the whole process stand still meanwhile.
+                self.abandon(_spinning(batch[0]))
+                self._raise_abandoned()
             done = 0
             try:
                 for handle in batch:
@@ -379,6 +395,15 @@ class AgentLoop(DurableLoop):
         # As asyncio does, but only while the agent runs: else Python drops the frame without running its code.
         if asyncio._get_running_loop() is self and self._stepping:
             self.create_task(generator.aclose())
+
+
+def _spinning(handle: Any) -> SpinningRun:
+    task = getattr(handle._callback, "__self__", None)
+    place = f" at {suspended_place(task.get_coro())}" if isinstance(task, asyncio.Task) else ""
+    return SpinningRun(
+        f"the agent spins{place} without waiting for anything; await an event, a signal or ctx.sleep with a time "
+        "above zero."
+    )
 
 
 def _wrapped_in(coroutine: Any) -> Any:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 from rescind.authoring.agent import AgentDefinition
-from rescind.backends.native.agent_loop import AbandonRun
+from rescind.backends.native.agent_loop import AbandonRun, SpinningRun
 from rescind.backends.native.agent_port import NativeAgentPort, StepFunction
-from rescind.errors import NonDeterminismError, RescindError
+from rescind.backends.native.code_places import running_place
+from rescind.errors import AuthoringError, NonDeterminismError, RescindError
 from rescind.model.ids import Instant
 from rescind.model.messages import (
     AgentActivation,
@@ -27,9 +26,6 @@ from rescind.model.messages import (
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.runtime.agent_context import AgentContext
 from rescind.runtime.failures import failure_of
-
-_OUR_CODE: Final = str(Path(__file__).parents[2])
-_STANDARD_CODE: Final = str(Path(asyncio.__file__).parents[1])
 
 
 class AgentRun:
@@ -61,7 +57,7 @@ class AgentRun:
         first = start.journal[0].now if start.journal else activation.now
         self._port = NativeAgentPort(activation.execution_id, start, first, payload_limit)
         self._main: asyncio.Task[Any] | None = None
-        self._exit: SystemExit | None = None
+        self._exit: SystemExit | AuthoringError | None = None
         self._goes_on_from_checkpoint = start.base_position > 0
         self._begun_steps: frozenset[int] = frozenset()
 
@@ -109,7 +105,7 @@ class AgentRun:
         port = self._port
         port.is_replaying = True
         places: dict[int, str] = {}
-        port.note_place = lambda position: places.__setitem__(position, _place_in_code(sys._getframe(2)))
+        port.note_place = lambda position: places.__setitem__(position, running_place(sys._getframe(2)))
         for entry in self._journal:
             self._step(entry)
             self._compare(entry, places)
@@ -140,6 +136,9 @@ class AgentRun:
     def _run_loop(self, now: Instant) -> None:
         try:
             self._port.loop.step(now)
+        except SpinningRun as error:
+            # The code is at fault, not its journal: tried again, it would spin again.
+            self._exit = AuthoringError(str(error))
         except AbandonRun as error:
             raise NonDeterminismError(str(error)) from error
         except SystemExit as error:
@@ -199,13 +198,3 @@ def _shown(issued: Issued | None) -> str:
     if issued is None:
         return "nothing"
     return f"{issued.operation} {issued.subject!r}" if issued.subject else issued.operation
-
-
-def _place_in_code(frame: FrameType | None) -> str:
-    """File and line of the innermost frame that is the author's own."""
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith((_OUR_CODE, _STANDARD_CODE, "<")) or "site-packages" in file:
-            return f"{file}:{frame.f_lineno}"
-        frame = frame.f_back
-    return "an unknown line"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rescind.backends.native.agent_loop import AbandonRun, AgentLoop
+from rescind.backends.native.agent_loop import AbandonRun, AgentLoop, SpinningRun
 from rescind.errors import NotDurableError
 
 START = 1_700_000_000_000_000
@@ -113,6 +113,12 @@ def test_for_ever_needs_no_timer(loop: AgentLoop, timers: Timers) -> None:
     handle = loop.call_later(float("inf"), print)
     handle.cancel()
     assert timers.started == timers.cancelled == []
+
+
+def test_beyond_a_hundred_years_is_for_ever(loop: AgentLoop, timers: Timers) -> None:
+    loop.call_later(1e300, print)
+    loop.call_at(loop.time() + 1e300, print)
+    assert timers.started == []
 
 
 def test_each_handle_has_a_timer_of_its_own(loop: AgentLoop, timers: Timers) -> None:
@@ -445,6 +451,16 @@ def test_one_agent_may_step_another(loop: AgentLoop) -> None:
 
     assert run(loop, main()) == "inner"
     inner.close()
+
+
+def test_a_step_that_would_never_end_is_stopped_and_its_line_named(loop: AgentLoop) -> None:
+    async def main() -> None:
+        while True:  # noqa: ASYNC110 - the mistake that is met
+            await asyncio.sleep(0)
+
+    loop.create_task(main())
+    with pytest.raises(SpinningRun, match=r"spins at .*test_agent_loop\.py:\d+ without waiting"):
+        loop.step(START)
 
 
 # -- errors --
