@@ -18,8 +18,8 @@ DEFAULT_QUEUE: Final = "default"
 DEFAULT_GRACE_MS: Final = 10_000
 DEFAULT_CLEANUP_BUDGET_MS: Final = 30_000
 
-LONGEST_MS: Final = 36_525 * 24 * 3_600_000
-"""The longest time that can be said, in milliseconds: 100 years."""
+LONGEST_MS: Final = 100 * 365 * 24 * 3_600_000
+"""The longest time that can be said, in milliseconds: 100 years. An agent's loop takes a longer wait for endless."""
 
 MOST_RETRIES: Final = 1_000_000
 

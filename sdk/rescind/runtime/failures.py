@@ -70,7 +70,8 @@ def _details(error: BaseException) -> dict[str, Any] | None:
                 "attempts": error.attempts,
             }
         case TaskCancelled():
-            cause = msgspec.to_builtins(error.cause) if error.cause else None
+            given = msgspec.to_builtins(error.cause) if error.cause else {}
+            cause = {name: recordable(said) for name, said in given.items() if said is not None} or None
             return {
                 "class": "TaskCancelled",
                 "task_id": str(error.task_id),
