@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-from rescind.errors import StoreError
+from rescind.errors import InvalidInput, StoreError
 from rescind.model.events import HistoryEvent
 from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Lease
@@ -77,6 +77,8 @@ class SqliteStore:
         Raises:
             StoreError: the file cannot be opened, is no store, is in use, or was written by a newer Rescind.
         """
+        if durability not in get_args(Durability):
+            raise InvalidInput(f"durability is {durability!r}. Give one of: {', '.join(get_args(Durability))}.")
         self.path = Path(path)
         self._writer = _open(self.path, durability)
         # Readers share the writer's connection, and must not see what is not committed yet (invariant 2).
@@ -285,26 +287,35 @@ def _event_rows(decisions: Sequence[Decision]) -> Iterable[tuple[Any, ...]]:
 def _open(path: Path, durability: Durability) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
-        connection.execute("pragma locking_mode = exclusive")
-        connection.execute("pragma journal_mode = wal")
-        connection.execute(f"pragma synchronous = {durability}")
-        (version,) = connection.execute("pragma user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{path} was written by a newer Rescind (schema {version}; this one knows {SCHEMA_VERSION}). Use that "
-                "one, or another file."
-            )
-        if version == 0:
-            _create(connection, path)
-        else:
-            # Takes the lock at once, so that a file in use is noticed here and not at the first commit.
-            connection.execute("begin immediate")
-            connection.execute("commit")
+        try:
+            _take_over(connection, path, durability)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.Error as error:
         raise StoreError(
             f"{path} cannot be opened: {error}. Is it a store, may it be written, is another server using it?"
         ) from error
     return connection
+
+
+def _take_over(connection: sqlite3.Connection, path: Path, durability: Durability) -> None:
+    """Lock the file, see that it is a store of this schema, or make it one."""
+    connection.execute("pragma locking_mode = exclusive")
+    connection.execute("pragma journal_mode = wal")
+    connection.execute(f"pragma synchronous = {durability}")
+    (version,) = connection.execute("pragma user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} was written by a newer Rescind (schema {version}; this one knows {SCHEMA_VERSION}). Use that "
+            "one, or another file."
+        )
+    if version == 0:
+        _create(connection, path)
+    else:
+        # Takes the lock at once, so that a file in use is noticed here and not at the first commit.
+        connection.execute("begin immediate")
+        connection.execute("commit")
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rescind import AgentContext, ParentClosePolicy, StoreError, TaskContext, agent, task
+from rescind import AgentContext, InvalidInput, ParentClosePolicy, StoreError, TaskContext, agent, task
 from rescind.testing import Environment, check_history
 from rescind_server.store.memory import MemoryStore
 from rescind_server.store.port import Store
@@ -219,3 +219,9 @@ def test_a_file_in_use_is_refused(tmp_path: Path) -> None:
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be opened"):
         SqliteStore(tmp_path / "nowhere" / "store.db")
+
+
+def test_an_unknown_durability_is_refused_before_the_file_is_made(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="full, normal, off"):
+        SqliteStore(tmp_path / "store.db", durability="most")  # type: ignore[arg-type]
+    assert not (tmp_path / "store.db").exists()
