@@ -42,6 +42,7 @@ class EventType(StrEnum):
     SIGNAL_RECEIVED = "SIGNAL_RECEIVED"
     SIGNALS_TAKEN = "SIGNALS_TAKEN"
     SIGNAL_RETURNED = "SIGNAL_RETURNED"
+    SIGNAL_REFUSED = "SIGNAL_REFUSED"
     ENTRY_APPENDED = "ENTRY_APPENDED"
     CHECKPOINT_SAVED = "CHECKPOINT_SAVED"
     STEP_BEGUN = "STEP_BEGUN"
@@ -49,6 +50,16 @@ class EventType(StrEnum):
 
 
 TASK_ENDS = frozenset({EventType.TASK_COMPLETED, EventType.TASK_FAILED, EventType.TASK_CANCELLED})
+REQUESTS = frozenset(
+    {
+        EventType.EXECUTION_STARTED,
+        EventType.EXECUTION_CANCEL_REQUESTED,
+        EventType.TASK_CANCEL_REQUESTED,
+        EventType.SIGNAL_RECEIVED,
+        EventType.SIGNAL_REFUSED,
+    }
+)
+"""What somebody asked for, each with who, and what they were told."""
 EXECUTION_ENDS = frozenset({EventType.EXECUTION_COMPLETED, EventType.EXECUTION_FAILED, EventType.EXECUTION_CANCELLED})
 
 

@@ -20,6 +20,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
         created_before: started before this time.
         created_after: started at this time or later.
         organisation: of this organisation.
+        worker_id: in the memory of this worker.
     """
 
     statuses: tuple[ExecutionStatus, ...] = ()
@@ -30,6 +31,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
     created_before: Instant | None = None
     created_after: Instant | None = None
     organisation: str | None = None
+    worker_id: WorkerId | None = None
 
 
 class TaskFilter(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +47,10 @@ class TaskFilter(msgspec.Struct, frozen=True, gc=False):
         labels: each of these, with this value.
         scheduled_before: scheduled before this time.
         organisation: of this organisation.
+        scheduled_after: scheduled at this time or later.
+        agent: of executions of this kind.
+        stopping: ordered or asked to stop, and still at work.
+        unsettled: not ended, or ended and still at work.
     """
 
     statuses: tuple[TaskStatus, ...] = ()
@@ -56,3 +62,7 @@ class TaskFilter(msgspec.Struct, frozen=True, gc=False):
     labels: dict[str, str] = {}
     scheduled_before: Instant | None = None
     organisation: str | None = None
+    scheduled_after: Instant | None = None
+    agent: str | None = None
+    stopping: bool = False
+    unsettled: bool = False

@@ -6,7 +6,8 @@ one can be recognised: attempts by their lease, an agent's progress by its run a
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Final, Literal
 
 import msgspec
 
@@ -20,19 +21,29 @@ from rescind.model.status import StopState
 
 Recovery = Literal["replay", "checkpoint"]
 
+DEFAULT_AGENT_SLOTS: Final = 1_000
+"""How many runs of agents a worker keeps in memory, unless set otherwise."""
+
 
 class Issued(msgspec.Struct, frozen=True, gc=False):
-    """An operation as the journal remembers it: enough to notice that the code took another path.
+    """An operation as the journal remembers it, or several alike: enough to notice that the code took another path.
 
     Attributes:
         position: its place in the journal.
         operation: the name of the operation's class.
         subject: what it acted on, in a word.
+        count: how many alike there were, at this place and those that follow: ten thousand tasks of one kind are one.
     """
 
     position: int
     operation: str
     subject: str = ""
+    count: int = 1
+
+    def one_by_one(self) -> Iterator[Issued]:
+        """The operations, each on its own."""
+        for position in range(self.position, self.position + self.count):
+            yield Issued(position, self.operation, self.subject)
 
 
 class JournalEntry(msgspec.Struct, gc=False):
@@ -183,6 +194,8 @@ class WorkerJoined(msgspec.Struct, frozen=True, gc=False, tag=True):
         task_slots: how many attempts at once.
         running: the leases of the attempts that it is still running.
         silence_ms: the longest silence after which it is taken for lost; None if its end is noticed otherwise.
+        agent_slots: how many runs of agents it keeps in memory. When it is full and another agent waits for a worker,
+            one that waits for something is evicted; it is replayed when it is woken.
     """
 
     worker_id: WorkerId
@@ -193,6 +206,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, gc=False, tag=True):
     task_slots: int = 100
     running: tuple[Lease, ...] = ()
     silence_ms: int | None = None
+    agent_slots: int = DEFAULT_AGENT_SLOTS
 
 
 class WorkerLeft(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -309,12 +323,14 @@ class StopReported(msgspec.Struct, frozen=True, gc=False, tag=True):
         lease: the attempt.
         state: DELIVERED, or an end: STOPPED or KILLED.
         discarded_bytes: the size of the result that the attempt had when it was too late, if it had one.
+        executor: what ran it: ``async``, ``thread``, ``process``, ``shell`` and so on; empty if that is not said.
     """
 
     task_id: TaskId
     lease: Lease
     state: StopState
     discarded_bytes: int | None = None
+    executor: str = ""
 
 
 class TaskAlive(msgspec.Struct, frozen=True, gc=False, tag=True):

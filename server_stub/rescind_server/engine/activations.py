@@ -6,7 +6,6 @@ one, so no wake-up is lost between an agent's look and its wait.
 
 from __future__ import annotations
 
-from collections import deque
 from sys import maxsize
 
 from rescind.model.events import EventType
@@ -14,6 +13,7 @@ from rescind.model.messages import AgentActivation, AgentEviction, AgentStart, J
 from rescind.model.operations import AnyAnswer, Resolution, SignalsTaken
 from rescind.model.status import ExecutionStatus
 from rescind_server.engine import signal_queue
+from rescind_server.engine.agent_backlog import AgentBacklog
 from rescind_server.engine.entities import Execution, OpenOperation, Phase, StepWait, Worker
 from rescind_server.engine.state import State, record
 
@@ -47,17 +47,20 @@ def go_on(state: State, execution: Execution) -> None:
     else:
         set_status(execution, ExecutionStatus.WAITING)
         record(state, execution, EventType.EXECUTION_SUSPENDED)
+        _can_be_evicted(state, execution)
 
 
 def enqueue(state: State, execution: Execution) -> None:
-    """Let some worker run the agent's code from its first line."""
+    """Let some worker run the agent's code from its first line: it is handed out at the end of the decision."""
     execution.phase = Phase.QUEUED
     set_status(execution, ExecutionStatus.PENDING)
     key = (execution.queue, execution.kind)
-    for worker in state.agent_subscribers.get(key, {}).values():
-        assign(state, execution, worker)
-        return
-    state.agent_backlog.setdefault(key, deque()).append(execution)
+    backlog = state.agent_backlog.get(key)
+    if backlog is None:
+        backlog = state.agent_backlog[key] = AgentBacklog()
+    if backlog.add(execution, state.agents_in_memory):
+        state.resting[execution.execution_id] = execution
+    state.queued[key] = None
 
 
 def assign(state: State, execution: Execution, worker: Worker) -> None:
@@ -68,6 +71,8 @@ def assign(state: State, execution: Execution, worker: Worker) -> None:
     execution.cleanup_budget_ms = definition.cleanup_budget_ms
     execution.holder = worker
     worker.held[execution.execution_id] = execution
+    if worker.idle and worker.free_agent_slots <= 0:
+        state.crowded_workers.is_ready(worker)
     _forget_what_nobody_reads(state, execution)
     execution.cancel_told = any(entry.cancel is not None for entry in execution.journal)
     checkpoint = execution.checkpoints[-1] if execution.checkpoints else None
@@ -91,9 +96,7 @@ def release(state: State, execution: Execution) -> None:
 
     The unanswered activation led to nothing durable, so its answers simply go with the next one.
     """
-    if execution.holder is not None:
-        execution.holder.held.pop(execution.execution_id, None)
-        execution.holder = None
+    let_go(state, execution)
     if execution.ended:
         return
     if execution.phase is Phase.IN_FLIGHT:
@@ -110,13 +113,37 @@ def _has_begun_step(execution: Execution) -> bool:
     return any(isinstance(operation, StepWait) for operation in execution.open.values())
 
 
+def _can_be_evicted(state: State, execution: Execution) -> None:
+    """The run waits, and nothing of it is at work: its worker can do without it, if there is somebody else to run."""
+    worker = execution.holder
+    if worker is None or _has_begun_step(execution):
+        return
+    execution.waits_since = state.now
+    worker.idle[execution.execution_id] = execution
+    if worker.free_agent_slots <= 0:
+        state.roomy[worker.worker_id] = worker
+        state.crowded_workers.is_ready(worker)
+
+
 def evict(state: State, execution: Execution) -> None:
     """Let the worker that holds the run forget it."""
     worker = execution.holder
     if worker is not None:
-        worker.held.pop(execution.execution_id, None)
-        execution.holder = None
+        let_go(state, execution)
         state.push(worker, AgentEviction(execution.execution_id, execution.run))
+
+
+def let_go(state: State, execution: Execution) -> None:
+    """No worker's memory holds the run any more; if one was full, it has room now."""
+    worker = execution.holder
+    if worker is None:
+        return
+    execution.holder = None
+    if worker.connected and worker.free_agent_slots <= 0:
+        state.roomy[worker.worker_id] = worker
+        state.agent_workers.is_ready(worker)
+    worker.held.pop(execution.execution_id, None)
+    worker.idle.pop(execution.execution_id, None)
 
 
 def set_status(execution: Execution, status: ExecutionStatus) -> None:
@@ -127,6 +154,7 @@ def set_status(execution: Execution, status: ExecutionStatus) -> None:
 
 def _activate(state: State, execution: Execution, worker: Worker, start: AgentStart | None) -> None:
     execution.phase = Phase.IN_FLIGHT
+    worker.idle.pop(execution.execution_id, None)
     set_status(execution, ExecutionStatus.RUNNING)
     execution.number += 1
     resolutions = tuple(execution.inbox)

@@ -47,6 +47,7 @@ from rescind_server.engine.entities import (
     TaskWait,
     Timer,
 )
+from rescind_server.engine.naming import shared
 from rescind_server.engine.state import State, record
 
 
@@ -64,12 +65,12 @@ def _schedule(state: State, execution: Execution, operation: ScheduleTask) -> No
     # The same key within one agent is the same task, whatever its state: ids derive from keys.
     if operation.task_id in execution.tasks:
         return
-    options = operation.options
+    options = state.shared_options(operation.options)
     task = Task(
         operation.task_id,
         execution,
-        operation.kind,
-        operation.queue or execution.queue,
+        shared(operation.kind),
+        shared(operation.queue) if operation.queue else execution.queue,
         operation.input,
         options,
         state.next_order(),

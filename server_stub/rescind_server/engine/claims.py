@@ -27,6 +27,8 @@ def hand_out(state: State) -> None:
     """Match the slots that have become free, and what has become claimable; what waited longer goes first."""
     for worker in state.freed.values():
         fill(state, worker)
+        if worker.free_slots > 0:
+            state.task_workers.is_ready(worker)
     state.freed.clear()
     for task in state.offered:
         if task.status is TaskStatus.PENDING and not _claim_by_someone(state, task):
@@ -44,14 +46,10 @@ def fill(state: State, worker: Worker) -> None:
 
 
 def _claim_by_someone(state: State, task: Task) -> bool:
-    subscribers = state.task_subscribers.get((task.queue, task.kind))
-    if not subscribers:
-        return False
-    for worker in subscribers.values():
-        if worker.free_slots > 0:
-            _claim(state, worker, task)
-            return True
-    return False
+    worker = state.task_workers.next_for((task.queue, task.kind))
+    if worker is not None:
+        _claim(state, worker, task)
+    return worker is not None
 
 
 def _take_oldest(state: State, worker: Worker) -> Task | None:

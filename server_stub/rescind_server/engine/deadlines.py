@@ -24,6 +24,7 @@ class DeadlineKind(Enum):
     CLEAN_UP = auto()
     WORKER_LEASE = auto()
     WORKER_SILENCE = auto()
+    EVICTION = auto()
 
 
 class Deadline:

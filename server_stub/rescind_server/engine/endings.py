@@ -117,19 +117,15 @@ def request_cancel(
     return CancelTaskResult.CANCELLED
 
 
-def _record_request(state: State, task: Task, cause: CancelCause, mode: CancelMode, result: str) -> None:
+def request_details(cause: CancelCause, mode: CancelMode, result: str) -> dict[str, str]:
+    """What is recorded of a request to cancel a task."""
     words = {"reason": cause.reason} if cause.reason else {}
-    record(
-        state,
-        task.execution,
-        EventType.TASK_CANCEL_REQUESTED,
-        task,
-        result=result,
-        mode=mode.value,
-        source=cause.source.value,
-        by=cause.by,
-        **words,
-    )
+    return {"result": result, "mode": mode.value, "source": cause.source.value, "by": cause.by, **words}
+
+
+def _record_request(state: State, task: Task, cause: CancelCause, mode: CancelMode, result: str) -> None:
+    details = request_details(cause, mode, result)
+    record(state, task.execution, EventType.TASK_CANCEL_REQUESTED, task, **details)
 
 
 def _answer_those_who_asked(state: State, task: Task, *, by_request: bool) -> None:

@@ -5,13 +5,15 @@ These are the engine's own; nobody else changes them. What others see of them ar
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from enum import Enum, auto
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from rescind.model.cause import CancelCause
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
-from rescind.model.messages import AgentKind, EntryRecord, Issued, JournalEntry, Recovery
+from rescind.model.messages import DEFAULT_AGENT_SLOTS, AgentKind, EntryRecord, Issued, JournalEntry, Recovery
 from rescind.model.operations import AwaitSignal, AwaitStopped, AwaitTasks, BeginStep, Resolution, Signal, StartTimer
 from rescind.model.options import DEFAULT_CLEANUP_BUDGET_MS, TaskOptions
 from rescind.model.outcome import Failure, Outcome
@@ -60,6 +62,36 @@ class Attempt(msgspec.Struct, eq=False):
     deadlines: list[Deadline] | None = None
 
 
+FieldT = TypeVar("FieldT")
+
+
+class Rare(Generic[FieldT]):
+    """A field of a task that few tasks have set: it takes up room in those alone.
+
+    A million tasks may wait for a worker, and of what can happen to a task nothing has happened to them.
+    """
+
+    def __init__(self, unset: FieldT) -> None:
+        self._unset = unset
+        self._name = ""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, task: Task, owner: type[Task]) -> FieldT:
+        rare = task.rare
+        if rare is None:
+            return self._unset
+        value: FieldT = rare.get(self._name, self._unset)
+        return value
+
+    def __set__(self, task: Task, value: FieldT) -> None:
+        if task.rare is not None:
+            task.rare[self._name] = value
+        elif value != self._unset:
+            task.rare = {self._name: value}
+
+
 class Task(msgspec.Struct, eq=False):
     """A task.
 
@@ -72,11 +104,12 @@ class Task(msgspec.Struct, eq=False):
         retry_at: when it may be claimed again, if its last attempt failed.
         losses: how many of its attempts were lost with their worker.
         attempts: its attempts, oldest first; None before the first.
-        waiters: who is to be told of its end, once per position; None if nobody.
+        waiters: who is to be told of its end, once per position. Tasks with the same share one tuple.
         cancel_waiters: who asked it to stop and waits for what it decides: operations of its agent, and numbers of
             requests from outside.
         stop_waiters: who is to be told when nothing of it is at work any more.
         deadlines: those that go with it, not with an attempt.
+        rare: the fields of these that few tasks have set, by name.
     """
 
     task_id: TaskId
@@ -91,16 +124,18 @@ class Task(msgspec.Struct, eq=False):
     outcome: Outcome | None = None
     ended_at: Instant | None = None
     ended_sequence: int = 0
-    cancel_cause: CancelCause | None = None
-    cancel_requested_at: Instant | None = None
-    last_failure: Failure | None = None
-    retry_at: Instant | None = None
-    losses: int = 0
     attempts: list[Attempt] | None = None
-    waiters: list[TaskWait] | None = None
-    cancel_waiters: list[CancelWait | int] | None = None
-    stop_waiters: list[StopWait] | None = None
-    deadlines: list[Deadline] | None = None
+    waiters: tuple[TaskWait, ...] = ()
+    rare: dict[str, Any] | None = None
+
+    cancel_cause = Rare[CancelCause | None](None)
+    cancel_requested_at = Rare[Instant | None](None)
+    last_failure = Rare[Failure | None](None)
+    retry_at = Rare[Instant | None](None)
+    losses = Rare[int](0)
+    cancel_waiters = Rare["list[CancelWait | int] | None"](None)
+    stop_waiters = Rare["list[StopWait] | None"](None)
+    deadlines = Rare[list[Deadline] | None](None)
 
     @property
     def current(self) -> Attempt | None:
@@ -176,6 +211,7 @@ class Execution(msgspec.Struct, eq=False):
         run: the number of the present run of its code. An older run's messages are refused.
         number: the number of the last activation.
         holder: the worker whose memory holds the run; None if none does.
+        waits_since: when the run came to wait, if its holder can do without it.
         inbox: answers that the code has not been given yet.
         cause: why it is being cancelled; set once, by the first accepted request, for ever.
         cancel_told: whether an activation of the present run has carried the cause, or its journal does.
@@ -202,6 +238,7 @@ class Execution(msgspec.Struct, eq=False):
     run: int = 0
     number: int = 0
     holder: Worker | None = None
+    waits_since: Instant = Instant(0)
     recovery: Recovery = "replay"
     cleanup_budget_ms: int = DEFAULT_CLEANUP_BUDGET_MS
     inbox: list[Resolution] = []
@@ -229,6 +266,20 @@ class Execution(msgspec.Struct, eq=False):
     def ended(self) -> bool:
         return self.status in TERMINAL_EXECUTION
 
+    def release_tasks(self) -> None:
+        """It has left memory for good, and nobody looks at its tasks again.
+
+        They and their attempts refer to each other: without this they would lie there until the garbage collector came.
+        """
+        for task in self.tasks.values():
+            task.attempts = None
+        self.tasks = {}
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether it waits for a worker for the first time: such an execution may rest."""
+        return not self.run and self.status is ExecutionStatus.PENDING
+
 
 class Worker(msgspec.Struct, eq=False):
     """A worker, for as long as it is connected or holds a lease.
@@ -237,9 +288,13 @@ class Worker(msgspec.Struct, eq=False):
         session: the number of its present session.
         connected: whether that session is open.
         agents: what agents it can run, by kind.
+        slots: how many attempts it runs at once.
+        agent_slots: how many runs of agents it keeps in memory.
         running: the attempts that it holds.
         held: the executions whose runs are in its memory.
+        idle: those of them that wait, and can be evicted without harm; the one that waits for longest first.
         lease: when its attempts are lost, while it is away; or when its silence counts as its end.
+        eviction: when to look again whether one of the idle runs has waited for long enough.
     """
 
     worker_id: WorkerId
@@ -248,13 +303,20 @@ class Worker(msgspec.Struct, eq=False):
     agents: dict[str, AgentKind]
     tasks: tuple[str, ...]
     slots: int
+    agent_slots: int = DEFAULT_AGENT_SLOTS
     silence_ms: int | None = None
     connected: bool = True
     running: dict[Lease, Attempt] = {}
     held: dict[ExecutionId, Execution] = {}
+    idle: OrderedDict[ExecutionId, Execution] = msgspec.field(default_factory=OrderedDict)
     last_contact: Instant = Instant(0)
     lease: Deadline | None = None
+    eviction: Deadline | None = None
 
     @property
     def free_slots(self) -> int:
         return self.slots - len(self.running) if self.connected else 0
+
+    @property
+    def free_agent_slots(self) -> int:
+        return self.agent_slots - len(self.held) if self.connected else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from rescind.model.cause import CancelCause, CancelSource
@@ -38,9 +38,10 @@ from rescind.model.status import (
     FailureKind,
     ParentClosePolicy,
 )
-from rescind_server.engine import activations, agent_operations, endings, signals, waits
+from rescind_server.engine import activations, agent_operations, endings, placement, signals, waits
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase, StepWait, Worker
+from rescind_server.engine.naming import shared
 from rescind_server.engine.state import State, record
 
 ALREADY_ENDED: Final[Mapping[ExecutionStatus, CancelTaskResult]] = {
@@ -67,12 +68,12 @@ def start(state: State, command: StartExecution, execution_id: ExecutionId) -> R
         return same_start(command, execution_id, known.kind, known.input)
     execution = Execution(
         execution_id,
-        command.organisation,
-        command.kind,
-        command.queue,
+        shared(command.organisation),
+        shared(command.kind),
+        shared(command.queue),
         command.input,
         command.labels,
-        command.by,
+        shared(command.by),
         state.now,
         state.next_order(),
     )
@@ -139,9 +140,7 @@ def park(state: State, message: AgentParked) -> None:
     execution = state.executions.get(message.execution_id)
     if execution is None or execution.run != message.run or execution.phase is not Phase.IN_FLIGHT:
         return
-    if execution.holder is not None:
-        execution.holder.held.pop(execution.execution_id, None)
-        execution.holder = None
+    activations.let_go(state, execution)
     unanswered = execution.journal.pop()
     execution.inbox[:0] = unanswered.resolutions
     if execution.cause is not None:
@@ -156,12 +155,12 @@ def park(state: State, message: AgentParked) -> None:
 
 
 def unpark(state: State, worker: Worker) -> None:
-    """A worker came: perhaps with code that can go on. So it is tried there, not where it was parked before."""
+    """A worker came: perhaps with code that can go on. So it is tried there, as far as there is room."""
     for kind in worker.agents:
         for execution in list(state.parked.get(kind, {}).values()):
             if execution.queue in worker.queues:
                 _forget_parked(state, execution)
-                activations.assign(state, execution, worker)
+                activations.enqueue(state, execution)
 
 
 def signal(state: State, command: SignalExecution) -> Reply:
@@ -170,6 +169,7 @@ def signal(state: State, command: SignalExecution) -> Reply:
     if execution is None:
         return not_found(command.execution_id)
     if execution.ended:
+        record(state, execution, EventType.SIGNAL_REFUSED, name=command.name, by=command.by)
         return ended(command.execution_id, execution.status)
     return Signalled(signals.receive(state, execution, command.name, command.value, command.by))
 
@@ -197,20 +197,17 @@ def cancel(state: State, command: CancelExecution) -> Reply:
     result = ALREADY_ENDED.get(execution.status) or (
         CancelTaskResult.CANCELLED if execution.cause is None else CancelTaskResult.ALREADY_CANCELLED
     )
-    words = {"reason": cause.reason} if cause.reason else {}
-    record(
-        state,
-        execution,
-        EventType.EXECUTION_CANCEL_REQUESTED,
-        result=result.value,
-        source=cause.source.value,
-        by=cause.by,
-        hard=command.hard,
-        **words,
-    )
+    record(state, execution, EventType.EXECUTION_CANCEL_REQUESTED, **request_details(command, result))
     if not execution.ended:
         _begin_cancel(state, execution, cause, hard=command.hard)
     return CancelAnswered(result)
+
+
+def request_details(command: CancelExecution, result: CancelTaskResult) -> dict[str, str | bool]:
+    """What is recorded of a request to cancel an execution."""
+    cause = command.cause
+    words = {"reason": cause.reason} if cause.reason else {}
+    return {"result": result.value, "source": cause.source.value, "by": cause.by, "hard": command.hard, **words}
 
 
 def clean_up_ended(state: State, execution: Execution) -> None:
@@ -271,6 +268,8 @@ def _finish(
 ) -> None:
     """End an execution: nothing of it waits any more, and its open tasks go by their policy."""
     activations.evict(state, execution)
+    if not execution.run:
+        placement.note_ended(state, execution)
     if execution.phase is Phase.PARKED:
         _forget_parked(state, execution)
     if execution.cleanup is not None:
@@ -286,8 +285,9 @@ def _finish(
     execution.failure = failure
     execution.ended_at = state.now
     details = {"error": failure.message, "error_type": failure.error_type} if failure is not None else {}
-    reason = CancelCause(CancelSource.PARENT, f"agent:{execution.execution_id}", f"its agent is {status.value}")
-    _cancel_its_tasks(state, execution, execution.cause or reason)
+    if execution.unsettled:
+        reason = CancelCause(CancelSource.PARENT, f"agent:{execution.execution_id}", f"its agent is {status.value}")
+        _cancel_its_tasks(state, execution, execution.cause or reason)
     record(state, execution, _ENDS[status], **details)
 
 
@@ -297,16 +297,37 @@ def _remember_issued(execution: Execution, operations: tuple[AnyOperation, ...])
         # Answers to what the last checkpoint made the code forget were of use to this run; a later one has no reader.
         if execution.base_position:
             entry.resolutions = tuple(each for each in entry.resolutions if each.position > execution.base_position)
-        entry.issued = execution.carried + tuple(
-            Issued(operation.position, type(operation).__name__, operation.subject) for operation in operations
-        )
+        entry.issued = execution.carried + _issued(operations)
         execution.carried = ()
 
 
 def _carry_over(execution: Execution, operations: tuple[AnyOperation, ...]) -> None:
     """The journal was dropped in the middle of a batch: what stands behind the checkpoint belongs to what follows."""
-    execution.carried = tuple(
-        Issued(operation.position, type(operation).__name__, operation.subject)
-        for operation in operations
-        if operation.position > execution.base_position
+    execution.carried = _issued(each for each in operations if each.position > execution.base_position)
+
+
+def _issued(operations: Iterable[AnyOperation]) -> tuple[Issued, ...]:
+    """What the journal remembers of a batch: operations alike, one behind the other, as one."""
+    issued: list[Issued] = []
+    last: AnyOperation | None = None
+    count = 1
+    for operation in operations:
+        if last is not None and _is_one_more(last, operation):
+            count += 1
+        elif last is not None:
+            issued.append(_noted(last, count))
+            count = 1
+        last = operation
+    if last is not None:
+        issued.append(_noted(last, count))
+    return tuple(issued)
+
+
+def _is_one_more(last: AnyOperation, operation: AnyOperation) -> bool:
+    return (
+        type(operation) is type(last) and operation.position == last.position + 1 and operation.subject == last.subject
     )
+
+
+def _noted(last: AnyOperation, count: int) -> Issued:
+    return Issued(last.position - count + 1, type(last).__name__, shared(last.subject), count)

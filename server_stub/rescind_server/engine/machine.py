@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, assert_never
 
 from rescind.model.commands import (
@@ -16,10 +16,11 @@ from rescind.model.commands import (
     StartExecution,
 )
 from rescind.model.events import EventType
-from rescind.model.ids import ExecutionId, Instant, Lease
+from rescind.model.ids import ExecutionId, Instant, Lease, WorkerId
 from rescind.model.messages import (
     AgentParked,
     AgentProgress,
+    FromWorker,
     StepReported,
     StopReported,
     TaskAlive,
@@ -30,16 +31,20 @@ from rescind.model.messages import (
 )
 from rescind.model.operations import TimerFired
 from rescind.model.views import ExecutionDetails
-from rescind_server.engine import activations, attempts, claims, closed, executions, stops, waits, workers
+from rescind_server.engine import activations, attempts, claims, closed, executions, placement, stops, waits, workers
 from rescind_server.engine.deadlines import Deadline, DeadlineKind
 from rescind_server.engine.entities import Attempt, Execution, OpenOperation, StopWait, Task, TaskWait, Worker
 from rescind_server.engine.naming import execution_id_of
 from rescind_server.engine.restoring import restore
-from rescind_server.engine.state import Decision, State, record
+from rescind_server.engine.state import Decision, State, WantedPage, record
+from rescind_server.engine.subscriptions import QueueKey
 from rescind_server.engine.viewing import details_of
 
 DEFAULT_LEASE_MS: Final = 10_000
 """How long the attempts of a worker that went away stay its own, unless set otherwise."""
+
+AGENTS_IN_MEMORY: Final = 1_000
+"""Of how many agents that never ran, per queue and kind, the engine knows more than that they rest in the store."""
 
 
 class Engine:
@@ -48,17 +53,21 @@ class Engine:
     Each decision is complete: what is in it must be made durable before any of it is told to anybody.
     """
 
-    def __init__(self, *, seed: int = 0, lease_ms: int = DEFAULT_LEASE_MS) -> None:
+    def __init__(
+        self, *, seed: int = 0, lease_ms: int = DEFAULT_LEASE_MS, agents_in_memory: int = AGENTS_IN_MEMORY
+    ) -> None:
         """Make an empty engine.
 
         Args:
             seed: what the ids are derived from that nobody chose: the same seed gives the same ids.
             lease_ms: how long the attempts of a worker that went away stay its own.
+            agents_in_memory: of how many executions that never ran, per queue and kind, the engine knows more than that
+                they rest in the store.
         """
-        self._state = State(lease_ms=lease_ms)
+        self._state = State(lease_ms=lease_ms, agents_in_memory=agents_in_memory)
         self._seed = seed
 
-    def decide(self, command: Command, now: Instant, closed_execution: ExecutionDetails | None = None) -> Decision:
+    def decide(self, command: Command, now: Instant, closed_execution: Execution | None = None) -> Decision:
         """Decide one command at a time that never goes back.
 
         Args:
@@ -73,6 +82,28 @@ class Engine:
         else:
             state.decision.reply = self._decide_for_client(command, closed_execution)
         return self._finish()
+
+    def take_up(self, execution: Execution) -> None:
+        """Remember an execution that rests, since the next command names it."""
+        placement.take_up(self._state, execution)
+
+    def take_page(self, wanted: WantedPage, page: Sequence[Execution]) -> None:
+        """Go on with the decision that wanted this page, which is the last one that was made.
+
+        Args:
+            wanted: what was asked for.
+            page: what the store has of it, in the order of starting; fewer if there are no more.
+        """
+        placement.take_page(self._state, wanted.key, page, is_last=len(page) < wanted.limit)
+        self._finish()
+
+    def let_rest(self) -> None:
+        """All that was decided is durable: executions that rest leave memory."""
+        placement.let_rest(self._state)
+
+    def may_speak(self, worker_id: WorkerId, message: FromWorker) -> bool:
+        """Whether a worker may tell this: it speaks of itself, and of what it holds. Leases can be guessed."""
+        return workers.may_speak(self._state, worker_id, message)
 
     def holds(self, execution_id: ExecutionId) -> bool:
         """Whether an execution is in memory."""
@@ -94,11 +125,20 @@ class Engine:
         return self._finish()
 
     def restore(
-        self, executions: Iterable[tuple[Execution, Instant | None]], lease: Lease, order: int, now: Instant
+        self,
+        executions: Iterable[tuple[Execution, Instant | None]],
+        lease: Lease,
+        order: int,
+        resting: Mapping[QueueKey, int],
+        now: Instant,
     ) -> Decision:
         """Go on from what was written down; what that brings about must be made durable as any decision."""
-        restore(self._begin(now), executions, lease=lease, order=order)
+        restore(self._begin(now), executions, resting, lease=lease, order=order)
         return self._finish()
+
+    def forget(self) -> None:
+        """Be as empty as a new engine, to go on from what was written down: what is remembered is not durable."""
+        self._state = State(lease_ms=self._state.lease_ms, agents_in_memory=self._state.agents_in_memory)
 
     def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
         """An execution as it stands, with all that belongs to it; None if it is not in memory."""
@@ -106,7 +146,7 @@ class Engine:
         return details_of(execution) if execution is not None else None
 
     def execution_ids(self) -> list[ExecutionId]:
-        """The executions in memory, in the order in which they were started."""
+        """The executions in memory, in the order in which they came there."""
         return list(self._state.executions)
 
     def _begin(self, now: Instant) -> State:
@@ -120,21 +160,23 @@ class Engine:
         state = self._state
         if state.ended:
             waits.wake_waiters(state)
+        if state.queued or state.roomy:
+            placement.hand_out(state)
         if state.offered or state.freed:
             claims.hand_out(state)
         decision = state.decision
         decision.lease = state.lease
         decision.order = state.order
         for execution_id, execution in decision.executions.items():
-            if execution.ended and execution.unsettled == 0:
+            if execution.ended and execution.unsettled == 0 and execution_id in state.executions:
                 decision.closed.append(execution)
                 del state.executions[execution_id]
         return decision
 
-    def _decide_for_client(self, command: Command, closed_execution: ExecutionDetails | None) -> Reply:
+    def _decide_for_client(self, command: Command, closed_execution: Execution | None) -> Reply:
         state = self._state
         if closed_execution is not None and isinstance(command, FromClient):
-            return closed.answer(command, closed_execution)
+            return closed.answer(state, command, closed_execution)
         match command:
             case StartExecution():
                 execution_id = command.execution_id
@@ -181,6 +223,8 @@ def _come_due(state: State, deadline: Deadline, subject: Task | Attempt | Execut
             activations.answer(state, subject, TimerFired())
         case Execution():
             executions.clean_up_ended(state, subject)
+        case Worker() if deadline.kind is DeadlineKind.EVICTION:
+            placement.look_again(state, subject)
         case Worker() if deadline.kind is DeadlineKind.WORKER_LEASE:
             workers.lease_ended(state, subject)
         case Worker():

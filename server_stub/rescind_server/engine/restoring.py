@@ -7,11 +7,12 @@ one was running stays its own until its lease ends, as after any other loss of c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rescind.model.ids import Instant, WorkerId
 from rescind.model.status import STOP_ENDED, TaskStatus
 from rescind_server.engine import activations
+from rescind_server.engine.agent_backlog import AgentBacklog
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import (
     Attempt,
@@ -24,21 +25,34 @@ from rescind_server.engine.entities import (
     Worker,
 )
 from rescind_server.engine.state import State
+from rescind_server.engine.subscriptions import QueueKey
 
 _NEVER_JOINED = 0
+_FROM_THE_FIRST = 0
 
 
-def restore(state: State, executions: Iterable[tuple[Execution, Instant | None]], *, lease: int, order: int) -> None:
+def restore(
+    state: State,
+    executions: Iterable[tuple[Execution, Instant | None]],
+    resting: Mapping[QueueKey, int],
+    *,
+    lease: int,
+    order: int,
+) -> None:
     """Take up executions where they stood.
 
     Args:
         state: an empty engine's, its time set.
-        executions: each with the end of its clean-up, in the order of their start.
+        executions: each with the end of its clean-up, in the order of their start. Those that never ran rest.
+        resting: how many rest, by queue and kind.
         lease: the highest lease that was ever given out.
         order: the highest place that was ever given out.
     """
-    state.lease = lease
+    # Workers know a lease that came twice by its being no larger than the last. So leases grow with the clock, too:
+    # what is gone on from may be an older copy, or an empty file, and the workers of before are still there.
+    state.lease = max(lease, state.now)
     state.order = order
+    state.agent_backlog = {key: AgentBacklog(_FROM_THE_FIRST, count) for key, count in resting.items()}
     claimable: list[Task] = []
     for execution, cleanup_due in executions:
         state.executions[execution.execution_id] = execution
@@ -122,6 +136,6 @@ def _restore_run(state: State, execution: Execution) -> None:
         case Phase.IN_FLIGHT | Phase.IDLE:
             activations.release(state, execution)
         case Phase.QUEUED:
-            state.agent_backlog.setdefault((execution.queue, execution.kind), deque()).append(execution)
+            activations.enqueue(state, execution)
         case Phase.PARKED:
             state.parked.setdefault(execution.kind, {})[execution.execution_id] = execution

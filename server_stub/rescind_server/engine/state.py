@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from rescind.model.commands import ACCEPTED, Reply
 from rescind.model.events import EventType, HistoryEvent
-from rescind.model.ids import ExecutionId, Instant, Lease, WorkerId
+from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
+from rescind.model.options import DEFAULT_TASK_OPTIONS, TaskOptions
+from rescind_server.engine.agent_backlog import AgentBacklog
 from rescind_server.engine.deadlines import Deadlines
+from rescind_server.engine.subscriptions import QueueKey, Subscriptions
 
 if TYPE_CHECKING:
     from rescind.model.messages import StreamedEvent, ToWorker
     from rescind_server.engine.entities import Attempt, Execution, Task, Worker
 
-QueueKey = tuple[str, str]
-"""A queue and a kind: work is handed out by both."""
+
+class WantedPage(NamedTuple):
+    """The engine asks for more of what rests.
+
+    Attributes:
+        key: the queue and kind.
+        beyond: only executions whose order is larger.
+        limit: how many, the oldest.
+    """
+
+    key: QueueKey
+    beyond: int
+    limit: int
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(msgspec.Struct, eq=False):
     """What one command brought about.
 
     Attributes:
@@ -29,23 +43,30 @@ class Decision:
         executions: the executions whose rows changed.
         tasks: the tasks whose rows changed, their attempts included.
         closed: executions that nothing can change any more: they leave the engine's memory.
+        annotated: executions that had left it before, and of which nothing but the history goes on.
         pushes: messages to workers, in order.
         streamed: events for those who watch; never stored.
         lease: the highest lease that was ever given out.
         order: the highest place that was ever given out, in the order of starting and scheduling.
         late: answers to earlier requests that were left open (`Deferred`), by their number.
+        wanted: what the decision is incomplete without: a worker has room for executions that rest. Whoever drives the
+            engine gives it these pages (`Engine.take_page`) before anything else.
+        silent: workers that said nothing for too long: whatever session they have is over.
     """
 
     reply: Reply = ACCEPTED
-    events: list[tuple[ExecutionId, HistoryEvent]] = field(default_factory=list)
-    executions: dict[ExecutionId, Execution] = field(default_factory=dict)
-    tasks: dict[str, Task] = field(default_factory=dict)
-    closed: list[Execution] = field(default_factory=list)
-    pushes: list[tuple[WorkerId, ToWorker]] = field(default_factory=list)
-    streamed: list[tuple[ExecutionId, StreamedEvent]] = field(default_factory=list)
+    events: list[tuple[ExecutionId, HistoryEvent]] = []
+    executions: dict[ExecutionId, Execution] = {}
+    tasks: dict[str, Task] = {}
+    closed: list[Execution] = []
+    annotated: dict[ExecutionId, Execution] = {}
+    pushes: list[tuple[WorkerId, ToWorker]] = []
+    streamed: list[tuple[ExecutionId, StreamedEvent]] = []
     lease: int = 0
     order: int = 0
-    late: list[tuple[int, Reply]] = field(default_factory=list)
+    late: list[tuple[int, Reply]] = []
+    wanted: list[WantedPage] = []
+    silent: list[WorkerId] = []
 
 
 class State:
@@ -58,35 +79,55 @@ class State:
         task_backlog: claimable tasks per queue and kind, oldest first. Holds tasks that ended meanwhile, too: they are
             passed over when their turn comes.
         agent_backlog: executions that need a worker, likewise.
-        subscribers: connected workers per queue and kind, for tasks and for agents.
+        agents_in_memory: of how many executions that never ran, per queue and kind, more than the store knows.
+        resting: executions that rest, and are in memory because this turn of the host is about them.
+        task_workers: connected workers, and which have a free slot.
+        agent_workers: the same for agents.
+        crowded_workers: those who have no free slot for an agent, but hold one that they can do without.
         offered: tasks that became claimable in this decision.
+        freed: workers in which slots became free in this decision.
+        queued: backlogs that agents were added to in this decision.
+        roomy: workers that have room for an agent since this decision.
         ended: tasks that ended in this decision and whose waiters have not been told yet.
         parked: executions per kind that wait for another deployment.
     """
 
-    def __init__(self, *, lease_ms: int) -> None:
+    def __init__(self, *, lease_ms: int, agents_in_memory: int) -> None:
         self.now = Instant(0)
         self.decision = Decision()
         self.lease_ms = lease_ms
+        self.agents_in_memory = agents_in_memory
         self.executions: dict[ExecutionId, Execution] = {}
         self.attempts: dict[Lease, Attempt] = {}
         self.workers: dict[WorkerId, Worker] = {}
         self.deadlines = Deadlines()
         self.task_backlog: dict[QueueKey, deque[Task]] = {}
-        self.agent_backlog: dict[QueueKey, deque[Execution]] = {}
-        self.task_subscribers: dict[QueueKey, dict[WorkerId, Worker]] = {}
-        self.agent_subscribers: dict[QueueKey, dict[WorkerId, Worker]] = {}
+        self.agent_backlog: dict[QueueKey, AgentBacklog] = {}
+        self.resting: dict[ExecutionId, Execution] = {}
+        self.task_workers = Subscriptions(lambda worker: worker.free_slots > 0)
+        self.agent_workers = Subscriptions(lambda worker: worker.free_agent_slots > 0)
+        self.crowded_workers = Subscriptions(lambda worker: worker.free_agent_slots <= 0 and bool(worker.idle))
         self.offered: list[Task] = []
-        self.ended: list[Task] = []
         self.freed: dict[WorkerId, Worker] = {}
+        self.queued: dict[QueueKey, None] = {}
+        self.roomy: dict[WorkerId, Worker] = {}
+        self.ended: list[Task] = []
         self.parked: dict[str, dict[ExecutionId, Execution]] = {}
         self.order = 0
         self.lease = 0
         self.deferred = 0
+        self._last_options = DEFAULT_TASK_OPTIONS
 
     def next_order(self) -> int:
         self.order += 1
         return self.order
+
+    def shared_options(self, options: TaskOptions) -> TaskOptions:
+        """Options equal to these, the same ones for all tasks that are scheduled alike one after the other."""
+        if options is self._last_options or options == self._last_options:
+            return self._last_options
+        self._last_options = DEFAULT_TASK_OPTIONS if options == DEFAULT_TASK_OPTIONS else options
+        return self._last_options
 
     def push(self, worker: Worker, message: ToWorker) -> None:
         """Send a message to a worker once the decision is durable. One that is away is told when it comes back."""
@@ -109,3 +150,15 @@ def record(
         (execution.execution_id, HistoryEvent(sequence, state.now, event, task_id, attempt, details or None))
     )
     return sequence
+
+
+def annotate(
+    state: State, execution: Execution, event: EventType, task_id: TaskId | None = None, /, **details: Any
+) -> None:
+    """Append an event to the history of an execution that has left memory: of what came too late to change anything."""
+    execution.sequence += 1
+    decision = state.decision
+    decision.annotated[execution.execution_id] = execution
+    decision.events.append(
+        (execution.execution_id, HistoryEvent(execution.sequence, state.now, event, task_id, 0, details))
+    )

@@ -55,10 +55,10 @@ def report(state: State, message: StopReported) -> None:
         return
     if message.discarded_bytes is not None:
         record(state, task.execution, EventType.RESULT_DISCARDED, task, attempt.number, bytes=message.discarded_bytes)
-    end_attempt(state, attempt, message.state)
+    end_attempt(state, attempt, message.state, message.executor)
 
 
-def end_attempt(state: State, attempt: Attempt, stop: StopState) -> None:
+def end_attempt(state: State, attempt: Attempt, stop: StopState, executor: str = "") -> None:
     """Nothing of the attempt runs any more: its slot is free, and its stop record, if it has one, reaches its end."""
     if not attempt.live:
         return
@@ -77,7 +77,8 @@ def end_attempt(state: State, attempt: Attempt, stop: StopState) -> None:
     if attempt.stop is not None and attempt.stop not in STOP_ENDED:
         attempt.stop = stop
         attempt.stop_ended_at = state.now
-        record(state, task.execution, EventType.STOP_ENDED, task, attempt.number, state=stop.value)
+        ran = {"executor": executor} if executor else {}
+        record(state, task.execution, EventType.STOP_ENDED, task, attempt.number, state=stop.value, **ran)
     note_if_still(state, task)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from rescind.model.ids import Instant
+from rescind.model.overviews import AttemptView, ListedTask, WorkerView
 from rescind.model.status import StopState
 from rescind.model.views import ExecutionDetails, ExecutionView, StopView, TaskView
-from rescind_server.engine.entities import Execution, Task
+from rescind_server.engine.entities import Attempt, Execution, Task, Worker
 
 
 def details_of(execution: Execution) -> ExecutionDetails:
@@ -67,4 +69,58 @@ def task_view(task: Task) -> TaskView:
         worker_id=last.worker_id if last is not None and last.live else None,
         progress=last.progress if last is not None else None,
         labels=task.options.labels,
+    )
+
+
+def listed_task(task: Task) -> ListedTask:
+    """A task in a list, with those of its attempts that may still be running."""
+    at_work = tuple(attempt_view(attempt) for attempt in task.attempts or () if attempt.live)
+    return ListedTask(task.execution.execution_id, task.execution.kind, task_view(task), at_work)
+
+
+def attempt_view(attempt: Attempt) -> AttemptView:
+    """An attempt that may still be running."""
+    return AttemptView(
+        number=attempt.number,
+        worker_id=attempt.worker_id,
+        started_at=attempt.started_at,
+        last_contact=attempt.last_contact,
+        progress=attempt.progress,
+        stop_state=attempt.stop,
+        stop_due=stop_due(attempt),
+    )
+
+
+def stop_due(attempt: Attempt) -> Instant | None:
+    """When the grace of an attempt ends that is being stopped; None if it is not, or has stopped."""
+    if not attempt.live:
+        return None
+    task = attempt.task
+    asked_at = attempt.stop_requested_at
+    if asked_at is None and task.current is attempt:
+        asked_at = task.cancel_requested_at
+    return Instant(asked_at + task.options.grace_ms * 1_000) if asked_at is not None else None
+
+
+def is_stopping(task: Task) -> bool:
+    """Whether some attempt of the task was ordered or asked to stop, and may still be running."""
+    return any(stop_due(attempt) is not None for attempt in task.attempts or ())
+
+
+def worker_view(worker: Worker, now: Instant) -> WorkerView:
+    """A worker as it stands."""
+    dues = [due for attempt in worker.running.values() if (due := stop_due(attempt)) is not None]
+    return WorkerView(
+        worker_id=worker.worker_id,
+        queues=worker.queues,
+        agents=tuple(worker.agents),
+        tasks=worker.tasks,
+        slots=worker.slots,
+        running=len(worker.running),
+        held=len(worker.held),
+        connected=worker.connected,
+        last_contact=worker.last_contact,
+        lease_ends=worker.lease.due if worker.lease is not None and not worker.connected else None,
+        stopping=len(dues),
+        unresponsive=sum(due < now for due in dues),
     )

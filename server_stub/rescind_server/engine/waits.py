@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rescind.model.cause import CancelCause
 from rescind.model.events import EventType
 from rescind.model.ids import TaskId
@@ -30,6 +32,8 @@ def await_tasks(state: State, execution: Execution, operation: AwaitTasks) -> No
         _answer_unknown(state, execution, operation)
         return
     members = [task for task in tasks if task is not None]
+    # The ids that the tasks have themselves: a wire brings them once more, and a wait may be for ten thousand.
+    operation = msgspec.structs.replace(operation, task_ids=tuple([task.task_id for task in members]))
     wait = TaskWait(execution=execution, position=operation.position, operation=operation, open=len(members))
     execution.open[operation.position] = wait
     record(state, execution, EventType.WAIT_STARTED, position=operation.position, subject=operation.subject)
@@ -39,11 +43,10 @@ def await_tasks(state: State, execution: Execution, operation: AwaitTasks) -> No
     if not members or _holds(wait) or any(_member_ends(wait, task) for task in ended):
         _settle(state, wait, timed_out=False)
         return
+    alone = (wait,)
     for task in members:
         if task.outcome is None:
-            if task.waiters is None:
-                task.waiters = []
-            task.waiters.append(wait)
+            task.waiters = (*task.waiters, wait) if task.waiters else alone
     if operation.deadline is not None:
         if operation.deadline <= state.now:
             time_out(state, wait)
@@ -61,8 +64,8 @@ def wake_waiters(state: State) -> None:
 
 def _member_ended(state: State, task: Task) -> None:
     """Tell every wait that a task stands in of its end, once per position."""
-    waiters, task.waiters = task.waiters, None
-    for wait in waiters or ():
+    waiters, task.waiters = task.waiters, ()
+    for wait in waiters:
         # A wait that an earlier position of the same task settled is open no longer.
         if wait.execution.open.get(wait.position) is wait and _member_ends(wait, task):
             _settle(state, wait, timed_out=False)
@@ -78,7 +81,7 @@ def detach(wait: TaskWait) -> None:
     for task_id in dict.fromkeys(wait.operation.task_ids):
         task = wait.execution.tasks[task_id]
         if task.waiters:
-            task.waiters = [waiter for waiter in task.waiters if waiter is not wait] or None
+            task.waiters = tuple([waiter for waiter in task.waiters if waiter is not wait])
 
 
 def _member_ends(wait: TaskWait, task: Task) -> bool:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from rescind.model.cause import CancelCause, CancelSource
-from rescind.model.ids import Instant, Lease, TaskId
-from rescind.model.messages import StopOrder, WorkerAlive, WorkerJoined, WorkerLeft
+from rescind.model.ids import Instant, Lease, TaskId, WorkerId
+from rescind.model.messages import (
+    AgentParked,
+    AgentProgress,
+    FromWorker,
+    StepReported,
+    StopOrder,
+    StopReported,
+    TaskAlive,
+    TaskReported,
+    WorkerAlive,
+    WorkerJoined,
+    WorkerLeft,
+)
 from rescind.model.status import STOP_ENDED
-from rescind_server.engine import activations, attempts, executions, stops
+from rescind_server.engine import activations, attempts, executions, placement, stops
 from rescind_server.engine.deadlines import DeadlineKind
-from rescind_server.engine.entities import Attempt, Phase, Worker
+from rescind_server.engine.entities import Attempt, Worker
 from rescind_server.engine.state import State
 
 _UNKNOWN_LEASE = CancelCause(CancelSource.REQUEST, "server", "this attempt is not yours any more")
@@ -28,6 +40,7 @@ def join(state: State, message: WorkerJoined) -> None:
         {definition.kind: definition for definition in message.agents},
         message.tasks,
         message.task_slots,
+        message.agent_slots,
         message.silence_ms,
         running=held.running if held is not None else {},
         last_contact=state.now,
@@ -39,7 +52,7 @@ def join(state: State, message: WorkerJoined) -> None:
     _reconcile(state, worker, set(message.running))
     _watch_silence(state, worker)
     executions.unpark(state, worker)
-    _take_agents(state, worker)
+    state.roomy[worker.worker_id] = worker
     state.freed[worker.worker_id] = worker
 
 
@@ -63,6 +76,19 @@ def alive(state: State, message: WorkerAlive) -> None:
         worker.last_contact = state.now
 
 
+def may_speak(state: State, worker_id: WorkerId, message: FromWorker) -> bool:
+    """Whether what a message tells of is this worker's own. What nobody holds any more is void in any case."""
+    match message:
+        case TaskReported() | StopReported() | TaskAlive():
+            attempt = state.attempts.get(message.lease)
+            return attempt is None or attempt.worker_id == worker_id
+        case AgentProgress() | StepReported() | AgentParked():
+            execution = state.executions.get(message.execution_id)
+            return execution is None or execution.holder is None or execution.holder.worker_id == worker_id
+        case _:
+            return message.worker_id == worker_id
+
+
 def lease_ended(state: State, worker: Worker) -> None:
     """The worker did not come back in time: nobody runs its attempts any more."""
     _forget(state, worker)
@@ -78,14 +104,14 @@ def silence_ended(state: State, worker: Worker) -> None:
     else:
         _disconnect(state, worker)
         _forget(state, worker)
+        state.decision.silent.append(worker.worker_id)
 
 
 def _subscribe(state: State, worker: Worker) -> None:
-    for queue in worker.queues:
-        for kind in worker.tasks:
-            state.task_subscribers.setdefault((queue, kind), {})[worker.worker_id] = worker
-        for kind in worker.agents:
-            state.agent_subscribers.setdefault((queue, kind), {})[worker.worker_id] = worker
+    agents = [(queue, kind) for queue in worker.queues for kind in worker.agents]
+    state.task_workers.subscribe(worker, [(queue, kind) for queue in worker.queues for kind in worker.tasks])
+    state.agent_workers.subscribe(worker, agents)
+    state.crowded_workers.subscribe(worker, agents)
 
 
 def _disconnect(state: State, worker: Worker) -> None:
@@ -93,11 +119,9 @@ def _disconnect(state: State, worker: Worker) -> None:
     if worker.lease is not None:
         state.deadlines.cancel(worker.lease)
         worker.lease = None
-    for queue in worker.queues:
-        for kind in worker.tasks:
-            state.task_subscribers.get((queue, kind), {}).pop(worker.worker_id, None)
-        for kind in worker.agents:
-            state.agent_subscribers.get((queue, kind), {}).pop(worker.worker_id, None)
+    for subscriptions in (state.task_workers, state.agent_workers, state.crowded_workers):
+        subscriptions.unsubscribe(worker)
+    placement.stop_looking(state, worker)
     # An agent's code may run elsewhere at once: what its old run still sends is void by its number.
     for execution in list(worker.held.values()):
         activations.release(state, execution)
@@ -133,11 +157,3 @@ def _watch_silence(state: State, worker: Worker) -> None:
     if worker.silence_ms is not None:
         due = Instant(state.now + worker.silence_ms * 1_000)
         worker.lease = state.deadlines.set(due, DeadlineKind.WORKER_SILENCE, worker)
-
-
-def _take_agents(state: State, worker: Worker) -> None:
-    for queue in worker.queues:
-        for kind in worker.agents:
-            for execution in state.agent_backlog.pop((queue, kind), ()):
-                if execution.phase is Phase.QUEUED and not execution.ended:
-                    activations.assign(state, execution, worker)

@@ -53,6 +53,7 @@ from rescind.model.outcome import Failure
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import CancelMode, CancelTaskResult, FailureKind, StopState, TaskStatus
 from rescind.model.views import ExecutionDetails, ExecutionView, TaskView
+from rescind_server.engine.entities import Execution
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.state import Decision
 from rescind_server.engine.viewing import details_of
@@ -79,7 +80,7 @@ class Stage:
         self.late: dict[int, Reply] = {}
         self.decisions: list[Decision] = []
         self.histories: dict[ExecutionId, list[HistoryEvent]] = defaultdict(list)
-        self.closed: dict[ExecutionId, ExecutionDetails] = {}
+        self.closed: dict[ExecutionId, Execution] = {}
         self.activations: dict[TaskId, list[TaskActivation]] = defaultdict(list)
         self.agents: dict[ExecutionId, Agent] = {}
         self._sessions: dict[str, int] = defaultdict(int)
@@ -124,7 +125,7 @@ class Stage:
         for execution_id, event in decision.events:
             self.histories[execution_id].append(event)
         for execution in decision.closed:
-            self.closed[execution.execution_id] = details_of(execution)
+            self.closed[execution.execution_id] = execution
         for number, reply in decision.late:
             assert number not in self.late, "an open request was answered twice"
             self.late[number] = reply
@@ -158,6 +159,7 @@ class Stage:
         running: Sequence[Lease] = (),
         session: int | None = None,
         silence_ms: int | None = None,
+        agent_slots: int = 1_000,
     ) -> None:
         """A worker's session begins, numbered anew unless `session` is given."""
         self._sessions[worker] = session if session is not None else self._sessions[worker] + 1
@@ -172,6 +174,7 @@ class Stage:
                 slots,
                 tuple(running),
                 silence_ms,
+                agent_slots,
             )
         )
 
@@ -252,7 +255,7 @@ class Stage:
     def details(self, execution_id: str = "x") -> ExecutionDetails:
         """An execution, in memory or closed."""
         name = ExecutionId(execution_id)
-        return self.engine.details(name) or self.closed[name]
+        return self.engine.details(name) or details_of(self.closed[name])
 
     def execution(self, execution_id: str = "x") -> ExecutionView:
         """The execution itself."""

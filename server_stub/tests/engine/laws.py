@@ -10,7 +10,7 @@ from typing import Final
 from rescind.model.events import EXECUTION_ENDS, TASK_ENDS, EventType, HistoryEvent
 from rescind.model.operations import WaitCondition
 from rescind.model.status import TASK_TRANSITIONS, CancelTaskResult, StopState, TaskStatus
-from rescind_server.engine.entities import Execution, Phase, SignalWait, StopWait, TaskWait, Worker
+from rescind_server.engine.entities import Execution, Phase, SignalWait, StepWait, StopWait, TaskWait, Worker
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.signal_queue import selects
 from rescind_server.engine.state import State
@@ -33,7 +33,7 @@ STATUS_AFTER: Final = {
     EventType.TASK_CANCELLED: TaskStatus.CANCELLED,
 }
 OF_TASKS: Final = {*AFTER_A_TASK_ENDED, *TASK_ENDS, EventType.TASK_STARTED, EventType.TASK_ATTEMPT_FAILED}
-AFTER_AN_EXECUTION_ENDED: Final = {*OF_TASKS, EventType.EXECUTION_CANCEL_REQUESTED}
+AFTER_AN_EXECUTION_ENDED: Final = {*OF_TASKS, EventType.EXECUTION_CANCEL_REQUESTED, EventType.SIGNAL_REFUSED}
 
 
 def check_history(history: Sequence[HistoryEvent]) -> None:
@@ -86,6 +86,8 @@ def check_memory(engine: Engine) -> None:
     _check_queued_agents(state)
     assert not state.offered
     assert not state.freed
+    assert not state.queued
+    assert not state.roomy
     assert not state.ended
     for lease, attempt in state.attempts.items():
         assert attempt.live
@@ -96,12 +98,19 @@ def check_memory(engine: Engine) -> None:
 def _check_slots(state: State, worker: Worker) -> None:
     assert all(attempt.live for attempt in worker.running.values()), "a slot is held by nothing"
     assert all(state.attempts[lease] is attempt for lease, attempt in worker.running.items())
+    assert len(worker.held) <= worker.agent_slots, "more runs of agents than there are slots"
     for execution in worker.held.values():
         assert execution.holder is worker
+        assert (execution.execution_id in worker.idle) == _can_be_evicted(execution)
     if not worker.connected:
         assert not worker.held, "an agent is held by a worker that is away"
         assert worker.lease is not None, "nothing ends the leases of a worker that is away (invariant 6)"
         assert worker.lease.subject is worker
+
+
+def _can_be_evicted(execution: Execution) -> bool:
+    begun = any(isinstance(operation, StepWait) for operation in execution.open.values())
+    return execution.phase is Phase.IDLE and not begun
 
 
 def _check_tasks(state: State, execution: Execution) -> None:
@@ -186,4 +195,7 @@ def _check_queued_agents(state: State) -> None:
         if execution.phase is Phase.QUEUED and not execution.ended:
             for worker in state.workers.values():
                 takes = worker.connected and execution.queue in worker.queues and execution.kind in worker.agents
-                assert not takes, "an agent is queued beside a worker that can run it"
+                assert not takes or worker.free_agent_slots <= 0, "an agent is queued beside a worker that can run it"
+                if takes and worker.idle:
+                    assert not execution.run, "an agent that ran before is queued beside a run that can be evicted"
+                    assert any(each.eviction for each in state.workers.values()), "nobody looks for room for an agent"

@@ -88,7 +88,9 @@ def test_a_life_without_trouble_is_told_in_full() -> None:
 
 def test_every_row_that_changed_is_named_in_the_decision() -> None:
     for decision in play().decisions:
-        assert {execution_id for execution_id, _ in decision.events} <= set(decision.executions)
+        assert {
+            execution_id for execution_id, _ in decision.events
+        } <= decision.executions.keys() | decision.annotated.keys()
         assert {event.task_id for _, event in decision.events if event.task_id} <= set(decision.tasks)
 
 

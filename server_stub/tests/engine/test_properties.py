@@ -347,7 +347,16 @@ class Story(RuleBasedStateMachine):
             named = known
         tasks = data.draw(st.sampled_from([("work", "other"), ("work",), ()]))
         silence = data.draw(st.sampled_from([None, None, 2_000]))
-        self.stage.join(worker, slots=self.slots, agents=[self.kind], tasks=tasks, running=named, silence_ms=silence)
+        room = data.draw(st.sampled_from([1_000, 2, 1]))
+        self.stage.join(
+            worker,
+            slots=self.slots,
+            agents=[self.kind],
+            tasks=tasks,
+            running=named,
+            silence_ms=silence,
+            agent_slots=room,
+        )
 
     def a_worker_leaves(self, data: st.DataObject) -> None:
         session = data.draw(st.sampled_from([None, None, 1]))

@@ -7,10 +7,22 @@ import pytest
 from rescind.model.commands import StartExecution
 from rescind.model.events import EventType
 from rescind.model.ids import ExecutionId, Lease, TaskId, WorkerId
-from rescind.model.messages import AgentActivation, AgentProgress, StopOrder, TaskActivation, WorkerAlive
+from rescind.model.messages import (
+    AgentActivation,
+    AgentProgress,
+    FromWorker,
+    StepReported,
+    StopOrder,
+    StopReported,
+    TaskActivation,
+    TaskAlive,
+    TaskReported,
+    WorkerAlive,
+    WorkerLeft,
+)
 from rescind.model.operations import Flush
 from rescind.model.options import RetryPolicy, TaskOptions
-from rescind.model.status import ExecutionStatus, FailureKind, TaskStatus
+from rescind.model.status import ExecutionStatus, FailureKind, StopState, TaskStatus
 from server_stub.tests.engine.driver import ONE_ATTEMPT, Stage
 
 
@@ -320,3 +332,22 @@ def test_nothing_is_left_of_a_worker_that_had_nothing_to_do(silence_ms: int | No
     stage.leave("w")
     assert stage.engine.next_due() is None
     assert not stage.engine._state.workers
+
+
+def test_a_worker_speaks_of_itself_and_of_what_it_holds() -> None:
+    stage = Stage()
+    (task_id,) = stage.start().schedule()
+    lease, execution_id = stage.lease(task_id), ExecutionId("x")
+    of_the_first: list[FromWorker] = [
+        TaskReported(task_id, lease),
+        TaskAlive(task_id, lease),
+        StopReported(task_id, lease, StopState.STOPPED),
+        AgentProgress(execution_id, run=1, number=1, operations=()),
+        StepReported(execution_id, run=1, position=1),
+        WorkerAlive(WorkerId("w")),
+        WorkerLeft(WorkerId("w"), 1),
+    ]
+    stage.join("v")
+    for message in of_the_first:
+        assert stage.engine.may_speak(WorkerId("w"), message)
+        assert not stage.engine.may_speak(WorkerId("v"), message), message

@@ -9,6 +9,23 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class StuckReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STUCK_REASON_UNSPECIFIED: _ClassVar[StuckReason]
+    STUCK_REASON_NOT_STOPPED: _ClassVar[StuckReason]
+    STUCK_REASON_WORKER_AWAY: _ClassVar[StuckReason]
+    STUCK_REASON_NO_HEARTBEAT: _ClassVar[StuckReason]
+
+class AuditAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AUDIT_ACTION_UNSPECIFIED: _ClassVar[AuditAction]
+    AUDIT_ACTION_START: _ClassVar[AuditAction]
+    AUDIT_ACTION_SIGNAL: _ClassVar[AuditAction]
+    AUDIT_ACTION_CANCEL: _ClassVar[AuditAction]
+    AUDIT_ACTION_CANCEL_TASK: _ClassVar[AuditAction]
+    AUDIT_ACTION_CREATE_TOKEN: _ClassVar[AuditAction]
+    AUDIT_ACTION_REVOKE_TOKEN: _ClassVar[AuditAction]
+
 class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     EVENT_TYPE_UNSPECIFIED: _ClassVar[EventType]
@@ -44,6 +61,18 @@ class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_TYPE_CHECKPOINT_SAVED: _ClassVar[EventType]
     EVENT_TYPE_STEP_BEGUN: _ClassVar[EventType]
     EVENT_TYPE_STEP_RECORDED: _ClassVar[EventType]
+    EVENT_TYPE_SIGNAL_REFUSED: _ClassVar[EventType]
+STUCK_REASON_UNSPECIFIED: StuckReason
+STUCK_REASON_NOT_STOPPED: StuckReason
+STUCK_REASON_WORKER_AWAY: StuckReason
+STUCK_REASON_NO_HEARTBEAT: StuckReason
+AUDIT_ACTION_UNSPECIFIED: AuditAction
+AUDIT_ACTION_START: AuditAction
+AUDIT_ACTION_SIGNAL: AuditAction
+AUDIT_ACTION_CANCEL: AuditAction
+AUDIT_ACTION_CANCEL_TASK: AuditAction
+AUDIT_ACTION_CREATE_TOKEN: AuditAction
+AUDIT_ACTION_REVOKE_TOKEN: AuditAction
 EVENT_TYPE_UNSPECIFIED: EventType
 EVENT_TYPE_EXECUTION_STARTED: EventType
 EVENT_TYPE_EXECUTION_ACTIVATED: EventType
@@ -77,6 +106,7 @@ EVENT_TYPE_ENTRY_APPENDED: EventType
 EVENT_TYPE_CHECKPOINT_SAVED: EventType
 EVENT_TYPE_STEP_BEGUN: EventType
 EVENT_TYPE_STEP_RECORDED: EventType
+EVENT_TYPE_SIGNAL_REFUSED: EventType
 
 class StartRequest(_message.Message):
     __slots__ = ("kind", "input", "execution_id", "queue", "labels", "by")
@@ -144,7 +174,7 @@ class GetRequest(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
 
 class ExecutionFilter(_message.Message):
-    __slots__ = ("statuses", "kind", "queue", "created_by", "labels", "created_before", "created_after", "organisation")
+    __slots__ = ("statuses", "kind", "queue", "created_by", "labels", "created_before", "created_after", "organisation", "worker_id")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -160,6 +190,7 @@ class ExecutionFilter(_message.Message):
     CREATED_BEFORE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AFTER_FIELD_NUMBER: _ClassVar[int]
     ORGANISATION_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     statuses: _containers.RepeatedScalarFieldContainer[_values_pb2.ExecutionStatus]
     kind: str
     queue: str
@@ -168,10 +199,11 @@ class ExecutionFilter(_message.Message):
     created_before: int
     created_after: int
     organisation: str
-    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.ExecutionStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_before: _Optional[int] = ..., created_after: _Optional[int] = ..., organisation: _Optional[str] = ...) -> None: ...
+    worker_id: str
+    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.ExecutionStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_before: _Optional[int] = ..., created_after: _Optional[int] = ..., organisation: _Optional[str] = ..., worker_id: _Optional[str] = ...) -> None: ...
 
 class TaskFilter(_message.Message):
-    __slots__ = ("statuses", "kind", "queue", "worker_id", "execution_id", "created_by", "labels", "scheduled_before", "organisation")
+    __slots__ = ("statuses", "kind", "queue", "worker_id", "execution_id", "created_by", "labels", "scheduled_before", "organisation", "scheduled_after", "agent", "stopping", "unsettled")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +220,10 @@ class TaskFilter(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_BEFORE_FIELD_NUMBER: _ClassVar[int]
     ORGANISATION_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULED_AFTER_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    STOPPING_FIELD_NUMBER: _ClassVar[int]
+    UNSETTLED_FIELD_NUMBER: _ClassVar[int]
     statuses: _containers.RepeatedScalarFieldContainer[_values_pb2.TaskStatus]
     kind: str
     queue: str
@@ -197,7 +233,11 @@ class TaskFilter(_message.Message):
     labels: _containers.ScalarMap[str, str]
     scheduled_before: int
     organisation: str
-    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.TaskStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., worker_id: _Optional[str] = ..., execution_id: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., scheduled_before: _Optional[int] = ..., organisation: _Optional[str] = ...) -> None: ...
+    scheduled_after: int
+    agent: str
+    stopping: bool
+    unsettled: bool
+    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.TaskStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., worker_id: _Optional[str] = ..., execution_id: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., scheduled_before: _Optional[int] = ..., organisation: _Optional[str] = ..., scheduled_after: _Optional[int] = ..., agent: _Optional[str] = ..., stopping: bool = ..., unsettled: bool = ...) -> None: ...
 
 class ListRequest(_message.Message):
     __slots__ = ("filter", "page_size", "page_token")
@@ -216,6 +256,94 @@ class ListReply(_message.Message):
     executions: _containers.RepeatedCompositeFieldContainer[ExecutionView]
     next_page_token: str
     def __init__(self, executions: _Optional[_Iterable[_Union[ExecutionView, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListTasksRequest(_message.Message):
+    __slots__ = ("filter", "page_size", "page_token")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    filter: TaskFilter
+    page_size: int
+    page_token: str
+    def __init__(self, filter: _Optional[_Union[TaskFilter, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListTasksReply(_message.Message):
+    __slots__ = ("tasks", "next_page_token")
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    tasks: _containers.RepeatedCompositeFieldContainer[ListedTask]
+    next_page_token: str
+    def __init__(self, tasks: _Optional[_Iterable[_Union[ListedTask, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListWorkersRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListWorkersReply(_message.Message):
+    __slots__ = ("workers", "next_page_token")
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerView]
+    next_page_token: str
+    def __init__(self, workers: _Optional[_Iterable[_Union[WorkerView, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AuditFilter(_message.Message):
+    __slots__ = ("since", "who", "execution_id")
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    since: int
+    who: str
+    execution_id: str
+    def __init__(self, since: _Optional[int] = ..., who: _Optional[str] = ..., execution_id: _Optional[str] = ...) -> None: ...
+
+class ListAuditRequest(_message.Message):
+    __slots__ = ("filter", "page_size", "page_token")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    filter: AuditFilter
+    page_size: int
+    page_token: str
+    def __init__(self, filter: _Optional[_Union[AuditFilter, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAuditReply(_message.Message):
+    __slots__ = ("records", "next_page_token")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedCompositeFieldContainer[AuditRecord]
+    next_page_token: str
+    def __init__(self, records: _Optional[_Iterable[_Union[AuditRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetStuckRequest(_message.Message):
+    __slots__ = ("limit", "quiet_ms")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    QUIET_MS_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    quiet_ms: int
+    def __init__(self, limit: _Optional[int] = ..., quiet_ms: _Optional[int] = ...) -> None: ...
+
+class GetServerRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CountRequest(_message.Message):
+    __slots__ = ("executions", "tasks")
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    executions: ExecutionFilter
+    tasks: TaskFilter
+    def __init__(self, executions: _Optional[_Union[ExecutionFilter, _Mapping]] = ..., tasks: _Optional[_Union[TaskFilter, _Mapping]] = ...) -> None: ...
+
+class CountReply(_message.Message):
+    __slots__ = ("count",)
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    def __init__(self, count: _Optional[int] = ...) -> None: ...
 
 class SignalRequest(_message.Message):
     __slots__ = ("execution_id", "name", "value", "by")
@@ -464,6 +592,170 @@ class ExecutionDetails(_message.Message):
     entries: _containers.RepeatedCompositeFieldContainer[_values_pb2.EntryRecord]
     checkpoints: _containers.RepeatedCompositeFieldContainer[CheckpointView]
     def __init__(self, execution: _Optional[_Union[ExecutionView, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[TaskView, _Mapping]]] = ..., entries: _Optional[_Iterable[_Union[_values_pb2.EntryRecord, _Mapping]]] = ..., checkpoints: _Optional[_Iterable[_Union[CheckpointView, _Mapping]]] = ...) -> None: ...
+
+class AttemptView(_message.Message):
+    __slots__ = ("number", "worker_id", "started_at", "last_contact", "progress", "stop_state", "stop_due")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    LAST_CONTACT_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    STOP_STATE_FIELD_NUMBER: _ClassVar[int]
+    STOP_DUE_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    worker_id: str
+    started_at: int
+    last_contact: int
+    progress: float
+    stop_state: _values_pb2.StopState
+    stop_due: int
+    def __init__(self, number: _Optional[int] = ..., worker_id: _Optional[str] = ..., started_at: _Optional[int] = ..., last_contact: _Optional[int] = ..., progress: _Optional[float] = ..., stop_state: _Optional[_Union[_values_pb2.StopState, str]] = ..., stop_due: _Optional[int] = ...) -> None: ...
+
+class ListedTask(_message.Message):
+    __slots__ = ("execution_id", "agent", "task", "at_work")
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    AT_WORK_FIELD_NUMBER: _ClassVar[int]
+    execution_id: str
+    agent: str
+    task: TaskView
+    at_work: _containers.RepeatedCompositeFieldContainer[AttemptView]
+    def __init__(self, execution_id: _Optional[str] = ..., agent: _Optional[str] = ..., task: _Optional[_Union[TaskView, _Mapping]] = ..., at_work: _Optional[_Iterable[_Union[AttemptView, _Mapping]]] = ...) -> None: ...
+
+class WorkerView(_message.Message):
+    __slots__ = ("worker_id", "queues", "agents", "tasks", "slots", "running", "held", "connected", "last_contact", "lease_ends", "stopping", "unresponsive")
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    QUEUES_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    LAST_CONTACT_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ENDS_FIELD_NUMBER: _ClassVar[int]
+    STOPPING_FIELD_NUMBER: _ClassVar[int]
+    UNRESPONSIVE_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    queues: _containers.RepeatedScalarFieldContainer[str]
+    agents: _containers.RepeatedScalarFieldContainer[str]
+    tasks: _containers.RepeatedScalarFieldContainer[str]
+    slots: int
+    running: int
+    held: int
+    connected: bool
+    last_contact: int
+    lease_ends: int
+    stopping: int
+    unresponsive: int
+    def __init__(self, worker_id: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., agents: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., running: _Optional[int] = ..., held: _Optional[int] = ..., connected: bool = ..., last_contact: _Optional[int] = ..., lease_ends: _Optional[int] = ..., stopping: _Optional[int] = ..., unresponsive: _Optional[int] = ...) -> None: ...
+
+class StuckTask(_message.Message):
+    __slots__ = ("reason", "since", "listed")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    LISTED_FIELD_NUMBER: _ClassVar[int]
+    reason: StuckReason
+    since: int
+    listed: ListedTask
+    def __init__(self, reason: _Optional[_Union[StuckReason, str]] = ..., since: _Optional[int] = ..., listed: _Optional[_Union[ListedTask, _Mapping]] = ...) -> None: ...
+
+class WaitingWork(_message.Message):
+    __slots__ = ("is_agent", "queue", "kind", "count", "since", "workers")
+    IS_AGENT_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    is_agent: bool
+    queue: str
+    kind: str
+    count: int
+    since: int
+    workers: int
+    def __init__(self, is_agent: bool = ..., queue: _Optional[str] = ..., kind: _Optional[str] = ..., count: _Optional[int] = ..., since: _Optional[int] = ..., workers: _Optional[int] = ...) -> None: ...
+
+class ParkedAgents(_message.Message):
+    __slots__ = ("kind", "count", "reason", "execution_id")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    count: int
+    reason: str
+    execution_id: str
+    def __init__(self, kind: _Optional[str] = ..., count: _Optional[int] = ..., reason: _Optional[str] = ..., execution_id: _Optional[str] = ...) -> None: ...
+
+class Stuck(_message.Message):
+    __slots__ = ("tasks", "task_count", "waiting", "parked")
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    TASK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    PARKED_FIELD_NUMBER: _ClassVar[int]
+    tasks: _containers.RepeatedCompositeFieldContainer[StuckTask]
+    task_count: int
+    waiting: _containers.RepeatedCompositeFieldContainer[WaitingWork]
+    parked: _containers.RepeatedCompositeFieldContainer[ParkedAgents]
+    def __init__(self, tasks: _Optional[_Iterable[_Union[StuckTask, _Mapping]]] = ..., task_count: _Optional[int] = ..., waiting: _Optional[_Iterable[_Union[WaitingWork, _Mapping]]] = ..., parked: _Optional[_Iterable[_Union[ParkedAgents, _Mapping]]] = ...) -> None: ...
+
+class ServerFacts(_message.Message):
+    __slots__ = ("version", "now", "started_at", "store", "store_path", "durability", "store_problem", "store_bytes", "store_free_bytes", "open_executions", "queued_tasks", "running_attempts", "connected_workers", "known_workers")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    STORE_PATH_FIELD_NUMBER: _ClassVar[int]
+    DURABILITY_FIELD_NUMBER: _ClassVar[int]
+    STORE_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    STORE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    STORE_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    OPEN_EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_TASKS_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    now: int
+    started_at: int
+    store: str
+    store_path: str
+    durability: str
+    store_problem: str
+    store_bytes: int
+    store_free_bytes: int
+    open_executions: int
+    queued_tasks: int
+    running_attempts: int
+    connected_workers: int
+    known_workers: int
+    def __init__(self, version: _Optional[str] = ..., now: _Optional[int] = ..., started_at: _Optional[int] = ..., store: _Optional[str] = ..., store_path: _Optional[str] = ..., durability: _Optional[str] = ..., store_problem: _Optional[str] = ..., store_bytes: _Optional[int] = ..., store_free_bytes: _Optional[int] = ..., open_executions: _Optional[int] = ..., queued_tasks: _Optional[int] = ..., running_attempts: _Optional[int] = ..., connected_workers: _Optional[int] = ..., known_workers: _Optional[int] = ...) -> None: ...
+
+class AuditRecord(_message.Message):
+    __slots__ = ("at", "who", "action", "result", "subject", "execution_id", "task_id", "sequence", "source", "reason")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    who: str
+    action: AuditAction
+    result: str
+    subject: str
+    execution_id: str
+    task_id: str
+    sequence: int
+    source: str
+    reason: str
+    def __init__(self, at: _Optional[int] = ..., who: _Optional[str] = ..., action: _Optional[_Union[AuditAction, str]] = ..., result: _Optional[str] = ..., subject: _Optional[str] = ..., execution_id: _Optional[str] = ..., task_id: _Optional[str] = ..., sequence: _Optional[int] = ..., source: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class HistoryEvent(_message.Message):
     __slots__ = ("sequence", "at", "type", "task_id", "attempt", "details")

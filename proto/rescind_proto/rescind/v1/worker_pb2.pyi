@@ -133,14 +133,16 @@ class JournalEntry(_message.Message):
     def __init__(self, number: _Optional[int] = ..., now: _Optional[int] = ..., resolutions: _Optional[_Iterable[_Union[_operations_pb2.Resolution, _Mapping]]] = ..., cancel: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., issued: _Optional[_Iterable[_Union[Issued, _Mapping]]] = ...) -> None: ...
 
 class Issued(_message.Message):
-    __slots__ = ("position", "operation", "subject")
+    __slots__ = ("position", "operation", "subject", "count")
     POSITION_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
     position: int
     operation: str
     subject: str
-    def __init__(self, position: _Optional[int] = ..., operation: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...
+    count: int
+    def __init__(self, position: _Optional[int] = ..., operation: _Optional[str] = ..., subject: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class AgentEviction(_message.Message):
     __slots__ = ("execution_id", "run")
@@ -226,7 +228,7 @@ class AgentKind(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., recovery: _Optional[_Union[Recovery, str]] = ..., cleanup_budget_ms: _Optional[int] = ...) -> None: ...
 
 class WorkerJoined(_message.Message):
-    __slots__ = ("worker_id", "session", "queues", "agents", "tasks", "task_slots", "running", "silence_ms")
+    __slots__ = ("worker_id", "session", "queues", "agents", "tasks", "task_slots", "running", "silence_ms", "agent_slots")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     QUEUES_FIELD_NUMBER: _ClassVar[int]
@@ -235,6 +237,7 @@ class WorkerJoined(_message.Message):
     TASK_SLOTS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     SILENCE_MS_FIELD_NUMBER: _ClassVar[int]
+    AGENT_SLOTS_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     session: int
     queues: _containers.RepeatedScalarFieldContainer[str]
@@ -243,7 +246,8 @@ class WorkerJoined(_message.Message):
     task_slots: int
     running: _containers.RepeatedScalarFieldContainer[int]
     silence_ms: int
-    def __init__(self, worker_id: _Optional[str] = ..., session: _Optional[int] = ..., queues: _Optional[_Iterable[str]] = ..., agents: _Optional[_Iterable[_Union[AgentKind, _Mapping]]] = ..., tasks: _Optional[_Iterable[str]] = ..., task_slots: _Optional[int] = ..., running: _Optional[_Iterable[int]] = ..., silence_ms: _Optional[int] = ...) -> None: ...
+    agent_slots: int
+    def __init__(self, worker_id: _Optional[str] = ..., session: _Optional[int] = ..., queues: _Optional[_Iterable[str]] = ..., agents: _Optional[_Iterable[_Union[AgentKind, _Mapping]]] = ..., tasks: _Optional[_Iterable[str]] = ..., task_slots: _Optional[int] = ..., running: _Optional[_Iterable[int]] = ..., silence_ms: _Optional[int] = ..., agent_slots: _Optional[int] = ...) -> None: ...
 
 class WorkerLeft(_message.Message):
     __slots__ = ("worker_id", "session", "handed_back")
@@ -342,16 +346,18 @@ class TaskReported(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., output: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_values_pb2.Failure, _Mapping]] = ..., cancelled: bool = ...) -> None: ...
 
 class StopReported(_message.Message):
-    __slots__ = ("task_id", "lease", "state", "discarded_bytes")
+    __slots__ = ("task_id", "lease", "state", "discarded_bytes", "executor")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DISCARDED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    EXECUTOR_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     lease: int
     state: _values_pb2.StopState
     discarded_bytes: int
-    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., discarded_bytes: _Optional[int] = ...) -> None: ...
+    executor: str
+    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., discarded_bytes: _Optional[int] = ..., executor: _Optional[str] = ...) -> None: ...
 
 class TaskAlive(_message.Message):
     __slots__ = ("task_id", "lease", "progress", "message", "advanced", "streamed")

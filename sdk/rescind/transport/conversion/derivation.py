@@ -7,6 +7,7 @@ tried first and took three times as long, on the hot path of every task.
 from __future__ import annotations
 
 import json
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ Read = Callable[[Any], Any]
 
 _MESSAGE: Final = FieldDescriptor.TYPE_MESSAGE
 _ENUM: Final = FieldDescriptor.TYPE_ENUM
+_STRING: Final = FieldDescriptor.TYPE_STRING
 
 
 class Pairing(msgspec.Struct, frozen=True):
@@ -120,7 +122,7 @@ class _Writer:
     def __init__(self, derivation: Derivation, message: type[Message], struct: type | None) -> None:
         self._derivation = derivation
         self._descriptor = message.DESCRIPTOR
-        self._names: dict[str, Any] = {"MAKE": struct or _row, "missing": _missing}
+        self._names: dict[str, Any] = {"MAKE": struct or _row, "missing": _missing, "intern": sys.intern}
         self._defaults = _defaults_of(struct) if struct is not None else {}
         self._is_row = struct is None
         self._fill: list[str] = []
@@ -136,6 +138,9 @@ class _Writer:
             self._fill += [f"x = {value}", "if x is not None:", *(f"    {line}" for line in put)]
         else:
             self._fill += [f"x = {value}", *put]
+        if field.type == _STRING and isinstance(self._defaults.get(name), str):
+            # One of few texts, such as the name of an encoding: kept once, not once per value.
+            got = f"intern({got})"
         if field.has_presence:
             got = f"{got} if message.HasField({name!r}) else {self._absent(name, can_be_none)}"
         elif can_be_none:
