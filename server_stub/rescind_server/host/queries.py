@@ -9,30 +9,61 @@ from typing import Final
 
 import msgspec
 
-from rescind.errors import InvalidInput
+from rescind.errors import InvalidInput, NotFound
 from rescind.model.cause import CancelCause
 from rescind.model.commands import CancelAnswered, CancelExecution, CancelTaskFromOutside, FromClient
 from rescind.model.filters import ExecutionFilter, TaskFilter
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
 from rescind.model.status import TERMINAL_EXECUTION, CancelTaskResult, ExecutionStatus
-from rescind.model.views import ExecutionView
-from rescind_server.engine.finding import find_tasks
+from rescind.model.views import ExecutionDetails, ExecutionView
+from rescind_server.access.token_file import TokenFile
+from rescind_server.engine.entities import Task
+from rescind_server.engine.finding import Place, find_execution_of, find_held, find_tasks, place_of
 from rescind_server.engine.machine import Engine
+from rescind_server.engine.overview import (
+    counts_of,
+    parked_agents,
+    stuck_attempts,
+    stuck_view,
+    waiting_work,
+    worker_views,
+)
+from rescind_server.engine.viewing import execution_view, listed_task
+from rescind_server.host.about import About
+from rescind_server.host.audit import AuditTrail
 from rescind_server.host.driver import Host
-from rescind_server.store.port import Store
+from rescind_server.host.pace import Pace
+from rescind_server.store.port import Found, Store
 
 STEP: Final = 500
-"""How many are cancelled in one turn of the host."""
+"""How many are looked up to be cancelled, before they are cancelled in one or more turns of the host."""
+LOOK_STEP: Final = 2_000
+"""How many tasks are looked at before others are served."""
 
 _OPEN: Final = tuple(status for status in ExecutionStatus if status not in TERMINAL_EXECUTION)
+_LONGEST_TOKEN: Final = 40
+_LONGEST_NUMBER: Final = 18
 
 
 class Queries:
-    """Lists executions, and cancels many of them or of their tasks."""
+    """Lists executions, tasks and workers, tells what is stuck, and cancels many executions or tasks.
 
-    def __init__(self, host: Host, engine: Engine, store: Store) -> None:
+    What is told of the engine's memory is durable: nothing of a turn that is still being committed is shown.
+
+    Attributes:
+        audit: who asked for what.
+    """
+
+    def __init__(
+        self, host: Host, engine: Engine, store: Store, about: About | None = None, tokens: TokenFile | None = None
+    ) -> None:
+        self.audit = AuditTrail(store, tokens)
         self._host = host
         self._engine = engine
         self._store = store
+        self._pace = Pace()
+        self._about = about or About()
 
     async def list_executions(
         self, selection: ExecutionFilter, page_size: int, page_token: str
@@ -43,21 +74,116 @@ class Queries:
             InvalidInput: the token is not one of ours.
         """
         before = _before(page_token)
-        found = await self._store.find_executions(selection, before, page_size + 1)
+        found = await self._find_executions(selection, before, page_size + 1)
         page = found[:page_size]
         return [each.view for each in page], str(page[-1].ordinal) if len(found) > page_size else ""
+
+    async def list_tasks(
+        self, selection: TaskFilter, page_size: int, page_token: str
+    ) -> tuple[Sequence[ListedTask], str]:
+        """A page of the tasks that a filter selects, and the token of the next page; "" ends.
+
+        Those of open executions, in the order of their executions' start, then of scheduling. A filter that names an
+        execution selects its tasks also when it has ended.
+
+        Raises:
+            InvalidInput: the token is not one of ours.
+            NotFound: the filter names an execution that there is not.
+        """
+        after = _after(page_token)
+        if selection.execution_id is not None and not self._engine.holds(selection.execution_id):
+            return await self._list_tasks_of(selection.execution_id, selection, page_size, after)
+        found: list[tuple[Place, ListedTask]] = []
+        steps = find_tasks(self._engine, selection, LOOK_STEP, after)
+
+        def look() -> bool:
+            """Look at some; whether there may be more that the page needs."""
+            tasks = next(steps, None)
+            if tasks is not None:
+                found.extend((place_of(task), listed_task(task)) for task in tasks[: page_size + 1 - len(found)])
+            return tasks is not None and len(found) <= page_size
+
+        is_on_its_way = True
+        while is_on_its_way:
+            is_on_its_way = await self._host.consult(look)
+            # Others are served between two steps.
+            await asyncio.sleep(0)
+        token = _token(found[page_size - 1][0]) if len(found) > page_size else ""
+        return [listed for _, listed in found[:page_size]], token
+
+    async def list_workers(self, page_size: int, page_token: str) -> tuple[Sequence[WorkerView], str]:
+        """A page of the workers in the order of their ids, and the token of the next page; "" ends."""
+        now = self._host.now()
+        found = await self._host.consult(lambda: worker_views(self._engine, now, page_token, page_size + 1))
+        page = found[:page_size]
+        return page, page[-1].worker_id if len(found) > page_size else ""
+
+    async def stuck(self, limit: int, *, quiet_ms: int | None = None, organisation: str | None = None) -> Stuck:
+        """What does not go on by itself.
+
+        Args:
+            limit: how many tasks to show at most, those that are stuck for longest first.
+            quiet_ms: also list running tasks that gave no sign of life for so many milliseconds; None lists none.
+            organisation: whose tasks; None is all.
+        """
+        now = self._host.now()
+
+        def look() -> Stuck:
+            attempts = stuck_attempts(self._engine, now, quiet_ms, organisation)
+            return Stuck(
+                tasks=tuple(stuck_view(*each) for each in attempts[:limit]),
+                task_count=len(attempts),
+                waiting=tuple(waiting_work(self._engine, self._store.resting)),
+                parked=tuple(parked_agents(self._engine)),
+            )
+
+        return await self._host.consult(look)
+
+    async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
+        """The execution, open or closed, that a task belongs to; None if there is no such task."""
+        for found in find_execution_of(self._engine, task_id, LOOK_STEP):
+            if found is not None:
+                return found
+            await asyncio.sleep(0)
+        return await self._store.execution_of_task(task_id)
+
+    async def facts(self) -> ServerFacts:
+        """The server, as it says of itself. It answers also where the store takes no commits."""
+        counts = counts_of(self._engine)
+        disk = await asyncio.to_thread(self._about.disk)
+        return ServerFacts(
+            version=self._about.version,
+            now=self._host.now(),
+            started_at=self._about.started_at,
+            store=self._about.store,
+            store_path=self._about.store_path,
+            durability=self._about.durability,
+            store_problem=self._store_problem(),
+            store_bytes=disk.taken,
+            store_free_bytes=disk.free,
+            **counts._asdict(),
+        )
+
+    def _store_problem(self) -> str | None:
+        trouble = self._host.failure or self._host.availability.trouble
+        return str(trouble) or type(trouble).__name__ if trouble is not None else None
+
+    async def count(self, selection: ExecutionFilter | TaskFilter) -> int:
+        """How many would be asked to stop if all that a filter selects were cancelled."""
+        if isinstance(selection, ExecutionFilter):
+            count = 0
+            async for found in self._open_executions(selection):
+                count += len(found)
+            return count
+        return sum([len([task for task in found if task.outcome is None]) async for found in self._found(selection)])
 
     async def cancel_executions(
         self, selection: ExecutionFilter, cause: CancelCause, *, hard: bool
     ) -> AsyncIterator[Mapping[CancelTaskResult, int]]:
         """Cancel what a filter selects; without a status, what is open. Yields the counts so far, after each step."""
-        if not selection.statuses:
-            selection = msgspec.structs.replace(selection, statuses=_OPEN)
         counts: Counter[CancelTaskResult] = Counter()
-        before: int | None = None
-        while found := await self._store.find_executions(selection, before, STEP):
-            before = found[-1].ordinal
-            await self._cancel([CancelExecution(each.view.execution_id, cause, hard) for each in found], counts)
+        async for found in self._open_executions(selection):
+            await self._cancel([CancelExecution(each, cause, hard) for each in found], counts)
             yield counts
 
     async def cancel_tasks(
@@ -66,21 +192,109 @@ class Queries:
         """Cancel the open tasks that a filter selects. Yields the counts so far, after each step."""
         counts: Counter[CancelTaskResult] = Counter()
         for found in find_tasks(self._engine, selection, STEP):
-            await self._cancel([CancelTaskFromOutside(*each, cause) for each in found], counts)
+            wanted = [(task.execution.execution_id, task.task_id) for task in found if task.outcome is None]
+            await self._cancel([CancelTaskFromOutside(*each, cause) for each in wanted], counts)
             yield counts
 
+    async def _find_executions(self, selection: ExecutionFilter, before: int | None, limit: int) -> Sequence[Found]:
+        if selection.worker_id is None:
+            return await self._store.find_executions(selection, before, limit)
+        # No store knows who holds what: that changes with every activation, and is gone with the worker.
+        return await self._host.consult(
+            lambda: [
+                Found(execution.order, execution_view(execution))
+                for execution in find_held(self._engine, selection)
+                if before is None or execution.order < before
+            ][:limit]
+        )
+
+    async def _open_executions(self, selection: ExecutionFilter) -> AsyncIterator[Sequence[ExecutionId]]:
+        if not selection.statuses:
+            selection = msgspec.structs.replace(selection, statuses=_OPEN)
+        before: int | None = None
+        while found := await self._find_ids(selection, before):
+            before = found[-1][0]
+            yield [execution_id for _, execution_id in found]
+
+    async def _find_ids(self, selection: ExecutionFilter, before: int | None) -> Sequence[tuple[int, ExecutionId]]:
+        if selection.worker_id is None:
+            return await self._store.find_ids(selection, before, STEP)
+        found = await self._find_executions(selection, before, STEP)
+        return [(each.ordinal, each.view.execution_id) for each in found]
+
+    async def _found(self, selection: TaskFilter) -> AsyncIterator[Sequence[Task]]:
+        for found in find_tasks(self._engine, selection, LOOK_STEP):
+            yield found
+            await asyncio.sleep(0)
+
+    async def _list_tasks_of(
+        self, execution_id: ExecutionId, selection: TaskFilter, page_size: int, after: Place | None
+    ) -> tuple[Sequence[ListedTask], str]:
+        """A page of the tasks of an execution that is closed: nothing of it runs, and nothing of it is open."""
+        details = await self._host.details(execution_id)
+        if details is None:
+            raise NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
+        first = after[1] + 1 if after is not None else 0
+        found = [
+            (number, ListedTask(execution_id, details.execution.kind, task))
+            for number, task in enumerate(details.tasks)
+            if number >= first and _selects_closed(selection, details, number)
+        ]
+        page = found[:page_size]
+        return [listed for _, listed in page], _token((0, page[-1][0])) if len(found) > page_size else ""
+
     async def _cancel(self, commands: Sequence[FromClient], counts: Counter[CancelTaskResult]) -> None:
-        # Asked in one turn of the event loop: one turn of the host, and one commit.
-        for reply in await asyncio.gather(*(self._host.ask(command) for command in commands)):
-            if isinstance(reply, CancelAnswered):
-                counts[reply.result] += 1
+        now = asyncio.get_running_loop().time
+        asked = 0
+        while asked < len(commands):
+            step = commands[asked : asked + self._pace.size]
+            asked += len(step)
+            begun = now()
+            for reply in await self._host.ask_all(step):
+                if isinstance(reply, CancelAnswered):
+                    counts[reply.result] += 1
+            self._pace.note(len(step), now() - begun)
         # Also where nothing was found: others are served between two steps.
         await asyncio.sleep(0)
 
 
+def _selects_closed(selection: TaskFilter, details: ExecutionDetails, number: int) -> bool:
+    task = details.tasks[number]
+    return (
+        not (selection.stopping or selection.unsettled or selection.worker_id is not None)
+        and (not selection.statuses or task.status in selection.statuses)
+        and selection.kind in (None, task.kind)
+        and selection.queue in (None, task.queue)
+        and selection.agent in (None, details.execution.kind)
+        and selection.created_by in (None, details.execution.created_by)
+        and (selection.scheduled_before is None or task.scheduled_at < selection.scheduled_before)
+        and (selection.scheduled_after is None or task.scheduled_at >= selection.scheduled_after)
+        and selection.labels.items() <= task.labels.items()
+    )
+
+
 def _before(page_token: str) -> int | None:
+    return _number(page_token, page_token) if page_token else None
+
+
+def _after(page_token: str) -> Place | None:
     if not page_token:
         return None
-    if not page_token.isascii() or not page_token.isdigit() or len(page_token) > 18:
-        raise InvalidInput(f"{page_token[:100]!r} is no page token. Give the one that came with the page before.")
-    return int(page_token)
+    execution, sign, task = page_token.partition(".")
+    if not sign or len(page_token) > _LONGEST_TOKEN:
+        raise _no_token(page_token)
+    return _number(execution, page_token), _number(task, page_token)
+
+
+def _token(place: Place) -> str:
+    return f"{place[0]}.{place[1]}"
+
+
+def _number(text: str, page_token: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
+        raise _no_token(page_token)
+    return int(text)
+
+
+def _no_token(page_token: str) -> InvalidInput:
+    return InvalidInput(f"{page_token[:100]!r} is no page token. Give the one that came with the page before.")

@@ -8,21 +8,30 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from rescind.errors import ServerUnavailable
-from rescind.model.events import EventType, HistoryEvent
+from rescind.model.events import EXECUTION_ENDS, EventType, HistoryEvent
 from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
+from rescind.model.views import ExecutionView
 from rescind_server.engine.state import Decision
+from rescind_server.engine.viewing import execution_view
 
 Seen = HistoryEvent | StreamedEvent
 
 
 class Subscription:
-    """What one follower has not read yet."""
+    """What one follower has not read yet.
 
-    __slots__ = ("_arrived", "_failure", "_reader", "only")
+    Attributes:
+        only: the events that it wants to know; None for all.
+        ended: how the execution ended, once it has. Who waits for that alone need not look it up in the store, which
+            may be in the middle of its next commit.
+    """
+
+    __slots__ = ("_arrived", "_failure", "_reader", "ended", "only")
 
     def __init__(self, only: frozenset[EventType] | None) -> None:
         self.only = only
+        self.ended: ExecutionView | None = None
         self._arrived: deque[Seen] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._failure: str | None = None
@@ -91,6 +100,8 @@ class Watchers:
             seen: list[tuple[ExecutionId, Seen]] = [*decision.streamed, *decision.events]
             for execution_id, event in seen:
                 for subscription in self._subscriptions.get(execution_id, ()):
+                    if isinstance(event, HistoryEvent) and event.type in EXECUTION_ENDS:
+                        subscription.ended = execution_view(decision.executions[execution_id])
                     subscription.put(event)
 
     def close(self, reason: str) -> None:

@@ -2,67 +2,159 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
-from rescind.model.events import HistoryEvent
+from rescind.model.events import REQUESTS, HistoryEvent
 from rescind.model.filters import ExecutionFilter
-from rescind.model.ids import ExecutionId, Lease
-from rescind.model.views import ExecutionDetails, ExecutionView
+from rescind.model.ids import ExecutionId, Instant, Lease, TaskId
+from rescind.model.views import ExecutionView
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
-from rescind_server.engine.viewing import details_of, execution_view
-from rescind_server.store.port import Found, Loaded
+from rescind_server.engine.subscriptions import QueueKey
+from rescind_server.engine.viewing import execution_view
+from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
 
 
 class MemoryStore:
-    """Keeps histories and closed executions in dictionaries."""
+    """Keeps histories, and executions that have left the engine's memory, in dictionaries."""
 
     def __init__(self) -> None:
         self._histories: dict[ExecutionId, list[HistoryEvent]] = {}
-        self._closed: dict[ExecutionId, ExecutionDetails] = {}
-        # By ordinal, in that order: an execution is committed first in the order of starting.
-        self._all: dict[int, Execution] = {}
+        # In the order of starting, in which executions are committed first.
+        self._executions: dict[ExecutionId, Execution] = {}
+        self._closed: dict[ExecutionId, Execution] = {}
+        # In the order of time.
+        self._requests: list[tuple[RequestPlace, ExecutionId]] = []
+        self._never_ran: dict[QueueKey, dict[ExecutionId, Execution]] = {}
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """See `Store.commit`."""
         for decision in decisions:
             for execution_id, event in decision.events:
                 self._histories.setdefault(execution_id, []).append(event)
+                if event.type in REQUESTS:
+                    execution = decision.executions.get(execution_id) or decision.annotated[execution_id]
+                    place = RequestPlace(event.at, execution.order, event.sequence)
+                    insort(self._requests, (place, execution_id))
             for execution in decision.executions.values():
-                self._all[execution.order] = execution
+                self._put(execution)
             for execution in decision.closed:
-                self._closed[execution.execution_id] = details_of(execution)
+                self._closed[execution.execution_id] = execution
+
+    def _put(self, execution: Execution) -> None:
+        self._executions[execution.execution_id] = execution
+        waiting = self._never_ran.setdefault((execution.queue, execution.kind), {})
+        if execution.never_ran:
+            waiting[execution.execution_id] = execution
+        else:
+            waiting.pop(execution.execution_id, None)
 
     def load(self) -> Loaded:
         """See `Store.load`: a new process remembers nothing."""
-        return Loaded([], Lease(0), 0)
+        return Loaded([], Lease(0), 0, {})
+
+    async def ensure_writable(self) -> None:
+        """See `Store.ensure_writable`: memory always is."""
 
     def close(self) -> None:
         """See `Store.close`."""
 
-    def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
+    def history(self, execution_id: ExecutionId, after: int = 0, limit: int | None = None) -> Sequence[HistoryEvent]:
         """See `Store.history`."""
-        return tuple(self._histories.get(execution_id, ())[after:])
+        return tuple(self._histories.get(execution_id, ())[after : None if limit is None else after + limit])
 
-    def closed(self, execution_id: ExecutionId) -> ExecutionDetails | None:
-        """See `Store.closed`."""
-        return self._closed.get(execution_id)
+    async def find_requests(self, since: Instant, before: RequestPlace, limit: int) -> Sequence[FoundRequest]:
+        """See `Store.find_requests`."""
+        requests = self._requests
+        end = bisect_left(requests, (before, ExecutionId("")))
+        start = max(bisect_left(requests, (RequestPlace(since, 0, 0), ExecutionId(""))), end - limit)
+        return [
+            FoundRequest(
+                place,
+                execution_id,
+                self._executions[execution_id].organisation,
+                self._histories[execution_id][place.sequence - 1],
+            )
+            for place, execution_id in reversed(requests[start:end])
+        ]
+
+    async def find_events(self, execution_id: ExecutionId, before: int, limit: int) -> Sequence[FoundRequest]:
+        """See `Store.find_events`."""
+        execution = self._executions.get(execution_id)
+        if execution is None:
+            return ()
+        events = self._histories[execution_id][: before - 1][-limit:]
+        return [
+            FoundRequest(
+                RequestPlace(event.at, execution.order, event.sequence), execution_id, execution.organisation, event
+            )
+            for event in reversed(events)
+        ]
+
+    async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
+        """See `Store.execution_of_task`."""
+        return next((each.execution_id for each in self._executions.values() if task_id in each.tasks), None)
+
+    def committed(self, execution_id: ExecutionId) -> Execution | None:
+        """See `Store.committed`."""
+        return self._executions.get(execution_id)
+
+    def committed_among(self, execution_ids: Sequence[ExecutionId]) -> Mapping[ExecutionId, Execution]:
+        """See `Store.committed_among`."""
+        return {each: self._executions[each] for each in execution_ids if each in self._executions}
+
+    def resting(self, key: QueueKey, beyond: int, limit: int) -> Sequence[Execution]:
+        """See `Store.resting`."""
+        waiting = self._never_ran.get(key, {}).values()
+        return list(islice((each for each in waiting if each.order > beyond), limit))
 
     async def find_executions(self, selection: ExecutionFilter, before: int | None, limit: int) -> Sequence[Found]:
         """See `Store.find_executions`."""
         found: list[Found] = []
-        for ordinal in reversed(self._all):
+        for execution in reversed(self._executions.values()):
             if len(found) == limit:
                 break
-            if before is None or ordinal < before:
-                view = execution_view(self._all[ordinal])
-                if _selects(selection, view, self._all[ordinal].organisation):
-                    found.append(Found(ordinal, view))
+            if before is None or execution.order < before:
+                view = execution_view(execution)
+                if _selects(selection, view, execution.organisation):
+                    found.append(Found(execution.order, view))
         return found
 
-    def closed_ids(self) -> Sequence[ExecutionId]:
-        """See `Store.closed_ids`."""
-        return tuple(self._closed)
+    async def find_ids(
+        self, selection: ExecutionFilter, before: int | None, limit: int
+    ) -> Sequence[tuple[int, ExecutionId]]:
+        """See `Store.find_ids`."""
+        found = await self.find_executions(selection, before, limit)
+        return [(each.ordinal, each.view.execution_id) for each in found]
+
+    def execution_ids(self) -> Sequence[ExecutionId]:
+        """See `Store.execution_ids`."""
+        return tuple(self._executions)
+
+    async def remove_closed(self, ended_before: Instant, most_rows: int) -> bool:
+        """See `Store.remove_closed`. What is kept in memory is taken out whole, one execution after the other."""
+        gone: set[ExecutionId] = set()
+        for execution in sorted(self._closed.values(), key=_ended_at):
+            if most_rows <= 0 or _ended_at(execution) >= ended_before:
+                break
+            execution_id = execution.execution_id
+            most_rows -= 1 + len(execution.tasks) + len(self._histories.pop(execution_id, ()))
+            del self._closed[execution_id], self._executions[execution_id]
+            gone.add(execution_id)
+        if gone:
+            self._requests = [each for each in self._requests if each[1] not in gone]
+        return any(_ended_at(execution) < ended_before for execution in self._closed.values())
+
+    async def oldest_end(self) -> Instant | None:
+        """See `Store.oldest_end`."""
+        return min(map(_ended_at, self._closed.values()), default=None)
+
+
+def _ended_at(execution: Execution) -> Instant:
+    assert execution.ended_at is not None
+    return execution.ended_at
 
 
 def _selects(selection: ExecutionFilter, view: ExecutionView, organisation: str) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from rescind.model.filters import ExecutionFilter
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.status import TERMINAL_EXECUTION
 from rescind.model.views import ExecutionView
 from rescind_server.store.port import Found
 from rescind_server.store.records import ExecutionRecord
@@ -31,11 +34,37 @@ def find_executions(
     where = f"where {' and '.join(conditions)} " if conditions else ""
     rows = connection.execute(
         "select ordinal, record, "
-        "(select coalesce(max(sequence), -1) from checkpoints where execution_id = executions.execution_id) "
+        "(select coalesce(max(sequence), -1) from checkpoints where execution = executions.ordinal) "
         f"from executions {where}order by ordinal desc limit ?",
         (*values, limit),
     )
     return [Found(ordinal, _view(_record(record), checkpoint)) for ordinal, record, checkpoint in rows]
+
+
+def find_ids(
+    connection: sqlite3.Connection, selection: ExecutionFilter, before: int | None, limit: int
+) -> Sequence[tuple[int, ExecutionId]]:
+    """The ordinals and ids of what `find_executions` finds."""
+    conditions, values = _conditions(selection, before)
+    where = f"where {' and '.join(conditions)} " if conditions else ""
+    wanted = f"select ordinal, execution_id from executions {where}order by ordinal desc limit ?"
+    return [(ordinal, ExecutionId(found)) for ordinal, found in connection.execute(wanted, (*values, limit))]
+
+
+def execution_of_task(connection: sqlite3.Connection, task_id: TaskId) -> ExecutionId | None:
+    """The execution that a task belongs to; None if there is no such task.
+
+    The index is made when the first such question comes: one that stands there from the beginning would cost every task
+    that is scheduled, and most servers are never asked by a task's id alone.
+    """
+    # A disk without room for the index has the answer all the same.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("create index if not exists tasks_by_id on tasks (task_id)")
+    wanted = (
+        "select execution_id from tasks join executions on executions.ordinal = execution where task_id = ? limit 1"
+    )
+    row = connection.execute(wanted, (task_id,)).fetchone()
+    return ExecutionId(row[0]) if row is not None else None
 
 
 def _conditions(selection: ExecutionFilter, before: int | None) -> tuple[list[str], list[Any]]:
@@ -54,6 +83,10 @@ def _conditions(selection: ExecutionFilter, before: int | None) -> tuple[list[st
         if value is not None:
             conditions.append(condition)
             values.append(value)
+    if selection.statuses and TERMINAL_EXECUTION.issuperset(selection.statuses):
+        conditions.append("ended_at is not null")
+    elif selection.statuses and TERMINAL_EXECUTION.isdisjoint(selection.statuses):
+        conditions.append("ended_at is null")
     if selection.statuses:
         conditions.append(f"status in ({', '.join('?' * len(selection.statuses))})")
         values.extend(status.value for status in selection.statuses)

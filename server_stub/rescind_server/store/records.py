@@ -58,6 +58,7 @@ class AttemptRecord(msgspec.Struct, array_like=True):
     last_contact: Instant
     last_advance: Instant
     progress: float | None
+    stop_cause: CancelCause | None = None
 
 
 class TaskRecord(msgspec.Struct, array_like=True):
@@ -250,6 +251,7 @@ def _record_of_attempt(attempt: Attempt) -> AttemptRecord:
         attempt.last_contact,
         attempt.last_advance,
         attempt.progress,
+        attempt.stop_cause,
     )
 
 
@@ -275,12 +277,12 @@ def _add_tasks(execution: Execution, records: Iterable[TaskRecord]) -> None:
             outcome=row.outcome,
             ended_at=row.ended_at,
             ended_sequence=row.ended_sequence,
-            cancel_cause=row.cancel_cause,
-            cancel_requested_at=row.cancel_requested_at,
-            last_failure=row.last_failure,
-            retry_at=row.retry_at,
-            losses=row.losses,
         )
+        task.cancel_cause = row.cancel_cause
+        task.cancel_requested_at = row.cancel_requested_at
+        task.last_failure = row.last_failure
+        task.retry_at = row.retry_at
+        task.losses = row.losses
         task.attempts = [_attempt_of(task, each) for each in row.attempts] or None
         execution.tasks[row.task_id] = task
         execution.unsettled += task.outcome is None
@@ -296,6 +298,7 @@ def _attempt_of(task: Task, row: AttemptRecord) -> Attempt:
         row.started_at,
         live=row.live,
         stop=row.stop,
+        stop_cause=row.stop_cause,
         stop_requested_at=row.stop_requested_at,
         stop_delivered_at=row.stop_delivered_at,
         stop_ended_at=row.stop_ended_at,
@@ -344,7 +347,7 @@ def _task_wait(execution: Execution, operation: AwaitTasks) -> TaskWait:
     )
     for task in members:
         if task.outcome is None:
-            task.waiters = [*(task.waiters or ()), wait]
+            task.waiters = (*task.waiters, wait)
     return wait
 
 

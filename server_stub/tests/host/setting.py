@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rescind.model.cause import CancelCause, CancelSource
@@ -68,11 +68,12 @@ class Setting:
     """A host over a slow store, with one worker."""
 
     store: SlowStore = field(default_factory=SlowStore)
+    read_clock: Callable[[], int] | None = None
     received: list[ToWorker] = field(default_factory=list)
     host: Host = field(init=False)
 
     async def __aenter__(self) -> Setting:
-        self.host = Host(Engine(), self.store, WallClock())
+        self.host = Host(Engine(), self.store, WallClock(self.read_clock))
         self.host.start()
         self.host.attach(WorkerId("w"), self.received.extend)
         self.host.tell(WorkerJoined(WorkerId("w"), 1, ("default",), (AgentKind("agent"),), ("work",)))

@@ -21,8 +21,8 @@ from rescind.model.messages import (
 )
 from rescind.model.operations import StartTimer
 from rescind.model.status import CancelMode
-from rescind.model.views import ExecutionDetails
 from rescind.testing.virtual_time import run
+from rescind_server.engine.entities import Execution
 from rescind_server.host.clock import WallClock
 from server_stub.tests.host.setting import CAUSE, START, TASK, Setting, X, asks, settle
 
@@ -101,14 +101,14 @@ def test_a_look_up_that_fails_is_told_to_whoever_asked_and_to_nobody_else(monkey
     async def main() -> None:
         async with Setting() as setting:
             await setting.host.ask(START)
-            closed = setting.store.closed
+            committed = setting.store.committed
 
-            def failing(execution_id: ExecutionId) -> ExecutionDetails | None:
+            def failing(execution_id: ExecutionId) -> Execution | None:
                 if execution_id == "odd":
                     raise ValueError("cannot be read")
-                return closed(execution_id)
+                return committed(execution_id)
 
-            monkeypatch.setattr(setting.store, "closed", failing)
+            monkeypatch.setattr(setting.store, "committed", failing)
             setting.store.is_open.clear()
             await asks(setting.host, SignalExecution(X, "go"))
             questions = [asyncio.create_task(setting.host.details(ExecutionId(name))) for name in ("odd", X, "nobody")]

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from rescind import AgentContext, InvalidInput, ParentClosePolicy, StoreError, TaskContext, agent, task
+from rescind.model.commands import Command, StartExecution
+from rescind.model.ids import ExecutionId, Instant, WorkerId
+from rescind.model.messages import AgentKind, WorkerJoined, WorkerLeft
+from rescind.model.payload import NULL_PAYLOAD
 from rescind.testing import Environment, check_history
+from rescind_server.engine.machine import Engine
 from rescind_server.store.memory import MemoryStore
 from rescind_server.store.port import Store
 from rescind_server.store.sqlite import SCHEMA_VERSION, SqliteStore
@@ -62,7 +67,7 @@ async def test_what_was_committed_can_be_read_after_the_execution_has_closed(sto
         handle = await env.start(retrying, id="r-1")
         assert await handle.result() == "no luck"
         await env.settled()
-        assert store.closed_ids() == ("r-1",)
+        assert store.execution_ids() == ("r-1",)
         (only,) = await handle.tasks()
         assert (only.status, only.attempts, only.error) == ("FAILED", 4, "no luck")
         check_history(await handle.history())
@@ -178,6 +183,20 @@ async def test_a_cancelled_agent_keeps_its_budget_across_a_restart(tmp_path: Pat
         assert await env.handle("e-1").status() == "CANCELLED"
 
 
+@pytest.mark.rescind
+async def test_an_activation_that_was_taken_back_is_in_no_journal_if_another_took_its_place(
+    tmp_path: Path,
+) -> None:
+    engine, store = Engine(), SqliteStore(tmp_path / "store.db")
+    joins: list[Command] = [WorkerJoined(WorkerId(name), 1, ("default",), (AgentKind("agent"),)) for name in ("w", "v")]
+    then: list[Command] = [StartExecution("agent", NULL_PAYLOAD, ExecutionId("x")), WorkerLeft(WorkerId("w"), 1)]
+    for command in (*joins, *then):
+        await store.commit([engine.decide(command, Instant(1))])
+    ((execution, _),) = store.load().executions
+    assert [entry.number for entry in execution.journal] == [2]
+    store.close()
+
+
 def _newer(path: Path) -> None:
     SqliteStore(path).close()
     with sqlite3.connect(path) as connection:
@@ -217,8 +236,27 @@ def test_a_file_in_use_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be opened"):
+    with pytest.raises(StoreError, match=r"cannot be opened: .* Its folder does not exist: make it"):
         SqliteStore(tmp_path / "nowhere" / "store.db")
+
+
+def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "store.db"
+    SqliteStore(path).close()
+
+    class ReadOnly(sqlite3.Connection):
+        """What the superuser of a test meets nowhere else."""
+
+        def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+            if statement == "begin immediate":
+                raise sqlite3.OperationalError("attempt to write a readonly database")
+            return super().execute(statement, *values)  # type: ignore[arg-type]
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, factory=ReadOnly, **options))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(StoreError, match=r"readonly database\. It may not be written, or its disk may not"):
+        SqliteStore(path)
 
 
 def test_an_unknown_durability_is_refused_before_the_file_is_made(tmp_path: Path) -> None:
