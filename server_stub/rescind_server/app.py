@@ -4,42 +4,48 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.metadata
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-import grpc
-import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
-from grpc_reflection.v1alpha import reflection
-
-from rescind.errors import RescindError, ServerUnavailable
+from rescind.errors import RescindError, ServerUnavailable, StoreError
+from rescind.interpreter import settle
+from rescind.model.ids import Instant
+from rescind.model.version import VERSION
 from rescind.transport.grpc_methods import CLIENT_SERVICE, WORKER_SERVICE
+from rescind_server.access.certificates import Certificates
+from rescind_server.access.token_file import TokenFile, beside
 from rescind_server.engine.machine import DEFAULT_LEASE_MS, Engine
+from rescind_server.gateway.admission import admission, token_file_of
 from rescind_server.gateway.grpc_client import ClientGateway
+from rescind_server.gateway.grpc_listener import GrpcListener, credentials_of
 from rescind_server.gateway.grpc_worker import WorkerGateway
-from rescind_server.gateway.identity import Identify, take_everybody
+from rescind_server.gateway.identity import Identify
 from rescind_server.gateway.limits import Limits
-from rescind_server.host.clock import WallClock
+from rescind_server.host.about import About
+from rescind_server.host.clock import Clock, WallClock
 from rescind_server.host.driver import Host
 from rescind_server.host.queries import Queries
+from rescind_server.host.retention import Retention
 from rescind_server.store.memory import MemoryStore
 from rescind_server.store.port import Store
 from rescind_server.store.sqlite import Durability, SqliteStore
 
+if TYPE_CHECKING:
+    from rescind_server.gateway.http.application import HttpGateway
+    from rescind_server.gateway.http.listener import HttpListener
+
 DEFAULT_ADDRESS: Final = "127.0.0.1:7233"
 SERVICES: Final = (WORKER_SERVICE.full_name, CLIENT_SERVICE.full_name)
-HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 _LOG: Final = logging.getLogger(__name__)
-_LOOK_EVERY: Final = 0.1
 _GRACE: Final = 2.0
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Server:
@@ -47,6 +53,9 @@ class Server:
 
     Attributes:
         address: where it serves, with the port that it got; inside the block.
+        http_address: where it serves HTTP, likewise; None if it does not.
+        http_gateway: what it serves there; inside the block.
+        asks_for_tokens: whether it lets in none but holders of tokens; inside the block.
         host: what drives its engine; inside the block.
     """
 
@@ -57,9 +66,12 @@ class Server:
         *,
         durability: Durability = "full",
         lease_ms: int = DEFAULT_LEASE_MS,
+        retention: timedelta | None = None,
         limits: Limits | None = None,
-        identify: Identify = take_everybody,
-        credentials: grpc.ServerCredentials | None = None,
+        identify: Identify | None = None,
+        http_address: str | None = None,
+        tokens: Path | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         """Put the parts together; nothing is opened before the block is entered.
 
@@ -68,23 +80,33 @@ class Server:
             address: ``host:port`` to serve at; port 0 takes a free one.
             durability: how much a commit to the file waits for.
             lease_ms: how long the attempts of a worker that went away stay its own.
+            retention: how long an execution is kept after its end; None keeps it for ever.
             limits: bounds on what comes in and waits to go out.
-            identify: who makes a call, by its metadata.
-            credentials: for TLS; None serves in the clear.
+            identify: who makes a call, by its metadata; None takes the holders of tokens, or where there are no tokens
+                everybody on this machine.
+            http_address: ``host:port`` to serve HTTP at; None serves none.
+            tokens: the file of the tokens; None takes the one beside the store's file, if there is one.
+            certificates: for TLS at both ports; None serves in the clear.
         """
         self.address = address
         self._store_given = store
         self._durability: Durability = durability
         self._lease_ms = lease_ms
+        self._retention = retention
         self._limits = limits or Limits()
         self._identify = identify
-        self._credentials = credentials
+        self.http_address = http_address
+        self._tokens = tokens
+        self._certificates = certificates
         self._store: Store | None = None
         self._host: Host | None = None
         self._queries: Queries | None = None
-        self._grpc: grpc.aio.Server | None = None
+        self._listener: GrpcListener | None = None
+        self._http: HttpListener | None = None
+        self.http_gateway: HttpGateway | None = None
+        self.asks_for_tokens = False
         self._workers: WorkerGateway | None = None
-        self._health = health.HealthServicer()
+        self._background: list[asyncio.Task[None]] = []
 
     @property
     def host(self) -> Host:
@@ -96,115 +118,139 @@ class Server:
         """Open the store, go on from what is in it, and serve.
 
         Raises:
+            InvalidInput: an option that cannot be meant.
             StoreError: the file cannot be used; another server may have it open.
-            ServerUnavailable: the address cannot be served at.
+            AddressUnavailable: the address cannot be served at.
         """
         self._store = self._open_store()
         try:
-            self._host = await self._open_host(self._store)
-            self._grpc = await self._open_gateways(self._host)
+            clock = WallClock()
+            identify = self._identify or self._admission(clock)
+            self._host = await self._open_host(self._store, clock)
+            self._listener = self._make_listener(self._host, identify)
+            self.address = await self._listener.open(self.address)
+            if self.http_address is not None:
+                self._http = self._make_http_listener(self._host, identify)
+                self.http_address = await self._http.open(self.http_address)
+            self._run(self._follow_health(self._host, self._listener))
+            if self._retention is not None:
+                self._run(Retention(self._store, clock, self._retention).run())
         except BaseException:
-            if self._host is not None:
-                await self._host.close()
-            self._close_store()
+            if self._listener is not None:
+                await self._listener.close(0.0)
+            await self._close_behind_listener()
             raise
         return self
 
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._grpc is not None
+        assert self._listener is not None
         assert self._workers is not None
-        await self._health.enter_graceful_shutdown()
+        await self._listener.tell_stopping()
         self._workers.stop()
+        if self._http is not None:
+            await self._http.tell_stopping()
         # Those who wait for an end, or follow, would wait out the grace; they come back to the next server.
         self.host.watchers.close("the server is stopping.")
         # The host answers until the last call is over: what was asked before is decided, durable and told.
-        await self._grpc.stop(_GRACE)
-        await self.host.close()
-        self._close_store()
+        await self._listener.close(_GRACE)
+        if self._http is not None:
+            await self._http.close()
+        await self._close_behind_listener()
 
     async def wait_failed(self) -> BaseException:
-        """Wait until the server cannot go on, and return why. Until it is left, it answers UNAVAILABLE."""
-        while self.host.failure is None:  # noqa: ASYNC110 - the host tells nobody
-            await asyncio.sleep(_LOOK_EVERY)
-        for service in ("", *SERVICES):
-            await self._health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
-        return self.host.failure
+        """Wait until the server cannot go on by itself, and return why. Until it is left, it answers UNAVAILABLE."""
+        return await self.host.wait_failed()
+
+    async def _close_behind_listener(self) -> None:
+        for task in self._background:
+            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background)
+        if self._host is not None:
+            await self._host.close()
+        if self._store is not None and self._store is not self._store_given:
+            self._store.close()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside serving, until the server stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(_log_failure)
+        self._background.append(task)
 
     def _open_store(self) -> Store:
         match self._store_given:
             case None:
                 return MemoryStore()
             case str() | Path():
-                return SqliteStore(self._store_given, durability=self._durability)
+                return SqliteStore(self._store_given, durability=self._durability, in_place=True)
             case given:
                 return given
 
-    def _close_store(self) -> None:
-        if self._store is not None and self._store is not self._store_given:
-            self._store.close()
-
-    async def _open_host(self, store: Store) -> Host:
-        clock = WallClock()
+    async def _open_host(self, store: Store, clock: Clock) -> Host:
         # The seed only tells ids apart that nobody chose; those of a restart must not be those of before.
         engine = Engine(seed=clock.now(), lease_ms=self._lease_ms)
         loaded = store.load()
-        # Also where nothing is open: leases must go on growing, since workers of before may still be there.
-        await store.commit([engine.restore(*loaded, clock.now())])
-        host = Host(engine, store, clock)
-        host.start()
-        self._queries = Queries(host, engine, store)
+        trouble: StoreError | None = None
+        try:
+            # Also where nothing is open: leases must go on growing, since workers of before may still be there.
+            await store.commit([engine.restore(*loaded, clock.now())])
+        except StoreError as error:
+            trouble = error
+        # What memory holds is no more durable than the engine's own: there is nothing to go on from.
+        host = Host(engine, store, clock, reopens=not isinstance(store, MemoryStore))
+        host.start(trouble)
+        self._queries = Queries(host, engine, store, self._about(store, clock.now()), self._token_file(store))
         return host
 
-    async def _open_gateways(self, host: Host) -> grpc.aio.Server:
-        name = f"rescind-server/{version()}"
-        self._workers = WorkerGateway(host, self._limits, self._identify, server_name=name)
+    def _about(self, store: Store, started_at: Instant) -> About:
+        if not isinstance(store, SqliteStore):
+            return About(VERSION, started_at)
+        return About(VERSION, started_at, "sqlite", str(store.path.absolute()), self._durability)
+
+    def _token_file(self, store: Store) -> TokenFile | None:
+        if self._tokens is not None:
+            return TokenFile(self._tokens)
+        return TokenFile(beside(store.path)) if isinstance(store, SqliteStore) else None
+
+    def _admission(self, clock: Clock) -> Identify:
+        """Who is let in. Raises InvalidInput: there are no tokens, and others than this machine could come."""
+        store = self._store.path if isinstance(self._store, SqliteStore) else None
+        addresses = [each for each in (self.address, self.http_address) if each is not None]
+        tokens = token_file_of(self._tokens, store)
+        self.asks_for_tokens = tokens is not None
+        return admission(tokens, addresses, self._limits, clock.now)
+
+    def _make_http_listener(self, host: Host, identify: Identify) -> HttpListener:
+        # Only where HTTP is served: it is a fifth of a server's start, and 5 MiB.
+        from rescind_server.gateway.http.application import HttpGateway  # noqa: PLC0415
+        from rescind_server.gateway.http.listener import HttpListener  # noqa: PLC0415
+
         assert self._queries is not None
-        clients = ClientGateway(host, self._queries, self._limits, self._identify)
-        server = grpc.aio.server(options=_options(self._limits))
-        for service, handlers in ((WORKER_SERVICE, self._workers.handlers()), (CLIENT_SERVICE, clients.handlers())):
-            assert set(handlers) == set(service.methods_by_name), service.full_name
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVICES, HEALTH, reflection.SERVICE_NAME), server)
-        self.address = self._bind(server)
-        await server.start()
-        for service_name in ("", *SERVICES):
-            await self._health.set(service_name, health_pb2.HealthCheckResponse.SERVING)
-        return server
+        self.http_gateway = HttpGateway(host, self._queries, self._limits, identify, version=VERSION)
+        return HttpListener(self.http_gateway, self._certificates)
 
-    def _bind(self, server: grpc.aio.Server) -> str:
-        try:
-            port = (
-                server.add_secure_port(self.address, self._credentials)
-                if self._credentials is not None
-                else server.add_insecure_port(self.address)
-            )
-        except RuntimeError as error:
-            raise ServerUnavailable(
-                f"{self.address} cannot be served at: {error}. Is another server using it? Choose another address."
-            ) from None
-        return f"{self.address.rpartition(':')[0]}:{port}"
+    def _make_listener(self, host: Host, identify: Identify) -> GrpcListener:
+        name = f"rescind-server/{VERSION}"
+        self._workers = WorkerGateway(host, self._limits, identify, server_name=name)
+        assert self._queries is not None
+        clients = ClientGateway(host, self._queries, self._limits, identify)
+        services = {WORKER_SERVICE: self._workers.handlers(), CLIENT_SERVICE: clients.handlers()}
+        credentials = credentials_of(self._certificates) if self._certificates is not None else None
+        return GrpcListener(services, self._limits, credentials)
+
+    async def _follow_health(self, host: Host, listener: GrpcListener) -> None:
+        availability = host.availability
+        while True:
+            change = availability.change
+            await listener.tell_health(is_alive=availability.over is None, takes_writes=availability.is_open())
+            await change.wait()
 
 
-def version() -> str:
-    """The version of the installed distribution."""
-    return importlib.metadata.version("rescind")
-
-
-def _options(limits: Limits) -> Sequence[tuple[str, Any]]:
-    return (
-        ("grpc.max_receive_message_length", limits.message),
-        ("grpc.max_send_message_length", -1),
-        ("grpc.keepalive_time_ms", 10_000),
-        ("grpc.keepalive_timeout_ms", 5_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.max_pings_without_data", 0),
-        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-        # Without this a second server on the same port would silently share its calls.
-        ("grpc.so_reuseport", 0),
-    )
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _LOG.critical("a part of the server failed, and is not there any more", exc_info=task.exception())
 
 
 async def serve(server: Server, stop: asyncio.Event) -> None:
@@ -216,7 +262,8 @@ async def serve(server: Server, stop: asyncio.Event) -> None:
 
     Raises:
         StoreError: the file cannot be used, or did not take a commit.
-        ServerUnavailable: the address cannot be served at, or the engine failed.
+        AddressUnavailable: the address cannot be served at.
+        ServerUnavailable: the engine failed.
     """
     async with server:
         _LOG.info("serving at %s", server.address)
@@ -231,10 +278,24 @@ async def serve(server: Server, stop: asyncio.Event) -> None:
             raise ServerUnavailable(f"the server cannot go on: {server.host.failure}") from server.host.failure
 
 
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Let the first SIGTERM or SIGINT set an event, and the second end the process at once, as a crash does."""
+    loop = asyncio.get_running_loop()
+
+    def set_once() -> None:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, set_once)
+
+
 async def _main(address: str, store: str | None, durability: Durability, lease_ms: int) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
+    settle()
     server = Server(store, address, durability=durability, lease_ms=lease_ms)
     await serve(server, stop)
 

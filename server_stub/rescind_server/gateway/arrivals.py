@@ -51,7 +51,9 @@ class Arrivals:
     async def _take_in(self) -> None:
         try:
             while len(self._waiting) < self._most:
-                self._waiting.append(await self._subscription.get())
+                seen = await self._subscription.get()
+                # Not in one line: the list of before the wait may have been taken meanwhile.
+                self._waiting.append(seen)
                 self._has_news.set()
             self._waiting.clear()
             self._failure = ServerUnavailable(

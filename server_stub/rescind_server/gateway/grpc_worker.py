@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import grpc
@@ -20,12 +20,15 @@ from rescind.errors import (
     RescindError,
     ServerUnavailable,
 )
+from rescind.model.commands import DEFAULT_ORGANISATION
 from rescind.model.ids import WorkerId
 from rescind.model.messages import FromWorker, ToWorker, WorkerAlive, WorkerJoined, WorkerLeft
 from rescind.transport.batches import batches_of
 from rescind.transport.conversion.pairs import from_message, parse
 from rescind.transport.grpc_methods import PROTOCOL_VERSION, WORKER_METHODS
 from rescind.transport.oversize import instead_of
+from rescind_server.access.tokens import Role
+from rescind_server.gateway import organisations
 from rescind_server.gateway.identity import Identify
 from rescind_server.gateway.limits import Limits
 from rescind_server.gateway.serving import metadata_of, refuse
@@ -71,18 +74,23 @@ class WorkerGateway:
             self._forget(session)
 
     async def _serve(self, session: _Session, context: grpc.aio.ServicerContext) -> None:
-        self._identify(metadata_of(context))
+        caller = self._identify(metadata_of(context))
+        caller.require(Role.WORKER)
+        session.organisation = caller.organisation
+        session.identify_again = lambda: self._identify(metadata_of(context))
         first = await _read(context)
         if first is None:
             raise InvalidInput("a worker's session ended before it said hello.")
-        joined = self._admit(first)
+        joined = organisations.inner_message(caller.organisation, self._admit(first, session.peer))
+        assert isinstance(joined, WorkerJoined)
         self._enter(session, joined, first.hello.instance)
+        # Refused here, it was not welcome: a worker that was comes back at once.
+        self._host.attach(joined.worker_id, session.deliver, session.end)
         session.welcome(
             worker_pb2.Welcome(
                 protocol_version=PROTOCOL_VERSION, server=self._server_name, payload_limit=self._limits.payload
             )
         )
-        self._host.attach(joined.worker_id, session.deliver)
         self._host.tell(joined)
         self._take(session, first.messages[1:])
         while (batch := await _read(context)) is not None:
@@ -90,7 +98,7 @@ class WorkerGateway:
                 raise InvalidInput(f"worker {joined.worker_id!r} said hello twice in one session.")
             self._take(session, batch.messages)
 
-    def _admit(self, first: Any) -> WorkerJoined:
+    def _admit(self, first: Any, peer: str) -> WorkerJoined:
         """Check the first batch of a session; returns who joins."""
         if self._is_stopping:
             raise _stopping()
@@ -98,6 +106,8 @@ class WorkerGateway:
             raise InvalidInput("a session's first batch has no hello.")
         version = first.hello.protocol_version
         if version != PROTOCOL_VERSION:
+            # Said in the log, too: who runs the server is often the one who can mend it, and no worker asks twice.
+            _LOG.warning("the worker at %s speaks version %d of the protocol, and is refused", peer, version)
             raise RequestError(
                 f"this worker ({first.hello.sdk or 'of an unknown SDK'}) speaks version {version} of the protocol; "
                 f"{self._server_name} speaks version {PROTOCOL_VERSION}. Use an SDK and a server of one version."
@@ -113,10 +123,7 @@ class WorkerGateway:
         worker_id = joined.worker_id
         present = self._sessions.get(worker_id)
         if present is not None and present.instance != instance:
-            raise AlreadyExists(
-                f"another worker with the id {worker_id!r} is connected, from {present.peer}. Give this one another "
-                "id, or stop that one."
-            )
+            raise self._taken(present, session, instance)
         if present is not None and present.number >= joined.session:
             raise InvalidInput(
                 f"worker {worker_id!r} has a session {present.number}; {joined.session} is not a new one."
@@ -128,11 +135,30 @@ class WorkerGateway:
                 ServerUnavailable(f"session {joined.session} of worker {worker_id!r} took the place of this one.")
             )
 
+    def _taken(self, present: _Session, session: _Session, instance: str) -> AlreadyExists:
+        if instance not in present.rivals:
+            # It tries for a while: its own last session may be dying. Say it once.
+            present.rivals.add(instance)
+            _LOG.warning(
+                "two workers with the id %r: the one at %s is connected, the one at %s is refused",
+                *(present.worker_id, present.peer, session.peer),
+            )
+        return AlreadyExists(
+            f"another worker with the id {present.worker_id!r} is connected, from {present.peer}. Give this one "
+            "another id, or stop that one."
+        )
+
     def _take(self, session: _Session, messages: Sequence[Any]) -> None:
+        worker_id = session.worker_id
+        assert worker_id is not None, "a session begins with joining"
         for each in messages:
-            message = from_message(each, FromWorker)
+            message = organisations.inner_message(session.organisation, from_message(each, FromWorker))
             self._check(session, message)
-            self._host.tell(self._within_limits(message))
+            if self._host.may_speak(worker_id, message):
+                self._host.tell(self._within_limits(message))
+            else:
+                # Also a worker that has just lost an agent to another one may still tell of it; it is void either way.
+                _LOG.debug("worker %r told of what another one holds: %s", worker_id, type(message).__name__)
 
     def _check(self, session: _Session, message: FromWorker) -> None:
         match message:
@@ -141,6 +167,9 @@ class WorkerGateway:
                 session.number = max(session.number, message.session)
             case WorkerJoined() | WorkerLeft() | WorkerAlive() if message.worker_id != session.worker_id:
                 raise InvalidInput(f"worker {session.worker_id!r} speaks for worker {message.worker_id!r}.")
+            case WorkerAlive():
+                # It says so every few seconds: often enough to notice that its token has ended.
+                session.identify_again()
             case _:
                 pass
 
@@ -157,6 +186,7 @@ class WorkerGateway:
             return
         if self._sessions.get(session.worker_id) is session:
             del self._sessions[session.worker_id]
+        self._host.detach(session.worker_id, session.deliver)
         # Of an older session, or one that left already, this says nothing (see WorkerLeft).
         self._host.tell(WorkerLeft(session.worker_id, session.number))
 
@@ -176,6 +206,9 @@ class _Session:
 
     Attributes:
         ended_by: why the server ended it; None if it did not.
+        organisation: whose work its worker does.
+        identify_again: raises NotPermitted when its token has ended meanwhile.
+        rivals: the other workers of its worker's id that were refused meanwhile.
     """
 
     def __init__(self, context: grpc.aio.ServicerContext, limits: Limits) -> None:
@@ -184,6 +217,9 @@ class _Session:
         self.number = 0
         self.instance = ""
         self.ended_by: RescindError | None = None
+        self.rivals: set[str] = set()
+        self.organisation = DEFAULT_ORGANISATION
+        self.identify_again: Callable[[], object] = bool
         self._context = context
         self._limits = limits
         self._loop = asyncio.get_running_loop()

@@ -31,6 +31,9 @@ class Limits(msgspec.Struct, frozen=True):
         unread: the most bytes that wait for one worker or watcher to read them.
         stall_s: how long one batch may wait until its reader takes it, in seconds.
         starts: the most executions that one call may start.
+        heartbeat_s: how long an event stream may say nothing before it sends a comment, in seconds.
+        calls_per_second: how many calls a token may make, for long.
+        calls_at_once: how many a token may make at once, after it made none for a while.
     """
 
     payload: int = DEFAULT_PAYLOAD_LIMIT
@@ -39,6 +42,9 @@ class Limits(msgspec.Struct, frozen=True):
     unread: int = 256 * 1024 * 1024
     stall_s: float = 10.0
     starts: int = 10_000
+    heartbeat_s: float = 15.0
+    calls_per_second: float = 1_000.0
+    calls_at_once: int = 5_000
 
     def check_payload(self, payload: Payload | None, what: str) -> None:
         """Raises PayloadTooLarge if it is; the text names `what` it is."""

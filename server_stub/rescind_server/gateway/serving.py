@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final, NoReturn
 
@@ -17,6 +18,7 @@ from rescind.transport.grpc_methods import Method
 from rescind_server.gateway.identity import Caller, Identify
 
 _LOG: Final = logging.getLogger(__name__)
+_IDENTIFY_EVERY_S: Final = 15.0
 
 Answer = Callable[[Any, Caller], Awaitable[Message]]
 """Carries out a call with one reply."""
@@ -44,8 +46,14 @@ def streaming(method: Method, stream: Stream, identify: Identify) -> grpc.RpcMet
 
     async def handle(data: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
         try:
-            caller = identify(metadata_of(context))
+            metadata = metadata_of(context)
+            caller = identify(metadata)
+            known_at = time.monotonic()
             async for reply in stream(parse(data, method.request, f"a caller of {method.path}"), caller):
+                if time.monotonic() - known_at >= _IDENTIFY_EVERY_S:
+                    # Its token may have ended since.
+                    identify(metadata)
+                    known_at = time.monotonic()
                 yield reply.SerializeToString()
         except Exception as error:
             await refuse(context, error, method.path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from rescind.client.connecting import ConnectedClient, connect
+from rescind.client.connecting import Client
 from rescind_server.app import Server
 from rescind_server.gateway.limits import Limits
 
@@ -26,6 +26,6 @@ async def server(tmp_path: Path, limits: Limits) -> AsyncIterator[Server]:
 
 
 @pytest_asyncio.fixture
-async def client(server: Server) -> AsyncIterator[ConnectedClient]:
-    async with connect(server.address, by="client:test", timeout=10.0, patience=10.0) as connected:
+async def client(server: Server) -> AsyncIterator[Client]:
+    async with Client(server.address, by="client:test", timeout=10.0, patience=10.0) as connected:
         yield connected

@@ -14,7 +14,7 @@ import pytest
 from rescind_proto.rescind.v1 import client_pb2, values_pb2, worker_pb2
 
 from rescind import AlreadyExists, InvalidInput, PayloadTooLarge, RequestError, ServerUnavailable
-from rescind.client.connecting import ConnectedClient
+from rescind.client.connecting import Client
 from rescind.errors import OutcomeError, RescindError
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.ids import Lease, TaskId, WorkerId
@@ -24,7 +24,7 @@ from rescind.transport.conversion.pairs import to_message
 from rescind.transport.grpc_client import GrpcConnection
 from rescind.transport.grpc_errors import ERROR_NAME, error_of
 from rescind.transport.grpc_session import GrpcSession
-from rescind.worker.connecting import ConnectedWorker
+from rescind.worker.connecting import Worker
 from rescind_server.app import Server
 from rescind_server.gateway.limits import Limits
 
@@ -72,7 +72,13 @@ async def _status(call: Any) -> Any:
     raise AssertionError("the call was not refused")
 
 
-async def serves_on(client: ConnectedClient) -> None:
+def session_of(server: Server, worker_id: str) -> Any:
+    """The open session of a worker."""
+    assert server._workers is not None
+    return server._workers._sessions[WorkerId(worker_id)]
+
+
+async def serves_on(client: Client) -> None:
     handle = await client.start(patient)
     assert (await handle.describe()).status == "PENDING"
 
@@ -104,7 +110,7 @@ SESSIONS = {
 
 @pytest.mark.parametrize("name", SESSIONS)
 async def test_a_session_that_makes_no_sense_is_refused(
-    name: str, server: Server, client: ConnectedClient, caplog: pytest.LogCaptureFixture
+    name: str, server: Server, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     batches, error_class, text = SESSIONS[name]
     error = await session_with(server, *batches)
@@ -112,7 +118,7 @@ async def test_a_session_that_makes_no_sense_is_refused(
     with pytest.raises(error_class, match=text):
         raise error
     said = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(said) <= 1, "said once"
+    assert len(said) == 1, "said once"
     await serves_on(client)
 
 
@@ -126,14 +132,41 @@ async def test_a_session_number_that_is_not_new_is_refused(server: Server) -> No
         first.cancel()
 
 
-async def test_two_workers_of_one_id_do_not_share_it(server: Server, client: ConnectedClient) -> None:
-    async with ConnectedWorker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1"):
-        second = ConnectedWorker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1", silence_ms=60)
+async def test_two_workers_of_one_id_do_not_share_it(server: Server, client: Client) -> None:
+    async with Worker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1"):
+        second = Worker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1", silence_ms=60)
         with pytest.raises(AlreadyExists, match="another worker with the id 'w-1' is connected"):
             await second.run()
         handle = await client.start(patient)
         await handle.signal("go", "the first one goes on")
         assert await handle.result() == "the first one goes on"
+
+
+async def test_two_workers_of_one_id_are_told_of_once_however_often_the_second_tries(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with GrpcConnection(server.address) as connection:
+        first = connection.open_session()
+        await first.write(hello(JOINED))
+        await first.read()
+        for attempt in (2, 3, 4):
+            joining = WorkerJoined(WorkerId("w-1"), attempt, ("default",))
+            assert isinstance(await session_with(server, hello(joining, instance="another")), AlreadyExists)
+        first.cancel()
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("rescind_server")]
+    assert len(said) == 1
+    assert said[0].startswith("two workers with the id 'w-1': the one at ")
+
+
+async def test_a_worker_that_says_nothing_for_too_long_is_told_that_its_session_is_over(server: Server) -> None:
+    async with GrpcConnection(server.address) as connection:
+        call = connection.open_session()
+        await call.write(hello(WorkerJoined(WorkerId("w-1"), 1, ("default",), silence_ms=50)))
+        await call.read()
+        failure = await _status(call)
+        assert failure.code() is grpc.StatusCode.UNAVAILABLE
+        assert "worker 'w-1' said nothing for too long" in failure.details()
+        await eventually(lambda: not server._workers._sessions)  # type: ignore[union-attr]
 
 
 async def test_a_worker_that_comes_back_takes_the_place_of_its_own_dead_session(server: Server) -> None:
@@ -171,7 +204,7 @@ async def bytes_at(address: str, sent: bytes) -> bytes:
     ],
 )
 async def test_bytes_of_another_protocol_end_their_connection_alone(
-    sent: bytes, server: Server, client: ConnectedClient
+    sent: bytes, server: Server, client: Client
 ) -> None:
     await bytes_at(server.address, sent)
     await serves_on(client)
@@ -187,7 +220,7 @@ async def raw_call(server: Server, name: str, data: bytes, **options: Any) -> by
 
 
 @pytest.mark.parametrize("name", ["Start", "StartMany", "Get", "List", "Signal", "CancelExecution", "CancelTask"])
-async def test_garbage_in_a_call_is_an_invalid_input(name: str, server: Server, client: ConnectedClient) -> None:
+async def test_garbage_in_a_call_is_an_invalid_input(name: str, server: Server, client: Client) -> None:
     with pytest.raises(InvalidInput, match="bytes that are no rescind"):
         await raw_call(server, name, b"\xff\xff\xff")
     await serves_on(client)
@@ -243,7 +276,7 @@ async def test_errors_carry_their_name_and_code(server: Server) -> None:
 
 
 @pytest.mark.parametrize("size", [5, 100], ids=["5 MiB", "100 MiB"])
-async def test_a_payload_above_the_limit_is_refused(size: int, server: Server, client: ConnectedClient) -> None:
+async def test_a_payload_above_the_limit_is_refused(size: int, server: Server, client: Client) -> None:
     request = client_pb2.StartRequest(kind="k", input=values_pb2.Payload(data=b"1" * (size * 1024 * 1024)))
     with pytest.raises(PayloadTooLarge):
         await raw_call(server, "Start", request.SerializeToString())
@@ -260,18 +293,18 @@ async def test_a_payload_above_the_limit_is_refused(size: int, server: Server, c
     ],
 )
 async def test_what_is_above_the_servers_limit_fails_its_work_and_not_the_session(
-    where: str, text: str, server: Server, client: ConnectedClient
+    where: str, text: str, server: Server, client: Client
 ) -> None:
-    async with ConnectedWorker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1"):
-        session = server.host._sessions[WorkerId("w-1")]
+    async with Worker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1"):
+        session = session_of(server, "w-1")
         handle = await client.start(growing, where)
         with pytest.raises(OutcomeError, match=text):
             await handle.result()
-        assert server.host._sessions[WorkerId("w-1")] == session
+        assert session_of(server, "w-1") is session
 
 
 @pytest.mark.parametrize("limits", [Limits(payload=1_000)])
-async def test_a_signal_above_the_servers_limit_is_refused(server: Server, client: ConnectedClient) -> None:
+async def test_a_signal_above_the_servers_limit_is_refused(server: Server, client: Client) -> None:
     handle = await client.start(patient)
     with pytest.raises(PayloadTooLarge, match=r"signal 'go' has 2002 bytes; this server takes 1000"):
         await handle.signal("go", "x" * 2_000)
@@ -284,10 +317,9 @@ async def test_a_worker_that_does_not_read_is_cut(server: Server) -> None:
         await call.write(hello(JOINED))
         await call.read()
         order = StopOrder(TaskId("t"), Lease(1), CancelCause(CancelSource.REQUEST, reason="x" * 10_000))
-        deliver = server.host._sessions[JOINED.worker_id]
+        session = session_of(server, "w-1")
         for _ in range(100):
-            deliver([order] * 10)
-        session = server.host._sessions[JOINED.worker_id].__self__  # type: ignore[attr-defined]
+            session.deliver([order] * 10)
         await eventually(lambda: session.ended_by is not None)
         call.cancel()
 
@@ -308,9 +340,7 @@ async def test_a_session_ends_where_the_server_is_of_another_kind() -> None:
         await other.stop(None)
 
 
-async def test_a_call_that_its_caller_leaves_is_cancelled_on_the_server(
-    server: Server, client: ConnectedClient
-) -> None:
+async def test_a_call_that_its_caller_leaves_is_cancelled_on_the_server(server: Server, client: Client) -> None:
     handle = await client.start(patient)
     waiting = asyncio.create_task(handle.result())
     subscriptions = server.host.watchers._subscriptions
@@ -319,7 +349,7 @@ async def test_a_call_that_its_caller_leaves_is_cancelled_on_the_server(
     await eventually(lambda: handle.id not in subscriptions)
 
 
-async def test_a_call_with_a_deadline_ends_there(server: Server, client: ConnectedClient) -> None:
+async def test_a_call_with_a_deadline_ends_there(server: Server, client: Client) -> None:
     handle = await client.start(patient)
     request = client_pb2.WaitEndedRequest(execution_id=handle.id)
     with pytest.raises(ServerUnavailable, match="did not answer in time"):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rescind import CancelTaskResult, ExecutionStatus, StoreError
-from rescind.client.connecting import ConnectedClient, connect
+from rescind.client.connecting import Client
 from rescind.model.events import EventType
 from rescind.model.filters import ExecutionFilter
 from rescind.testing import check_history
@@ -71,16 +71,16 @@ async def kill(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def processes(folder: Path) -> AsyncIterator[tuple[Processes, ConnectedClient]]:
+async def processes(folder: Path) -> AsyncIterator[tuple[Processes, Client]]:
     started = Processes(folder)
     try:
-        async with connect(started.address, by="client:test", patience=LONGEST) as client:
+        async with Client(started.address, by="client:test", patience=LONGEST) as client:
             yield started, client
     finally:
         print(await started.end())
 
 
-async def reachable(client: ConnectedClient) -> None:
+async def reachable(client: Client) -> None:
     """Wait until the server answers."""
     async with asyncio.timeout(LONGEST):
         while True:
@@ -173,7 +173,7 @@ async def test_a_killed_servers_file_can_be_opened_at_once(tmp_path: Path) -> No
             async with Server(run.store, "127.0.0.1:0"):
                 pass
         await kill(server)
-        async with Server(run.store, "127.0.0.1:0") as second, connect(second.address) as other:
+        async with Server(run.store, "127.0.0.1:0") as second, Client(second.address) as other:
             assert (await other.handle("kept").describe()).status is ExecutionStatus.PENDING
 
 

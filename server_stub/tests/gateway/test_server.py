@@ -13,6 +13,7 @@ import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from rescind import (
+    AddressUnavailable,
     AlreadyExists,
     CancelTaskResult,
     ExecutionEnded,
@@ -23,13 +24,13 @@ from rescind import (
     StopState,
     StoreError,
 )
-from rescind.client.connecting import ConnectedClient, connect
+from rescind.client.connecting import Client
 from rescind.model.commands import StartExecution
 from rescind.model.events import EventType, HistoryEvent
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId
 from rescind.testing import check_history
-from rescind.worker.connecting import ConnectedWorker
+from rescind.worker.connecting import Worker
 from rescind_server.app import SERVICES, Server
 
 from .work import AGENTS, LONGEST, TASKS, eventually, gather, patient, race, watch
@@ -38,8 +39,8 @@ pytestmark = pytest.mark.asyncio
 
 
 @pytest_asyncio.fixture
-async def worker(server: Server) -> AsyncIterator[ConnectedWorker]:
-    async with ConnectedWorker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1") as joined:
+async def worker(server: Server) -> AsyncIterator[Worker]:
+    async with Worker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-1") as joined:
         yield joined
 
 
@@ -49,7 +50,7 @@ async def all_of(events: list[asyncio.Event]) -> None:
             await event.wait()
 
 
-async def test_a_race_is_won_and_the_losers_are_stopped(client: ConnectedClient, worker: ConnectedWorker) -> None:
+async def test_a_race_is_won_and_the_losers_are_stopped(client: Client, worker: Worker) -> None:
     first_runs, second_runs, first_stopped, second_stopped = watch("a-1", "a-2")
     handle = await client.start(race, "a", id="race-1")
     await all_of([first_runs, second_runs])
@@ -63,9 +64,7 @@ async def test_a_race_is_won_and_the_losers_are_stopped(client: ConnectedClient,
     check_history(await handle.history())
 
 
-async def test_a_cancel_reaches_the_running_code_and_the_caller(
-    client: ConnectedClient, worker: ConnectedWorker
-) -> None:
+async def test_a_cancel_reaches_the_running_code_and_the_caller(client: Client, worker: Worker) -> None:
     events = watch("b-1", "b-2")
     handle = await client.start(race, "b")
     await all_of(events[:2])
@@ -76,7 +75,7 @@ async def test_a_cancel_reaches_the_running_code_and_the_caller(
     assert await handle.cancel() is CancelTaskResult.ALREADY_CANCELLED
 
 
-async def test_one_task_is_cancelled_from_outside(client: ConnectedClient, worker: ConnectedWorker) -> None:
+async def test_one_task_is_cancelled_from_outside(client: Client, worker: Worker) -> None:
     events = watch("c-1", "c-2")
     handle = await client.start(race, "c")
     await all_of(events[:2])
@@ -88,14 +87,14 @@ async def test_one_task_is_cancelled_from_outside(client: ConnectedClient, worke
     await all_of(events[2:])
 
 
-async def test_a_thousand_tasks_travel_in_batches(client: ConnectedClient, worker: ConnectedWorker) -> None:
+async def test_a_thousand_tasks_travel_in_batches(client: Client, worker: Worker) -> None:
     handle = await client.start(gather, 1_000)
     assert await handle.result() == sum(range(1_000))
     assert len(await handle.tasks()) == 1_000
     check_history(await handle.history())
 
 
-async def test_errors_are_the_same_as_in_process(client: ConnectedClient, server: Server) -> None:
+async def test_errors_are_the_same_as_in_process(client: Client, server: Server) -> None:
     handle = await client.start(patient, id="p-1")
     assert (await client.start(patient, id="p-1")).id == "p-1"
     with pytest.raises(AlreadyExists, match="execution 'p-1' exists, of kind 'patient'"):
@@ -109,7 +108,7 @@ async def test_errors_are_the_same_as_in_process(client: ConnectedClient, server
         await handle.signal("go")
 
 
-async def test_many_are_started_in_one_commit_and_each_has_its_answer(client: ConnectedClient) -> None:
+async def test_many_are_started_in_one_commit_and_each_has_its_answer(client: Client) -> None:
     starts = [StartExecution("patient", execution_id=ExecutionId(f"m-{number}")) for number in range(50)]
     again = StartExecution("race", execution_id=ExecutionId("m-0"))
     *handles, refused = await client.start_many([*starts, again])
@@ -117,7 +116,7 @@ async def test_many_are_started_in_one_commit_and_each_has_its_answer(client: Co
     assert isinstance(refused, AlreadyExists)
 
 
-async def test_lists_are_filtered_and_their_pages_stay_in_place(client: ConnectedClient) -> None:
+async def test_lists_are_filtered_and_their_pages_stay_in_place(client: Client) -> None:
     for number in range(5):
         labels = {"number": str(number), "all": "yes"}
         await client.start(patient, id=f"l-{number}", queue="odd" if number % 2 else "even", labels=labels)
@@ -139,7 +138,7 @@ async def test_lists_are_filtered_and_their_pages_stay_in_place(client: Connecte
     assert await ids(statuses=(ExecutionStatus.CANCELLED,)) == ["l-1"]
 
 
-async def test_cancel_where_counts_what_it_met_and_repeating_it_is_harmless(client: ConnectedClient) -> None:
+async def test_cancel_where_counts_what_it_met_and_repeating_it_is_harmless(client: Client) -> None:
     await client.start_many(StartExecution("patient", queue=f"q-{number % 2}") for number in range(1_200))
     selection = ExecutionFilter(queue="q-1")
     steps = [dict(counts) async for counts in client.cancel_where(selection, "too many")]
@@ -152,7 +151,7 @@ async def test_cancel_where_counts_what_it_met_and_repeating_it_is_harmless(clie
     }
 
 
-async def test_cancel_where_selects_the_tasks_of_a_worker(client: ConnectedClient, worker: ConnectedWorker) -> None:
+async def test_cancel_where_selects_the_tasks_of_a_worker(client: Client, worker: Worker) -> None:
     events = watch("d-1", "d-2")
     handle = await client.start(race, "d")
     await all_of(events[:2])
@@ -164,13 +163,13 @@ async def test_cancel_where_selects_the_tasks_of_a_worker(client: ConnectedClien
     assert await handle.result() == [1, 0]
 
 
-async def test_a_worker_that_stops_hands_back_what_it_runs(client: ConnectedClient, server: Server) -> None:
-    async with ConnectedWorker(server.address, agents=AGENTS, tasks=TASKS):
+async def test_a_worker_that_stops_hands_back_what_it_runs(client: Client, server: Server) -> None:
+    async with Worker(server.address, agents=AGENTS, tasks=TASKS):
         handle = await client.start(patient)
         await handle.signal("go", 1)
         assert await handle.result() == 1
         waiting = await client.start(patient)
-    async with ConnectedWorker(server.address, agents=AGENTS, tasks=TASKS):
+    async with Worker(server.address, agents=AGENTS, tasks=TASKS):
         await waiting.signal("go", "heard by the second worker")
         assert await waiting.result() == "heard by the second worker"
 
@@ -181,9 +180,9 @@ async def test_everything_goes_on_behind_a_restart_of_the_server(tmp_path: Path)
     store = tmp_path / "store.db"
     async with Server(store, "127.0.0.1:0") as server:
         address = server.address
-        worker = ConnectedWorker(address, agents=AGENTS, tasks=TASKS, worker_id="w-1")
+        worker = Worker(address, agents=AGENTS, tasks=TASKS, worker_id="w-1")
         working = asyncio.create_task(worker.run())
-        client = connect(address, by="client:test", patience=LONGEST)
+        client = Client(address, by="client:test", patience=LONGEST)
         handle = await client.start(race, "e", id="e")
         ended = await client.start(patient, id="ended")
         await ended.cancel()
@@ -203,7 +202,7 @@ async def test_everything_goes_on_behind_a_restart_of_the_server(tmp_path: Path)
         await client.close()
 
 
-async def test_a_caller_that_leaves_withdraws_nothing(client: ConnectedClient, worker: ConnectedWorker) -> None:
+async def test_a_caller_that_leaves_withdraws_nothing(client: Client, worker: Worker) -> None:
     events = watch("f-1", "f-2")
     handle = await client.start(race, "f")
     await all_of(events[:2])
@@ -222,13 +221,13 @@ async def test_a_store_has_one_server(server: Server, tmp_path: Path) -> None:
 
 
 async def test_an_address_has_one_server(server: Server) -> None:
-    with pytest.raises(ServerUnavailable, match="cannot be served at"):
+    with pytest.raises(AddressUnavailable, match="cannot be served at"):
         async with Server(None, server.address):
             pass
 
 
 async def test_no_server_is_told_by_its_address() -> None:
-    async with connect("127.0.0.1:1") as client:
+    async with Client("127.0.0.1:1") as client:
         with pytest.raises(ServerUnavailable, match=r"the server at 127\.0\.0\.1:1 cannot be reached"):
             await client.start("agent")
 
@@ -241,21 +240,21 @@ async def test_health_and_reflection_tell_what_is_served(server: Server) -> None
             assert reply.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_a_server_whose_commit_fails_refuses_and_tells_why(server: Server, client: ConnectedClient) -> None:
+async def test_a_server_whose_engine_fails_refuses_and_tells_why(server: Server, client: Client) -> None:
     await client.start(patient, id="before")
 
-    async def full(decisions: Any) -> None:
-        raise StoreError("no space left on the disk")
+    async def broken(decisions: Any) -> None:
+        raise ValueError("a fault of ours")
 
-    server.host._store.commit = full  # type: ignore[method-assign]
-    with pytest.raises(ServerUnavailable, match="no space left on the disk"):
+    server.host._store.commit = broken  # type: ignore[method-assign]
+    with pytest.raises(ServerUnavailable, match="a fault of ours"):
         await client.start(patient, id="after")
-    assert "no space left" in str(await server.wait_failed())
+    assert "a fault of ours" in str(await server.wait_failed())
     with pytest.raises(ServerUnavailable):
         await client.handle("before").describe()
 
 
-async def test_a_stop_state_is_told_beside_the_status(client: ConnectedClient, worker: ConnectedWorker) -> None:
+async def test_a_stop_state_is_told_beside_the_status(client: Client, worker: Worker) -> None:
     events = watch("g-1", "g-2")
     handle = await client.start(race, "g")
     await all_of(events[:2])

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from rescind import AgentContext, TaskContext, agent, task
-from rescind.worker.connecting import ConnectedWorker
+from rescind.worker.connecting import Worker
 
 
 @task("step")
@@ -37,4 +37,4 @@ async def steps(ctx: AgentContext, given: dict[str, str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(ConnectedWorker(sys.argv[1], agents=[steps], tasks=[step], worker_id=sys.argv[2]).run())
+    asyncio.run(Worker(sys.argv[1], agents=[steps], tasks=[step], worker_id=sys.argv[2]).run())

@@ -1,0 +1,408 @@
+"""What callers ask, over any wire: checked against who they are, and turned into the engine's commands.
+
+An operator sees and cancels everything of its organisation; a client what it started itself (cancellation.md, section
+8). What a client did not start and what does not exist are one thing to it, in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final, TypeVar
+from uuid import uuid4
+
+import msgspec
+
+from rescind.errors import AlreadyExists, InvalidInput, NotFound, NotPermitted, RescindError
+from rescind.model.audit import AuditFilter, AuditRecord
+from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.commands import (
+    DEFAULT_ORGANISATION,
+    CancelAnswered,
+    CancelExecution,
+    CancelTaskFromOutside,
+    FromClient,
+    Refused,
+    Reply,
+    SignalExecution,
+    Signalled,
+    Started,
+    StartExecution,
+)
+from rescind.model.events import EXECUTION_ENDS
+from rescind.model.filters import ExecutionFilter, TaskFilter
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.options import DEFAULT_QUEUE
+from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
+from rescind.model.payload import NULL_PAYLOAD, Payload
+from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult
+from rescind.model.texts import LONGEST_TEXT
+from rescind.model.views import ExecutionDetails, ExecutionView
+from rescind.transport.grpc_errors import named_error
+from rescind_server.access.tokens import Role
+from rescind_server.gateway import organisations
+from rescind_server.gateway.identity import Caller
+from rescind_server.gateway.limits import Limits
+from rescind_server.host.driver import Host
+from rescind_server.host.queries import Queries
+
+PAGE: Final = 100
+"""How many a page has, unless asked otherwise."""
+LARGEST_PAGE: Final = 1_000
+RESERVED_LABELS: Final = "rescind."
+"""What labels begin with that the server itself gives."""
+
+FilterT = TypeVar("FilterT", ExecutionFilter, TaskFilter)
+
+
+class StartRequest(msgspec.Struct, frozen=True):
+    """An agent to start, as its caller names things; see `StartExecution`."""
+
+    kind: str
+    input: Payload = NULL_PAYLOAD
+    execution_id: str | None = None
+    queue: str = DEFAULT_QUEUE
+    labels: Mapping[str, str] = {}
+    by: str = ""
+
+
+class ClientRequests:
+    """Carries out what callers ask. Ids in and out are those that the caller knows."""
+
+    def __init__(self, host: Host, queries: Queries, limits: Limits) -> None:
+        self._host = host
+        self._queries = queries
+        self._limits = limits
+
+    async def start(
+        self, caller: Caller, request: StartRequest, *, own_labels: Mapping[str, str] | None = None
+    ) -> Started:
+        """Start an agent, or find what this very request started before.
+
+        Args:
+            caller: who asks.
+            request: what to start.
+            own_labels: labels of the server's own, beside those that the caller gives.
+
+        Raises:
+            InvalidInput: an empty or too long name.
+            PayloadTooLarge: its input is.
+            AlreadyExists: another request, or another caller, has this id.
+        """
+        caller.require(Role.CLIENT, Role.OPERATOR)
+        command = self._start_command(caller, request, own_labels or {})
+        result = await self._started(caller, command, await self._host.ask(command))
+        if isinstance(result, RescindError):
+            raise result
+        return result
+
+    async def start_many(self, caller: Caller, requests: Sequence[StartRequest]) -> Sequence[Started | RescindError]:
+        """Start agents in one commit; returns for each what `start` returns or raises.
+
+        Raises:
+            InvalidInput: one of them cannot be meant; none was started.
+        """
+        caller.require(Role.CLIENT, Role.OPERATOR)
+        if len(requests) > self._limits.starts:
+            raise InvalidInput(f"{len(requests)} starts at once; at most {self._limits.starts} are taken.")
+        commands = [self._start_command(caller, request, {}) for request in requests]
+        # Asked in one turn of the event loop, they are one turn of the host, and one commit.
+        replies = await self._host.ask_all(commands)
+        return [await self._started(caller, *each) for each in zip(commands, replies, strict=True)]
+
+    async def details(self, caller: Caller, execution_id: str) -> ExecutionDetails:
+        """An execution with all that belongs to it. Raises NotFound."""
+        caller.require(Role.CLIENT, Role.OPERATOR)
+        details = await self._visible(caller, execution_id)
+        if details is None:
+            raise not_found(execution_id)
+        return organisations.outer_details(details)
+
+    async def list_executions(
+        self, caller: Caller, selection: ExecutionFilter, page_size: int, page_token: str
+    ) -> tuple[Sequence[ExecutionView], str]:
+        """A page of what a filter selects, the newest first, and the next page's token; "" ends."""
+        _check_size(page_size)
+        own = self._own_executions(caller, selection)
+        views, token = await self._queries.list_executions(own, page_size, page_token)
+        return [organisations.outer_execution(view) for view in views], token
+
+    async def list_tasks(
+        self, caller: Caller, selection: TaskFilter, page_size: int, page_token: str
+    ) -> tuple[Sequence[ListedTask], str]:
+        """A page of the tasks that a filter selects, and the next page's token; "" ends.
+
+        Raises:
+            InvalidInput: a page size or token that cannot be meant.
+            NotFound: the filter names an execution that there is not.
+        """
+        _check_size(page_size)
+        own = self._own_tasks(caller, selection)
+        if selection.execution_id is not None and await self._visible(caller, selection.execution_id) is None:
+            raise not_found(selection.execution_id)
+        listed, token = await self._queries.list_tasks(own, page_size, page_token)
+        return [organisations.outer_listed(each) for each in listed], token
+
+    async def list_workers(self, caller: Caller, page_size: int, page_token: str) -> tuple[Sequence[WorkerView], str]:
+        """A page of the organisation's workers, and the next page's token; for operators."""
+        caller.require(Role.OPERATOR)
+        _check_size(page_size)
+        token = organisations.inner(caller.organisation, page_token) if page_token else ""
+        own: list[WorkerView] = []
+        while len(own) <= page_size:
+            workers, token = await self._queries.list_workers(LARGEST_PAGE, token)
+            own += [
+                organisations.outer_worker(each)
+                for each in workers
+                if organisations.belongs(caller.organisation, each.worker_id)
+            ]
+            if not token:
+                break
+        page = own[:page_size]
+        return page, page[-1].worker_id if len(own) > page_size else ""
+
+    async def stuck(self, caller: Caller, limit: int, quiet_ms: int | None) -> Stuck:
+        """What of the organisation does not go on by itself; for operators."""
+        caller.require(Role.OPERATOR)
+        _check_size(limit)
+        stuck = await self._queries.stuck(limit, quiet_ms=quiet_ms, organisation=caller.organisation)
+        return Stuck(
+            tasks=tuple(organisations.outer_stuck(each) for each in stuck.tasks),
+            task_count=stuck.task_count,
+            waiting=tuple(
+                organisations.outer_waiting(each)
+                for each in stuck.waiting
+                if organisations.belongs(caller.organisation, each.queue)
+            ),
+            parked=tuple(
+                organisations.outer_parked(each)
+                for each in stuck.parked
+                if organisations.belongs(caller.organisation, each.execution_id)
+            ),
+        )
+
+    async def list_audit(
+        self, caller: Caller, selection: AuditFilter, page_size: int, page_token: str
+    ) -> tuple[Sequence[AuditRecord], str]:
+        """A page of who asked for what in the organisation, and the next page's token. For operators."""
+        caller.require(Role.OPERATOR)
+        _check_size(page_size)
+        if selection.execution_id is not None:
+            inner_id = organisations.inner_id(caller.organisation, selection.execution_id)
+            selection = msgspec.structs.replace(selection, execution_id=inner_id)
+        records, token = await self._queries.audit.page(caller.organisation, selection, page_size, page_token)
+        return [organisations.outer_audit(each) for each in records], token
+
+    async def facts(self, caller: Caller) -> ServerFacts:
+        """The server, as it says of itself; for operators."""
+        caller.require(Role.OPERATOR)
+        return await self._queries.facts()
+
+    async def count(self, caller: Caller, selection: ExecutionFilter | TaskFilter) -> int:
+        """How many would be asked to stop if all that a filter selects were cancelled."""
+        return await self._queries.count(
+            self._own_executions(caller, selection)
+            if isinstance(selection, ExecutionFilter)
+            else self._own_tasks(caller, selection)
+        )
+
+    async def signal(self, caller: Caller, execution_id: str, name: str, value: Payload, by: str = "") -> Signalled:
+        """Send a signal.
+
+        Raises:
+            NotPermitted: the caller may not, or there is no such execution.
+            NotFound: there is no such execution.
+            ExecutionEnded: it takes none any more.
+        """
+        self._limits.check_name(name, "the signal's name")
+        self._limits.check_payload(value, f"signal {name!r}")
+        inner_id = await self._may_act(caller, execution_id)
+        reply = await self._ask(SignalExecution(inner_id, name, value, caller.name_for(by)))
+        assert isinstance(reply, Signalled)
+        return reply
+
+    async def cancel_execution(
+        self,
+        caller: Caller,
+        execution_id: str,
+        reason: str | None = None,
+        *,
+        hard: bool = False,
+        by: str = "",
+        source: CancelSource = CancelSource.REQUEST,
+    ) -> CancelTaskResult:
+        """Cancel an agent. Raises NotPermitted: the caller may not, or for a client there is no such execution."""
+        inner_id = await self._may_act(caller, execution_id)
+        reply = await self._ask(CancelExecution(inner_id, _cause(caller, reason, by, source), hard))
+        assert isinstance(reply, CancelAnswered)
+        return reply.result
+
+    async def cancel_task(
+        self,
+        caller: Caller,
+        execution_id: str | None,
+        task_id: str,
+        reason: str | None = None,
+        mode: CancelMode = CancelMode.TRY,
+        by: str = "",
+    ) -> CancelTaskResult:
+        """Cancel one task. With mode WAIT, answers when its work has decided.
+
+        Args:
+            caller: who asks.
+            execution_id: the execution that it belongs to; None finds that by the task's id.
+            task_id: the task: a UUID in text.
+            reason: why, in words.
+            mode: how.
+            by: who asks, where nobody has to prove that.
+
+        Raises:
+            NotPermitted: the caller may not, or for a client there is no such task.
+        """
+        if execution_id is None:
+            execution_id = await self.execution_of_task(caller, task_id)
+        if execution_id is None:
+            if not caller.is_operator:
+                raise not_permitted(task_id)
+            return CancelTaskResult.NOT_FOUND
+        inner_id = await self._may_act(caller, execution_id)
+        cause = _cause(caller, reason, by)
+        reply = await self._ask(CancelTaskFromOutside(inner_id, TaskId(task_id), cause, mode))
+        assert isinstance(reply, CancelAnswered)
+        return reply.result
+
+    async def execution_of_task(self, caller: Caller, task_id: str) -> str | None:
+        """The execution that a task belongs to, as this caller knows it; None if it sees no such task."""
+        caller.require(Role.CLIENT, Role.OPERATOR)
+        found = await self._queries.execution_of_task(TaskId(task_id))
+        if found is None or not organisations.belongs(caller.organisation, found):
+            return None
+        execution_id = organisations.outer(found)
+        return execution_id if await self._visible(caller, execution_id) is not None else None
+
+    async def cancel_where(
+        self, caller: Caller, selection: ExecutionFilter | TaskFilter, reason: str | None, *, hard: bool, by: str = ""
+    ) -> AsyncIterator[Mapping[CancelTaskResult, int]]:
+        """Cancel all that a filter selects. Yields the counts so far, after each durable step."""
+        cause = _cause(caller, reason, by)
+        steps = (
+            self._queries.cancel_executions(self._own_executions(caller, selection), cause, hard=hard)
+            if isinstance(selection, ExecutionFilter)
+            else self._queries.cancel_tasks(self._own_tasks(caller, selection), cause)
+        )
+        async for counts in steps:
+            yield counts
+
+    async def wait_ended(self, caller: Caller, execution_id: str) -> ExecutionView:
+        """An execution, when it has ended. Raises NotFound."""
+        inner_id = organisations.inner_id(caller.organisation, execution_id)
+        async with self._host.watchers.subscribe(inner_id, EXECUTION_ENDS) as ends:
+            view = (await self.details(caller, execution_id)).execution
+            while view.status not in TERMINAL_EXECUTION:
+                await ends.get()
+                view = organisations.outer_execution(ends.ended) if ends.ended is not None else view
+        return view
+
+    def inner_id(self, caller: Caller, execution_id: str) -> ExecutionId:
+        """The engine's name of an execution of this caller's organisation. Raises InvalidInput."""
+        return organisations.inner_id(caller.organisation, execution_id)
+
+    def _start_command(self, caller: Caller, request: StartRequest, own_labels: Mapping[str, str]) -> StartExecution:
+        limits = self._limits
+        limits.check_name(request.kind, "the agent's kind")
+        limits.check_name(request.queue, "the queue's name")
+        limits.check_payload(request.input, f"the input of agent {request.kind!r}")
+        for name, value in request.labels.items():
+            limits.check_name(name, "a label's name")
+            if name.startswith(RESERVED_LABELS):
+                raise InvalidInput(f"label {name!r} begins with {RESERVED_LABELS!r}, which is the server's own.")
+            if len(value) > LONGEST_TEXT:
+                raise InvalidInput(f"label {name!r} has {len(value)} characters; at most {LONGEST_TEXT} are taken.")
+        organisation = caller.organisation
+        if request.execution_id is not None:
+            limits.check_name(request.execution_id, "the execution's id")
+        return StartExecution(
+            request.kind,
+            request.input,
+            self._id_for(organisation, request.execution_id),
+            organisations.inner(organisation, request.queue),
+            {**request.labels, **own_labels},
+            caller.name_for(request.by),
+            organisation,
+        )
+
+    def _id_for(self, organisation: str, chosen: str | None) -> ExecutionId | None:
+        if chosen is not None:
+            return organisations.inner_id(organisation, chosen)
+        # The engine's own ids are of the default organisation.
+        return None if organisation == DEFAULT_ORGANISATION else organisations.inner_id(organisation, str(uuid4()))
+
+    async def _started(self, caller: Caller, command: StartExecution, reply: Reply) -> Started | RescindError:
+        is_new = isinstance(reply, Started) and reply.created
+        if not is_new and not caller.is_operator and command.execution_id is not None:
+            chosen = organisations.outer(command.execution_id)
+            if await self._visible(caller, chosen) is None:
+                # Not how it was started: that is another caller's.
+                return AlreadyExists(f"execution {chosen!r} exists. Choose another id.")
+        if isinstance(reply, Refused):
+            return _error_of(reply)
+        assert isinstance(reply, Started)
+        return Started(ExecutionId(organisations.outer(reply.execution_id)), reply.created)
+
+    async def _visible(self, caller: Caller, execution_id: str) -> ExecutionDetails | None:
+        details = await self._host.details(organisations.inner_id(caller.organisation, execution_id))
+        if details is None or caller.is_operator or details.execution.created_by == caller.by:
+            return details
+        return None
+
+    async def _may_act(self, caller: Caller, execution_id: str) -> ExecutionId:
+        caller.require(Role.CLIENT, Role.OPERATOR)
+        if not caller.is_operator and await self._visible(caller, execution_id) is None:
+            raise not_permitted(execution_id)
+        return organisations.inner_id(caller.organisation, execution_id)
+
+    def _own_executions(self, caller: Caller, selection: ExecutionFilter) -> ExecutionFilter:
+        own = organisations.inner_execution_filter(caller.organisation, selection)
+        return self._started_by(caller, own)
+
+    def _own_tasks(self, caller: Caller, selection: TaskFilter) -> TaskFilter:
+        own = organisations.inner_task_filter(caller.organisation, selection)
+        return self._started_by(caller, own)
+
+    def _started_by(self, caller: Caller, selection: FilterT) -> FilterT:
+        caller.require(Role.CLIENT, Role.OPERATOR)
+        if caller.is_operator:
+            return selection
+        if selection.created_by not in (None, caller.by):
+            raise NotPermitted(f"{caller.by} sees what it started itself. Leave `created_by` out.")
+        return msgspec.structs.replace(selection, created_by=caller.by)
+
+    async def _ask(self, command: FromClient) -> Reply:
+        reply = await self._host.ask(command)
+        if isinstance(reply, Refused):
+            raise _error_of(reply)
+        return reply
+
+
+def not_found(execution_id: str) -> NotFound:
+    """The refusal for an id that this caller does not have."""
+    return NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
+
+
+def not_permitted(name: str) -> NotPermitted:
+    """The refusal to act on what a client did not start, or what does not exist: it cannot tell which."""
+    return NotPermitted(f"{name!r} is not yours to act on. Only who started an execution, or an operator, may do so.")
+
+
+def _cause(caller: Caller, reason: str | None, by: str, source: CancelSource = CancelSource.REQUEST) -> CancelCause:
+    if reason is not None and len(reason) > LONGEST_TEXT:
+        raise InvalidInput(f"the reason has {len(reason)} characters; at most {LONGEST_TEXT} are taken.")
+    return CancelCause(source, caller.name_for(by), reason)
+
+
+def _check_size(size: int) -> None:
+    if not 1 <= size <= LARGEST_PAGE:
+        raise InvalidInput(f"page_size is {size}. Give 1 to {LARGEST_PAGE}.")
+
+
+def _error_of(refused: Refused) -> RescindError:
+    return named_error(refused.error, refused.message) or RescindError(refused.message)

@@ -1,0 +1,287 @@
+"""What answers look like in JSON. The handlers write these types; the document is made of them.
+
+Times are ISO 8601 in UTC. Values of agents and tasks stand as the JSON that they are; a value in another encoding is an
+object of its bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw
+
+from rescind.model.cause import CancelSource
+from rescind.model.events import EventType
+from rescind.model.status import CancelTaskResult, ExecutionStatus, FailureKind, StopState, TaskStatus
+from rescind_server.gateway.http.bodies import Value
+
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+class AnswerBody(msgspec.Struct, frozen=True):
+    """What the server answers."""
+
+
+class StartedBody(AnswerBody, frozen=True):
+    """The execution exists; `created` tells whether this request made it."""
+
+    execution_id: str
+    created: bool
+
+
+class CauseBody(AnswerBody, frozen=True):
+    """Why something was cancelled."""
+
+    source: CancelSource
+    by: str
+    reason: str | None = None
+
+
+class FailureBody(AnswerBody, frozen=True):
+    """Why work failed."""
+
+    kind: FailureKind
+    message: str
+    error_type: str = ""
+    retryable: bool = True
+
+
+class ExecutionBody(AnswerBody, frozen=True):
+    """An execution as it stands."""
+
+    execution_id: str
+    kind: str
+    queue: str
+    status: ExecutionStatus
+    input: Value
+    output: Value | None
+    failure: FailureBody | None
+    cause: CauseBody | None
+    parked: str | None
+    labels: dict[str, str]
+    created_by: str
+    created_at: Moment
+    ended_at: Moment | None
+    checkpoint: int
+
+
+class StopBody(AnswerBody, frozen=True):
+    """The stop record of one attempt, each state with its time."""
+
+    attempt: int
+    state: StopState
+    requested_at: Moment
+    delivered_at: Moment | None
+    ended_at: Moment | None
+
+
+class TaskBody(AnswerBody, frozen=True):
+    """A task as it stands, with how far the stopping of its work has come."""
+
+    task_id: str
+    execution_id: str
+    agent: str
+    kind: str
+    queue: str
+    status: TaskStatus
+    stop_state: StopState | None
+    stops: tuple[StopBody, ...]
+    attempts: int
+    input: Value
+    output: Value | None
+    failure: FailureBody | None
+    cause: CauseBody | None
+    cancel_requested_at: Moment | None
+    scheduled_at: Moment
+    started_at: Moment | None
+    ended_at: Moment | None
+    worker_id: str | None
+    progress: float | None
+    labels: dict[str, str]
+
+
+class ExecutionPage(AnswerBody, frozen=True):
+    """Executions, the newest first; an empty token ends."""
+
+    executions: tuple[ExecutionBody, ...]
+    next_page_token: str
+
+
+class TaskPage(AnswerBody, frozen=True):
+    """Tasks; an empty token ends."""
+
+    tasks: tuple[TaskBody, ...]
+    next_page_token: str
+
+
+class HistoryPage(AnswerBody, frozen=True):
+    """Events, each an object of `sequence`, `at`, `type` and what else there is to say.
+
+    `next_after` asks for the rest; null if the newest event is here.
+    """
+
+    events: tuple[EventBody, ...]
+    next_after: int | None
+
+
+class EventBody(AnswerBody, frozen=True, omit_defaults=True):
+    """One transition."""
+
+    sequence: int
+    at: Moment
+    type: EventType
+    task_id: str | None = None
+    attempt: int = 0
+    details: dict[str, Any] = {}
+
+
+class EntryBody(AnswerBody, frozen=True):
+    """One entry of the conversation."""
+
+    entry_id: str
+    entry_type: str
+    role: str
+    content: Value
+    turn_id: str | None
+    at: Moment
+
+
+class EntryPage(AnswerBody, frozen=True):
+    """The conversation, oldest first; `total` entries are in it."""
+
+    entries: tuple[EntryBody, ...]
+    total: int
+
+
+class CheckpointBody(AnswerBody, frozen=True):
+    """A checkpoint."""
+
+    sequence: int
+    state: Value
+    at: Moment
+    leaf_entry_id: str | None
+
+
+class CheckpointPage(AnswerBody, frozen=True):
+    """The checkpoints, oldest first; there are `total`."""
+
+    checkpoints: tuple[CheckpointBody, ...]
+    total: int
+
+
+class SignalledBody(AnswerBody, frozen=True):
+    """The signal is queued, as this number of the execution."""
+
+    sequence: int
+
+
+class CancelledBody(AnswerBody, frozen=True):
+    """What a request to cancel an execution met, and where the execution stands."""
+
+    result: CancelTaskResult
+    status: ExecutionStatus
+
+
+class TaskCancelledBody(AnswerBody, frozen=True):
+    """What a request to cancel a task met."""
+
+    message: str
+    result: CancelTaskResult
+
+
+class CancelCounts(AnswerBody, frozen=True):
+    """How many were selected, and how many met which result. Of a dry run there are no counts."""
+
+    selected: int
+    counts: dict[str, int]
+    dry_run: bool
+
+
+class WorkerBody(AnswerBody, frozen=True):
+    """A worker that is connected, or whose attempts are still its own."""
+
+    worker_id: str
+    queues: tuple[str, ...]
+    agents: tuple[str, ...]
+    tasks: tuple[str, ...]
+    slots: int
+    running: int
+    held: int
+    connected: bool
+    last_contact: Moment
+    lease_ends: Moment | None
+    stopping: int
+    unresponsive: int
+
+
+class WorkerPage(AnswerBody, frozen=True):
+    """Workers in the order of their ids; an empty token ends."""
+
+    workers: tuple[WorkerBody, ...]
+    next_page_token: str
+
+
+class StuckTaskBody(AnswerBody, frozen=True):
+    """A task that an operator should look at, why, and since when."""
+
+    reason: str
+    since: Moment
+    task: TaskBody
+
+
+class WaitingBody(AnswerBody, frozen=True):
+    """Work of one queue and kind that waits for a worker."""
+
+    subject: str
+    queue: str
+    kind: str
+    count: int
+    since: Moment
+    workers: int
+
+
+class ParkedBody(AnswerBody, frozen=True):
+    """Executions that wait for another deployment."""
+
+    kind: str
+    count: int
+    reason: str
+    execution_id: str
+
+
+class StuckBody(AnswerBody, frozen=True):
+    """All that does not go on by itself; of the tasks those that are stuck for longest."""
+
+    tasks: tuple[StuckTaskBody, ...]
+    task_count: int
+    waiting: tuple[WaitingBody, ...]
+    parked: tuple[ParkedBody, ...]
+
+
+class HealthBody(AnswerBody, frozen=True):
+    """Whether the server is alive, or ready to take requests."""
+
+    status: str
+
+
+class ProblemBody(AnswerBody, frozen=True, omit_defaults=True):
+    """An error (RFC 9457): what it is, what happened, and what to do.
+
+    `error` is the name of the error's class in the SDK. `result` stands with a request to cancel that met no open task.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    message: str
+    action: str
+    result: CancelTaskResult | None = None
+
+
+def encoded(data: bytes) -> Raw:
+    """Bytes that are not JSON, as JSON."""
+    return Raw(msgspec.json.encode({"base64": base64.b64encode(data).decode()}))

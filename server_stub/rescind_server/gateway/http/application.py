@@ -1,0 +1,156 @@
+"""The ASGI application: the operations behind a router, and the document that describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rescind.errors import NotFound, RequestError, ServerUnavailable
+from rescind_server.gateway.client_requests import ClientRequests
+from rescind_server.gateway.http.attachments import Attachments
+from rescind_server.gateway.http.executions import Executions
+from rescind_server.gateway.http.feeds import Feeds
+from rescind_server.gateway.http.following import Following
+from rescind_server.gateway.http.metrics import Metrics
+from rescind_server.gateway.http.openapi import PATH, document
+from rescind_server.gateway.http.operations import JSON, Endpoint
+from rescind_server.gateway.http.problems import problem
+from rescind_server.gateway.http.routes import operations
+from rescind_server.gateway.http.state import ServerState
+from rescind_server.gateway.http.tasks import Tasks
+from rescind_server.gateway.identity import Identify
+from rescind_server.gateway.limits import Limits
+from rescind_server.host.driver import Host
+from rescind_server.host.queries import Queries
+from rescind_server.telling.counts import Counts
+
+_ROOM_AROUND_A_PAYLOAD: Final = 256 * 1024
+_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+
+
+class HttpGateway:
+    """Callers' calls over HTTP. Open it before it is served, close it when nothing more comes.
+
+    Attributes:
+        operations: what is served.
+        routes: where.
+        application: the ASGI application.
+        attachments: who follows what is held by its clients.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        queries: Queries,
+        limits: Limits,
+        identify: Identify,
+        *,
+        version: str,
+        feeds: Feeds | None = None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            host: what drives the engine.
+            queries: what is asked about many.
+            limits: bounds on what comes in.
+            identify: who makes a call, by its headers.
+            version: of the server, for the document.
+            feeds: what happens, for those who follow; None bounds them as usual.
+        """
+        self._host = host
+        self._queries = queries
+        self._feeds = feeds or Feeds(host)
+        self.attachments = Attachments(host)
+        requests = ClientRequests(host, queries, limits)
+        self._state = ServerState(host, requests)
+        self._counts = Counts()
+        following = Following(host, requests, self._feeds, self.attachments, heartbeat_s=limits.heartbeat_s)
+        metrics = Metrics(self._counts, requests)
+        self.operations = operations(Executions(host, requests), Tasks(requests), following, self._state, metrics)
+        self._document = document(self.operations, version)
+        longest_body = limits.payload + _ROOM_AROUND_A_PAYLOAD
+        routes = [
+            Route(PATH, self._describe, methods=["GET"]),
+            *(
+                Route(each.path, Endpoint(each, identify, longest_body), methods=[each.method])
+                for each in self.operations
+            ),
+        ]
+        self.routes: Sequence[Route] = _literal_first(routes)
+        router = Starlette(routes=self.routes, exception_handlers={HTTPException: self._not_routed})
+        self.application: ASGIApp = _Outside(router)
+
+    async def open(self) -> None:
+        """Take up what clients of before a restart have left open."""
+        self._host.listeners.append(self._counts.note)
+        await self.attachments.restore(self._queries)
+
+    async def begin_close(self) -> None:
+        """The server stops: streams end, and that is nobody's leaving."""
+        self._state.begin_close()
+        self.attachments.begin_close()
+        await self._feeds.close(ServerUnavailable("the server is stopping. Come back with the last event's id."))
+
+    async def close(self) -> None:
+        """Let go of what is held."""
+        if self._counts.note in self._host.listeners:
+            self._host.listeners.remove(self._counts.note)
+        await self.attachments.close()
+
+    async def _describe(self, request: Request) -> Response:
+        return Response(self._document, media_type=JSON)
+
+    async def _not_routed(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        status = HTTPStatus(error.status_code)
+        what = f"{request.method} {request.url.path}"
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            matching = [route for route in self.routes if route.matches(request.scope)[0] is not Match.NONE]
+            matching = [route for route in matching if route.path == request.scope["path"]] or matching
+            allowed = ", ".join(sorted({method for route in matching for method in route.methods or ()}))
+            refused = RequestError(f"{what} is not served; this path takes {allowed}.")
+            return problem(status, refused, f"Use {allowed}.", headers={"allow": allowed})
+        return problem(status, NotFound(f"{what} is not served."), f"GET {PATH} describes what is.")
+
+
+class _NotAllowed:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
+
+
+def _literal_first(routes: Sequence[Route]) -> Sequence[Route]:
+    """A path of its own, as /executions/cancel, is nobody's id, whatever the method."""
+    literal = [route for route in routes if "{" not in route.path]
+    refusing = [Route(path, _NotAllowed()) for path in sorted({route.path for route in literal})]
+    return [*literal, *refusing, *(route for route in routes if "{" in route.path)]
+
+
+class _Outside:
+    """What every answer has, and the path as it was sent: an id may have an encoded slash in it."""
+
+    def __init__(self, inside: ASGIApp) -> None:
+        self._inside = inside
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+
+        async def send_with_headers(message: Mapping[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                assert isinstance(headers, list)
+                known = {name for name, _ in headers}
+                headers.extend(each for each in _HEADERS if each[0] not in known)
+            await send(dict(message))
+
+        path = scope["raw_path"].decode("ascii", "replace")
+        await self._inside({**scope, "path": path}, receive, send_with_headers)

@@ -1,0 +1,189 @@
+"""Events as they happen, over one response that lasts: server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from rescind.errors import InvalidInput, RescindError
+from rescind.model.events import EXECUTION_ENDS
+from rescind.model.ids import ExecutionId
+from rescind.model.status import TERMINAL_EXECUTION
+from rescind_server.gateway.client_requests import ClientRequests, StartRequest
+from rescind_server.gateway.http.answers import StartedBody
+from rescind_server.gateway.http.attachments import Attachments, labels_for
+from rescind_server.gateway.http.bodies import EventsQuery, OnDisconnect, StreamBody
+from rescind_server.gateway.http.feeds import HEARTBEAT, RETRY, Feeds, Place, Reader, event_frame, last_sequence
+from rescind_server.gateway.http.operations import Call
+from rescind_server.gateway.http.shown import payload_of
+from rescind_server.host.driver import Host
+
+MEDIA_TYPE: Final = "text/event-stream"
+_PAGE: Final = 1_000
+
+
+class Following:
+    """The operations that answer with events."""
+
+    def __init__(
+        self, host: Host, requests: ClientRequests, feeds: Feeds, attachments: Attachments, *, heartbeat_s: float
+    ) -> None:
+        """Put them together.
+
+        Args:
+            host: where things happen.
+            requests: what callers ask.
+            feeds: what happens, for all who follow.
+            attachments: who follows what is held by its clients.
+            heartbeat_s: how long nothing is sent before a comment is, in seconds.
+        """
+        self._host = host
+        self._requests = requests
+        self._feeds = feeds
+        self._attachments = attachments
+        self._heartbeat_s = heartbeat_s
+
+    async def events(self, call: Call) -> Response:
+        """Follow an execution from an event on."""
+        query: EventsQuery = call.query
+        details = await self._requests.details(call.caller, call.path["execution_id"])
+        execution_id = self._requests.inner_id(call.caller, call.path["execution_id"])
+        place = self._place(execution_id, query, call.headers.get("last-event-id"))
+        if details.execution.status in TERMINAL_EXECUTION and place is not None and self._is_over(execution_id, place):
+            # Tells an event source that it need not come back.
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        is_client = query.attach if query.attach is not None else "last-event-id" in call.headers
+        attached = self._attached(execution_id) if is_client else nullcontext
+        return EventStream(self, execution_id, place, attached, call.identify_again)
+
+    async def start(self, call: Call) -> Response:
+        """Start an agent and follow it; what the client's leaving means begins before its first event."""
+        body: StreamBody = call.body
+        labels = labels_for(body.on_disconnect, body.grace_ms)
+        request = StartRequest(body.kind, payload_of(body.input), body.execution_id, body.queue, body.labels)
+        leaving = asyncio.ensure_future(call.disconnected())
+        try:
+            # Nothing interrupts this: a start that was asked for is decided, and then it is known what to cancel.
+            started = await self._requests.start(call.caller, request, own_labels=labels)
+        except BaseException:
+            leaving.cancel()
+            raise
+        execution_id = self._requests.inner_id(call.caller, started.execution_id)
+        if started.created and body.on_disconnect is not OnDisconnect.DETACH:
+            self._attachments.hold(execution_id, call.caller.name_for(""), (body.grace_ms or 0) / 1_000)
+        first = event_frame("started", StartedBody(started.execution_id, started.created))
+        headers = {"location": f"/api/v1/executions/{quote(started.execution_id, safe='')}"}
+        attached = self._attached(execution_id)
+        return EventStream(self, execution_id, None, attached, call.identify_again, first, headers, leaving)
+
+    async def send(self, stream: EventStream, send: Send) -> None:
+        """Send the events of an execution until it ends, or the server does."""
+        feed = await self._feeds.enter(stream.execution_id)
+        try:
+            reader = Reader(self._host, feed, stream.place)
+            await _send(send, RETRY + stream.first)
+            loop = asyncio.get_running_loop()
+            known_at = loop.time()
+            while (data := await self._next(reader)) is not None:
+                if loop.time() - known_at >= self._heartbeat_s:
+                    # Its token may have ended since.
+                    stream.identify_again()
+                    known_at = loop.time()
+                await _send(send, data)
+            self._attachments.forget(stream.execution_id)
+        except RescindError as error:
+            await _send(send, event_frame("closing", {"error": type(error).__name__, "message": str(error)}))
+        finally:
+            self._feeds.leave(feed)
+
+    async def _next(self, reader: Reader) -> bytes | None:
+        try:
+            async with asyncio.timeout(self._heartbeat_s):
+                return await reader.read()
+        except TimeoutError:
+            return HEARTBEAT
+
+    def _attached(self, execution_id: ExecutionId) -> Callable[[], AbstractContextManager[None]]:
+        return lambda: self._attachments.attached(execution_id)
+
+    def _place(self, execution_id: ExecutionId, query: EventsQuery, last_event_id: str | None) -> Place | None:
+        if last_event_id is not None and query.after is not None:
+            raise InvalidInput("both `after` and Last-Event-ID say where to begin. Send one of them.")
+        if last_event_id is None and query.after is None:
+            return None
+        place = Place.parse(last_event_id) if last_event_id is not None else Place(query.after or 0)
+        if place.sequence > 0 and not self._host.history(execution_id, place.sequence - 1, 1):
+            last = last_sequence(self._host, execution_id)
+            raise InvalidInput(f"there is no event {place.sequence} yet; the last one is {last}.")
+        return place
+
+    def _is_over(self, execution_id: ExecutionId, place: Place) -> bool:
+        """Whether an execution that has ended has no event left behind a place that readers are shown."""
+        after = place.sequence
+        while events := self._host.history(execution_id, after, _PAGE):
+            if any(event.type in EXECUTION_ENDS for event in events):
+                return False
+            after = events[-1].sequence
+        return True
+
+
+class EventStream(Response):
+    """An answer that lasts as long as there are events and a client."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self,
+        following: Following,
+        execution_id: ExecutionId,
+        place: Place | None,
+        attached: Callable[[], AbstractContextManager[None]],
+        identify_again: Callable[[], object],
+        first: bytes = b"",
+        headers: dict[str, str] | None = None,
+        leaving: asyncio.Future[None] | None = None,
+    ) -> None:
+        super().__init__(None, headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})})
+        del self.headers["content-length"]
+        self.execution_id = execution_id
+        self.place = place
+        self.first = first
+        self.identify_again = identify_again
+        self._following = following
+        self._attached = attached
+        self._leaving = leaving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until there are no more, or the client goes away."""
+        leaving = self._leaving or asyncio.ensure_future(_left(receive))
+        with self._attached():
+            sending = asyncio.ensure_future(self._send(send))
+            try:
+                await asyncio.wait([leaving, sending], return_when=asyncio.FIRST_COMPLETED)
+                if sending.done():
+                    sending.result()
+            finally:
+                for each in (leaving, sending):
+                    each.cancel()
+                await asyncio.wait([leaving, sending])
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await self._following.send(self, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})

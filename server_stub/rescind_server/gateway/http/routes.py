@@ -1,0 +1,254 @@
+"""Every path and method that is served: the table that the router and the document are both made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rescind_server.gateway.http import answers, bodies
+from rescind_server.gateway.http.executions import EXECUTIONS, Executions
+from rescind_server.gateway.http.following import MEDIA_TYPE, Following
+from rescind_server.gateway.http.metrics import Metrics
+from rescind_server.gateway.http.operations import Operation
+from rescind_server.gateway.http.state import ServerState
+from rescind_server.gateway.http.tasks import Tasks
+
+TASKS: Final = "/api/v1/tasks"
+ONE: Final = f"{EXECUTIONS}/{{execution_id}}"
+ONE_TASK: Final = f"{TASKS}/{{task_id}}"
+
+
+def operations(
+    executions: Executions, tasks: Tasks, following: Following, state: ServerState, metrics: Metrics
+) -> Sequence[Operation]:
+    """All operations; a path that another's pattern matches, too, stands before that."""
+    return (
+        *_executions(executions, following),
+        *_one_execution(executions, following),
+        *_tasks(tasks),
+        *_state(state),
+        Operation(
+            "GET",
+            "/metrics",
+            "get_metrics",
+            "Figures for Prometheus: of the organisation, and of the server; for operators.",
+            metrics.show,
+            {200: str},
+            problems=(501,),
+            media_type="text/plain",
+        ),
+    )
+
+
+def _executions(executions: Executions, following: Following) -> Sequence[Operation]:
+    return (
+        Operation(
+            "POST",
+            EXECUTIONS,
+            "start_execution",
+            "Start an agent. The same id with the same kind and input is the same execution.",
+            executions.start,
+            {201: answers.StartedBody, 200: answers.StartedBody},
+            problems=(409,),
+            body=bodies.StartBody,
+        ),
+        Operation(
+            "GET",
+            EXECUTIONS,
+            "list_executions",
+            "List executions, the newest first.",
+            executions.list_page,
+            {200: answers.ExecutionPage},
+            query=bodies.ListQuery,
+        ),
+        Operation(
+            "POST",
+            f"{EXECUTIONS}/stream",
+            "stream_execution",
+            "Start an agent and follow it. When this client goes away it is cancelled, or as `on_disconnect` says.",
+            following.start,
+            {200: str},
+            problems=(409,),
+            body=bodies.StreamBody,
+            media_type=MEDIA_TYPE,
+        ),
+        Operation(
+            "POST",
+            f"{EXECUTIONS}/cancel",
+            "cancel_executions",
+            "Cancel all executions that a filter selects, in bounded steps. Repeating it is harmless.",
+            executions.cancel_many,
+            {200: answers.CancelCounts},
+            body=bodies.CancelManyBody,
+            waits=True,
+        ),
+    )
+
+
+def _one_execution(executions: Executions, following: Following) -> Sequence[Operation]:
+    return (
+        Operation(
+            "GET",
+            ONE,
+            "get_execution",
+            "An execution as it stands.",
+            executions.get,
+            {200: answers.ExecutionBody},
+            (404,),
+        ),
+        Operation(
+            "GET",
+            f"{ONE}/history",
+            "get_history",
+            "Its history: what happened, in order.",
+            executions.history,
+            {200: answers.HistoryPage},
+            problems=(404,),
+            query=bodies.HistoryQuery,
+        ),
+        Operation(
+            "GET",
+            f"{ONE}/entries",
+            "get_entries",
+            "Its conversation.",
+            executions.entries,
+            {200: answers.EntryPage},
+            problems=(404,),
+            query=bodies.PlaceQuery,
+        ),
+        Operation(
+            "GET",
+            f"{ONE}/checkpoints",
+            "get_checkpoints",
+            "Its checkpoints.",
+            executions.checkpoints,
+            {200: answers.CheckpointPage},
+            problems=(404,),
+            query=bodies.PlaceQuery,
+        ),
+        Operation(
+            "GET",
+            f"{ONE}/events",
+            "follow_execution",
+            "Its events as they happen, from the first or from `Last-Event-ID` on. 204: it has ended and all was sent.",
+            following.events,
+            {200: str, 204: None},
+            problems=(404,),
+            query=bodies.EventsQuery,
+            media_type=MEDIA_TYPE,
+        ),
+        Operation(
+            "POST",
+            f"{ONE}/signal",
+            "signal_execution",
+            "Send it a signal.",
+            executions.signal,
+            {200: answers.SignalledBody},
+            problems=(404, 409),
+            body=bodies.SignalBody,
+        ),
+        Operation(
+            "POST",
+            f"{ONE}/cancel",
+            "cancel_execution",
+            "Cancel it; repeating that is harmless.",
+            executions.cancel,
+            {200: answers.CancelledBody},
+            problems=(404,),
+            body=bodies.CancelBody,
+            waits=True,
+        ),
+    )
+
+
+def _tasks(tasks: Tasks) -> Sequence[Operation]:
+    return (
+        Operation(
+            "GET",
+            TASKS,
+            "list_tasks",
+            "List the tasks of open executions, or with `execution_id` all of one execution.",
+            tasks.list_page,
+            {200: answers.TaskPage},
+            problems=(404,),
+            query=bodies.ListTasksQuery,
+        ),
+        Operation(
+            "POST",
+            f"{TASKS}/cancel",
+            "cancel_tasks",
+            "Cancel all open tasks that a filter selects, in bounded steps. Repeating it is harmless.",
+            tasks.cancel_many,
+            {200: answers.CancelCounts},
+            body=bodies.CancelManyTasksBody,
+            waits=True,
+        ),
+        Operation("GET", ONE_TASK, "get_task", "A task as it stands.", tasks.get, {200: answers.TaskBody}, (404,)),
+        Operation(
+            "DELETE",
+            ONE_TASK,
+            "delete_task",
+            "Cancel a task. 404: there is none; 400: it has ended; `result` tells which.",
+            tasks.delete,
+            {200: answers.TaskCancelledBody},
+            problems=(404,),
+            query=bodies.DeleteTaskQuery,
+            waits=True,
+        ),
+        Operation(
+            "POST",
+            f"{ONE_TASK}/cancel",
+            "cancel_task",
+            "Cancel a task, with a body.",
+            tasks.cancel,
+            {200: answers.TaskCancelledBody},
+            problems=(404,),
+            body=bodies.CancelTaskBody,
+            waits=True,
+        ),
+    )
+
+
+def _state(state: ServerState) -> Sequence[Operation]:
+    found = [
+        Operation(
+            "GET",
+            "/api/v1/workers",
+            "list_workers",
+            "List workers; for operators.",
+            state.workers,
+            {200: answers.WorkerPage},
+            query=bodies.PageQuery,
+        )
+    ]
+    for prefix, suffix in (("/api/v1", ""), ("", "_at_root")):
+        found += (
+            Operation(
+                "GET",
+                f"{prefix}/stuck",
+                f"get_stuck{suffix}",
+                "What does not go on by itself: not stopped, silent, without a worker, parked; for operators.",
+                state.stuck,
+                {200: answers.StuckBody},
+                query=bodies.StuckQuery,
+            ),
+            Operation(
+                "GET",
+                f"{prefix}/health",
+                f"get_health{suffix}",
+                "Whether the server is alive. Asks for no token.",
+                state.health,
+                {200: answers.HealthBody, 503: answers.HealthBody},
+                is_open=True,
+            ),
+            Operation(
+                "GET",
+                f"{prefix}/ready",
+                f"get_ready{suffix}",
+                "Whether the server takes requests. Asks for no token.",
+                state.ready,
+                {200: answers.HealthBody, 503: answers.HealthBody},
+                is_open=True,
+            ),
+        )
+    return found

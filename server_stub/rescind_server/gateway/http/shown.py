@@ -1,0 +1,191 @@
+"""What the engine shows, as the answers' types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from rescind.model.cause import CancelCause
+from rescind.model.events import HistoryEvent, iso_time
+from rescind.model.ids import Instant
+from rescind.model.messages import EntryRecord
+from rescind.model.outcome import Failure
+from rescind.model.overviews import ListedTask, Stuck, WorkerView
+from rescind.model.payload import JSON_ENCODING, Payload
+from rescind.model.views import CheckpointView, ExecutionView, StopView
+from rescind_server.gateway.http.answers import (
+    CauseBody,
+    CheckpointBody,
+    EntryBody,
+    EventBody,
+    ExecutionBody,
+    FailureBody,
+    ParkedBody,
+    StopBody,
+    StuckBody,
+    StuckTaskBody,
+    TaskBody,
+    WaitingBody,
+    WorkerBody,
+    encoded,
+)
+from rescind_server.gateway.http.bodies import NULL
+
+_is_json: Final = msgspec.json.Decoder(Raw).decode
+_MICROSECONDS: Final = 1_000_000
+
+
+def value(payload: Payload | None) -> Raw:
+    """A payload as JSON. What says that it is JSON and is not is shown as what it is: bytes."""
+    if payload is None:
+        return NULL
+    if payload.encoding != JSON_ENCODING:
+        return encoded(payload.data)
+    try:
+        _is_json(payload.data)
+        payload.data.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return encoded(payload.data)
+    return Raw(payload.data)
+
+
+def payload_of(given: Raw) -> Payload:
+    """A value that was sent, written as the SDK writes it: so the same start is recognised, whatever way it comes."""
+    return Payload(msgspec.json.format(bytes(given), indent=-1))
+
+
+def moment(at: Instant | None) -> str | None:
+    """An instant, if there is one."""
+    return None if at is None else iso_time(at)
+
+
+def instant(given: datetime | None) -> Instant | None:
+    """A time that was given, if it was."""
+    return None if given is None else Instant(round(given.timestamp() * _MICROSECONDS))
+
+
+def execution_body(view: ExecutionView) -> ExecutionBody:
+    """An execution."""
+    return ExecutionBody(
+        execution_id=view.execution_id,
+        kind=view.kind,
+        queue=view.queue,
+        status=view.status,
+        input=value(view.input),
+        output=value(view.output) if view.output is not None else None,
+        failure=_failure(view.failure),
+        cause=_cause(view.cause),
+        parked=view.parked,
+        labels=view.labels,
+        created_by=view.created_by,
+        created_at=iso_time(view.created_at),
+        ended_at=moment(view.ended_at),
+        checkpoint=view.checkpoint,
+    )
+
+
+def task_body(listed: ListedTask) -> TaskBody:
+    """A task."""
+    view = listed.task
+    return TaskBody(
+        task_id=view.task_id,
+        execution_id=listed.execution_id,
+        agent=listed.agent,
+        kind=view.kind,
+        queue=view.queue,
+        status=view.status,
+        stop_state=view.stop_state,
+        stops=tuple(_stop(each) for each in view.stops),
+        attempts=view.attempts,
+        input=value(view.input),
+        output=value(view.output) if view.output is not None else None,
+        failure=_failure(view.failure),
+        cause=_cause(view.cause),
+        cancel_requested_at=moment(view.cancel_requested_at),
+        scheduled_at=iso_time(view.scheduled_at),
+        started_at=moment(view.started_at),
+        ended_at=moment(view.ended_at),
+        worker_id=view.worker_id,
+        progress=view.progress,
+        labels=view.labels,
+    )
+
+
+def event_body(event: HistoryEvent) -> EventBody:
+    """An event of a history."""
+    return EventBody(event.sequence, iso_time(event.at), event.type, event.task_id, event.attempt, event.details or {})
+
+
+def entry_body(entry: EntryRecord) -> EntryBody:
+    """An entry of a conversation."""
+    return EntryBody(
+        entry.entry_id, entry.entry_type, entry.role, value(entry.content), entry.turn_id, iso_time(entry.at)
+    )
+
+
+def checkpoint_body(checkpoint: CheckpointView) -> CheckpointBody:
+    """A checkpoint."""
+    return CheckpointBody(
+        checkpoint.sequence, value(checkpoint.state), iso_time(checkpoint.at), checkpoint.leaf_entry_id
+    )
+
+
+def worker_body(worker: WorkerView) -> WorkerBody:
+    """A worker."""
+    return WorkerBody(
+        worker_id=worker.worker_id,
+        queues=worker.queues,
+        agents=worker.agents,
+        tasks=worker.tasks,
+        slots=worker.slots,
+        running=worker.running,
+        held=worker.held,
+        connected=worker.connected,
+        last_contact=iso_time(worker.last_contact),
+        lease_ends=moment(worker.lease_ends),
+        stopping=worker.stopping,
+        unresponsive=worker.unresponsive,
+    )
+
+
+def stuck_body(stuck: Stuck) -> StuckBody:
+    """What does not go on by itself."""
+    return StuckBody(
+        tasks=tuple(StuckTaskBody(each.reason, iso_time(each.since), task_body(each.listed)) for each in stuck.tasks),
+        task_count=stuck.task_count,
+        waiting=tuple(
+            WaitingBody(
+                "agent" if each.is_agent else "task",
+                each.queue,
+                each.kind,
+                each.count,
+                iso_time(each.since),
+                each.workers,
+            )
+            for each in stuck.waiting
+        ),
+        parked=tuple(ParkedBody(each.kind, each.count, each.reason, each.execution_id) for each in stuck.parked),
+    )
+
+
+def _failure(failure: Failure | None) -> FailureBody | None:
+    if failure is None:
+        return None
+    return FailureBody(failure.kind, failure.message, failure.error_type, failure.retryable)
+
+
+def _cause(cause: CancelCause | None) -> CauseBody | None:
+    return None if cause is None else CauseBody(cause.source, cause.by, cause.reason)
+
+
+def _stop(stop: StopView) -> StopBody:
+    return StopBody(
+        stop.attempt,
+        stop.state,
+        iso_time(stop.requested_at),
+        moment(stop.delivered_at),
+        moment(stop.ended_at),
+    )

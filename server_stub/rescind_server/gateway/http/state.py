@@ -1,0 +1,52 @@
+"""What operators and those who watch over the server ask: is it well, who works, what is stuck."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from rescind_server.gateway.client_requests import ClientRequests
+from rescind_server.gateway.http.answers import HealthBody, WorkerPage
+from rescind_server.gateway.http.bodies import PageQuery, StuckQuery
+from rescind_server.gateway.http.operations import Call, answer
+from rescind_server.gateway.http.shown import stuck_body, worker_body
+from rescind_server.host.driver import Host
+
+
+class ServerState:
+    """Carries out what is asked about the server."""
+
+    def __init__(self, host: Host, requests: ClientRequests) -> None:
+        self._host = host
+        self._requests = requests
+        self._is_stopping = False
+
+    def begin_close(self) -> None:
+        """From now on the server is not ready."""
+        self._is_stopping = True
+
+    async def health(self, call: Call) -> Response:
+        """Whether it is alive: it answers, and can go on."""
+        if self._host.failure is not None:
+            return answer(HealthBody("failed"), HTTPStatus.SERVICE_UNAVAILABLE)
+        return answer(HealthBody("ok"))
+
+    async def ready(self, call: Call) -> Response:
+        """Whether it takes requests. It does not tell why not: that is for operators."""
+        if self._is_stopping:
+            return answer(HealthBody("stopping"), HTTPStatus.SERVICE_UNAVAILABLE)
+        if self._host.failure is not None or not self._host.availability.is_open():
+            return answer(HealthBody("unavailable"), HTTPStatus.SERVICE_UNAVAILABLE)
+        return answer(HealthBody("ok"))
+
+    async def workers(self, call: Call) -> Response:
+        """A page of workers."""
+        query: PageQuery = call.query
+        workers, token = await self._requests.list_workers(call.caller, query.page_size, query.page_token)
+        return answer(WorkerPage(tuple(worker_body(worker) for worker in workers), token))
+
+    async def stuck(self, call: Call) -> Response:
+        """What does not go on by itself."""
+        query: StuckQuery = call.query
+        return answer(stuck_body(await self._requests.stuck(call.caller, query.limit, query.quiet_ms)))

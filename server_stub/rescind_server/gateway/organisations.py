@@ -1,0 +1,164 @@
+"""Keeps organisations apart: each has names of its own for executions, queues and workers, and cannot say another's.
+
+The engine knows one space of names. The gateways put the organisation before each name that comes in, and take it off
+each that goes out. The default organisation's names stand as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from rescind.errors import InvalidInput
+from rescind.model.audit import AuditRecord
+from rescind.model.commands import DEFAULT_ORGANISATION
+from rescind.model.filters import ExecutionFilter, TaskFilter
+from rescind.model.ids import ExecutionId, WorkerId
+from rescind.model.messages import AgentProgress, FromWorker, WorkerAlive, WorkerJoined, WorkerLeft
+from rescind.model.operations import AnyOperation, ScheduleTask
+from rescind.model.overviews import ListedTask, ParkedAgents, StuckTask, WaitingWork, WorkerView
+from rescind.model.views import ExecutionDetails, ExecutionView, TaskView
+
+SEPARATOR: Final = "\u25b8"
+"""Between an organisation and a name; in no name that a caller may give."""
+
+
+def inner(organisation: str, name: str) -> str:
+    """A name of an organisation, as the engine knows it. Raises InvalidInput if no name may be like this."""
+    if SEPARATOR in name:
+        raise InvalidInput(f"{name[:100]!r} has {SEPARATOR!r} in it, which no id and no queue may have.")
+    return name if organisation == DEFAULT_ORGANISATION else f"{organisation}{SEPARATOR}{name}"
+
+
+def inner_id(organisation: str, execution_id: str) -> ExecutionId:
+    """An execution's id, as the engine knows it."""
+    return ExecutionId(inner(organisation, execution_id))
+
+
+def outer(name: str) -> str:
+    """A name as its organisation knows it."""
+    return name.rpartition(SEPARATOR)[2]
+
+
+def belongs(organisation: str, name: str) -> bool:
+    """Whether a name of the engine's is this organisation's."""
+    before, separator, _ = name.rpartition(SEPARATOR)
+    return (before if separator else DEFAULT_ORGANISATION) == organisation
+
+
+def inner_execution_filter(organisation: str, selection: ExecutionFilter) -> ExecutionFilter:
+    """A filter that selects nothing of other organisations."""
+    queue = inner(organisation, selection.queue) if selection.queue is not None else None
+    worker_id = _inner_or_none(organisation, selection.worker_id)
+    return msgspec.structs.replace(selection, organisation=organisation, queue=queue, worker_id=worker_id)
+
+
+def inner_task_filter(organisation: str, selection: TaskFilter) -> TaskFilter:
+    """A filter that selects nothing of other organisations."""
+    execution_id = inner_id(organisation, selection.execution_id) if selection.execution_id is not None else None
+    queue = inner(organisation, selection.queue) if selection.queue is not None else None
+    worker_id = _inner_or_none(organisation, selection.worker_id)
+    return msgspec.structs.replace(
+        selection, organisation=organisation, queue=queue, execution_id=execution_id, worker_id=worker_id
+    )
+
+
+def _inner_or_none(organisation: str, worker_id: WorkerId | None) -> WorkerId | None:
+    return WorkerId(inner(organisation, worker_id)) if worker_id is not None else None
+
+
+def inner_message(organisation: str, message: FromWorker) -> FromWorker:
+    """A worker's message, in which queues are those of its organisation.
+
+    Executions are not named anew: a worker names those that it was given, by the names that it was given.
+    """
+    match message:
+        case WorkerJoined():
+            queues = tuple(inner(organisation, each) for each in message.queues)
+            return msgspec.structs.replace(message, worker_id=_inner_worker(organisation, message), queues=queues)
+        case WorkerLeft() | WorkerAlive():
+            return msgspec.structs.replace(message, worker_id=_inner_worker(organisation, message))
+        case AgentProgress() if any(_goes_elsewhere(organisation, each) for each in message.operations):
+            operations = tuple(
+                msgspec.structs.replace(each, queue=inner(organisation, outer(each.queue)))
+                if isinstance(each, ScheduleTask) and each.queue is not None
+                else each
+                for each in message.operations
+            )
+            return msgspec.structs.replace(message, operations=operations)
+        case _:
+            return message
+
+
+def _inner_worker(organisation: str, message: WorkerJoined | WorkerLeft | WorkerAlive) -> WorkerId:
+    return WorkerId(inner(organisation, message.worker_id))
+
+
+def _goes_elsewhere(organisation: str, operation: AnyOperation) -> bool:
+    return (
+        isinstance(operation, ScheduleTask)
+        and operation.queue is not None
+        and not belongs(organisation, operation.queue)
+    )
+
+
+def outer_execution(view: ExecutionView) -> ExecutionView:
+    """An execution as its organisation knows it."""
+    if SEPARATOR not in view.execution_id:
+        return view
+    return msgspec.structs.replace(view, execution_id=outer(view.execution_id), queue=outer(view.queue))
+
+
+def outer_task(view: TaskView) -> TaskView:
+    """A task as its organisation knows it."""
+    if SEPARATOR not in view.queue:
+        return view
+    worker_id = WorkerId(outer(view.worker_id)) if view.worker_id is not None else None
+    return msgspec.structs.replace(view, queue=outer(view.queue), worker_id=worker_id)
+
+
+def outer_details(details: ExecutionDetails) -> ExecutionDetails:
+    """An execution with all that belongs to it, as its organisation knows it."""
+    if SEPARATOR not in details.execution.execution_id:
+        return details
+    tasks = tuple(outer_task(task) for task in details.tasks)
+    return msgspec.structs.replace(details, execution=outer_execution(details.execution), tasks=tasks)
+
+
+def outer_listed(listed: ListedTask) -> ListedTask:
+    """A task in a list, as its organisation knows it."""
+    if SEPARATOR not in listed.execution_id:
+        return listed
+    at_work = tuple(msgspec.structs.replace(each, worker_id=outer(each.worker_id)) for each in listed.at_work)
+    return msgspec.structs.replace(
+        listed, execution_id=outer(listed.execution_id), task=outer_task(listed.task), at_work=at_work
+    )
+
+
+def outer_stuck(stuck: StuckTask) -> StuckTask:
+    """A stuck task, as its organisation knows it."""
+    return msgspec.structs.replace(stuck, listed=outer_listed(stuck.listed))
+
+
+def outer_waiting(waiting: WaitingWork) -> WaitingWork:
+    """Waiting work, as its organisation knows it."""
+    return msgspec.structs.replace(waiting, queue=outer(waiting.queue))
+
+
+def outer_parked(parked: ParkedAgents) -> ParkedAgents:
+    """Parked agents, as their organisation knows them."""
+    return msgspec.structs.replace(parked, execution_id=outer(parked.execution_id))
+
+
+def outer_audit(record: AuditRecord) -> AuditRecord:
+    """What somebody asked for, as their organisation knows it."""
+    if record.execution_id is None or SEPARATOR not in record.execution_id:
+        return record
+    return msgspec.structs.replace(record, execution_id=ExecutionId(outer(record.execution_id)))
+
+
+def outer_worker(worker: WorkerView) -> WorkerView:
+    """A worker, as its organisation knows it."""
+    queues = tuple(outer(queue) for queue in worker.queues)
+    return msgspec.structs.replace(worker, worker_id=outer(worker.worker_id), queues=queues)
