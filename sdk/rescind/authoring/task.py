@@ -26,12 +26,12 @@ from rescind.model.options import (
 from rescind.model.status import ParentClosePolicy
 from rescind.model.texts import checked_labels, checked_text
 
-ExecutorName = Literal["async", "thread"]
-"""Who runs a task: the worker's event loop, or one of its threads."""
+ExecutorName = Literal["async", "thread", "process"]
+"""Who runs a task: the worker's event loop, one of its threads, or a process of its own."""
 
-# The one list of executors: name -> whether it runs `async def` functions. A new executor gets a line here and in
-# ExecutorName.
-_RUNS_ASYNC: Final[Mapping[str, bool]] = {"async": True, "thread": False}
+# The one list of executors of functions: name -> whether it runs `async def`. A new one gets a line here and in
+# ExecutorName. Executors of other work, such as programs, are named by what defines it.
+_RUNS_ASYNC: Final[Mapping[str, bool]] = {"async": True, "thread": False, "process": False}
 _NOTHING_SAID: Final = ScheduleAgentTaskOptions()
 
 
@@ -42,11 +42,12 @@ class TaskDefinition(Definition[InputT, OutputT]):
     Attributes:
         kind: the name under which it is registered and scheduled.
         run: the undecorated function; ``await quote.run(ctx, request)`` is how a unit test calls it.
-        executor: who runs it: ``async`` or ``thread``.
+        executor: who runs it: ``async``, ``thread``, ``process`` or ``shell``.
         defaults: the options that hold where scheduling says nothing.
+        work: what the executor carries out instead of the function; None if it is the function.
     """
 
-    __slots__ = ("defaults", "executor")
+    __slots__ = ("defaults", "executor", "work")
 
     sort: ClassVar[str] = "task"
     how_to_use: ClassVar[str] = (
@@ -59,14 +60,16 @@ class TaskDefinition(Definition[InputT, OutputT]):
         function: Callable[..., Any],
         *,
         defaults: ScheduleAgentTaskOptions = _NOTHING_SAID,
-        executor: ExecutorName | None = None,
+        executor: str | None = None,
         version: str = "1.0.0",
         description: str | None = None,
         tags: Iterable[str] = (),
         local_names: Mapping[str, object] | None = None,
+        work: object = None,
     ) -> None:
         super().__init__(kind, function, version=version, description=description, tags=tags, local_names=local_names)
-        self.executor = self._choose_executor(executor)
+        self.work = work
+        self.executor = executor if work is not None and executor else self._choose_executor(executor)
         self.defaults = defaults
         try:
             resolve_options(None, defaults)
@@ -88,6 +91,11 @@ class TaskDefinition(Definition[InputT, OutputT]):
             sort, other = ("an `async def`", "`def`") if is_async else ("a plain `def`", "`async def`")
             raise self.signature.error(
                 f"executor {asked!r} does not run {sort} function. Write {other}, or leave the executor out."
+            )
+        if asked == "process" and "<" in getattr(innermost(self.run), "__qualname__", "<"):
+            raise self.signature.error(
+                "another process cannot find a function that is defined inside another one. Define it at the top of "
+                "its module."
             )
         return asked
 
@@ -141,7 +149,8 @@ def task(
         max_retries: likewise.
         grace: likewise.
         labels: likewise.
-        executor: who runs it; left out, ``async`` for ``async def`` and ``thread`` for a plain function.
+        executor: who runs it; left out, ``async`` for ``async def`` and ``thread`` for a plain function. ``process``
+            runs a plain function in a process of its own, which can be killed.
         version: for people and catalogues.
         description: likewise.
         tags: likewise.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from rescind.model.cause import CancelCause
 from rescind.model.messages import StreamedEvent
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
 from rescind.model.texts import checked_text
+from rescind.runtime.closing import Closing, ResourceT
 
 LogLevel = Literal["debug", "info", "warn", "error"]
 _LEVELS: Final = ("debug", "info", "warn", "error")
@@ -45,6 +48,9 @@ class TaskPort(Protocol):
         streamed: StreamedEvent | None = None,
     ) -> None:
         """Say that the attempt is alive, and what it has to tell. Never waits, never fails."""
+
+    def make_folder(self) -> Path:
+        """Make a folder that is removed when the attempt has ended."""
 
 
 class TaskContext:
@@ -80,6 +86,7 @@ class TaskContext:
         self._hooks: list[CancelHook] = []
         self._on_hook: Callable[[CancelHook], None] | None = None
         self._is_lost = False
+        self._folder: Path | None = None
 
     @property
     def task_id(self) -> UUID:
@@ -143,6 +150,30 @@ class TaskContext:
         return self.stream(StreamEvent.error(message, code))
 
     @property
+    def folder(self) -> Path:
+        """A folder of this attempt's own, made when it is first asked for.
+
+        It is removed with all that is in it when the attempt has ended, however it ended; if its worker dies, by the
+        next one that starts on the machine.
+        """
+        if self._folder is None:
+            self._folder = self._port.make_folder()
+        return self._folder
+
+    def closing(self, resource: ResourceT) -> Closing[ResourceT]:
+        """Tie a stream or a connection to the task: it is closed when its block is left, or when the work is to stop.
+
+        ``with ctx.closing(response) as stream`` on a thread, ``async with`` in async code. Whatever has `aclose` or
+        `close` will do: responses of httpx, aiohttp, requests and urllib, sockets, and the streams of language models'
+        clients. On a thread that is reading, the socket under it is shut, so that the read ends at once; the block is
+        then left with asyncio.CancelledError, whatever the library made of that.
+
+        Raises:
+            InvalidInput: it has neither `aclose` nor `close`, or it is left by the wrong kind of `with`.
+        """
+        return Closing(self, resource)
+
+    @property
     def is_cancelled(self) -> bool:
         """Whether the work is to stop."""
         return self._cause is not None
@@ -177,6 +208,10 @@ class TaskContext:
             self._on_hook(hook)
         else:
             self._hooks.append(hook)
+
+    def _forget(self, hook: CancelHook) -> None:
+        with suppress(ValueError):
+            self._hooks.remove(hook)
 
     def _event(self, kind: str, value: Any) -> StreamedEvent:
         payload: Payload = encode(value, what=f"streamed {kind}")

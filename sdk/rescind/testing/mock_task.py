@@ -6,7 +6,11 @@ import asyncio
 import inspect
 import itertools
 import logging
+import shutil
+import tempfile
+import weakref
 from collections.abc import Awaitable, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -154,6 +158,12 @@ class MockTaskContext(TaskContext):
             self.heartbeats += 1
         else:
             self._keep(streamed.kind, decode(streamed.value, None, what=f"streamed {streamed.kind}"))
+
+    def make_folder(self) -> Path:
+        """See `TaskPort.make_folder`: it is removed when nobody needs this context any more."""
+        folder = Path(tempfile.mkdtemp(prefix="rescind-mock-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def _keep(self, kind: str, value: Any) -> None:
         if kind == "log":

@@ -95,6 +95,11 @@ class AgentRuns:
         for run in list(self._runs.values()):
             self._drop(run)
 
+    def begin_session(self) -> None:
+        """A new session begins: forget everything. Nothing that came over an older one can come once more."""
+        self.discard()
+        self._over.clear()
+
     def close(self) -> None:
         """The worker has ended: forget everything, for good."""
         self.discard()

@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +29,8 @@ from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import FailureKind, StopState
 from rescind.runtime.failures import failure_of, rejection_of
 from rescind.runtime.task_context import CancelHook, TaskContext, take_hooks, tell_cancelled, tell_lost
-from rescind.worker.executors.port import Executor
+from rescind.worker.executors.folders import make_folder, remove_folder
+from rescind.worker.executors.port import Encoded, Executor, FailedElsewhere, WorkKilled
 
 _LOG: Final = logging.getLogger("rescind.worker")
 # How often code that outlives its grace and ignores its cancel is told again, in seconds.
@@ -61,6 +63,8 @@ class Attempt:
         self._decided = False
         self._grace: asyncio.TimerHandle | None = None
         self._hook_tasks: list[asyncio.Task[None]] = []
+        self._folder: Path | None = None
+        self._was_killed = False
         self._context = TaskContext(
             self,
             task_id=activation.task_id,
@@ -79,13 +83,16 @@ class Attempt:
     def order_stop(self, order: StopOrder) -> None:
         """Stop the code: it is told at once, and told again if it outlives its grace."""
         decided_anew = order.decided and not self._decided
+        self._decided = self._decided or order.decided
+        if self._cause is None:
+            self._begin_stop(order.cause)
         if decided_anew:
-            self._decided = True
+            # Behind the telling: in the loop's next turn the code wakes first, and the report is written after it.
             self._send(StopReported(self.activation.task_id, self.activation.lease, StopState.DELIVERED))
-        if self._cause is not None:
-            return
-        self._cause = order.cause
-        tell_cancelled(self._context, order.cause)
+
+    def _begin_stop(self, cause: CancelCause) -> None:
+        self._cause = cause
+        tell_cancelled(self._context, cause)
         if self._executor.hooks_end_it:
             self._run_hooks_now()
         self._tell()
@@ -124,14 +131,20 @@ class Attempt:
         try:
             task_input = self._definition.decode_input(self.activation.input)
             result = await self._executor.run(self._definition, self._context, task_input)
-            output = self._definition.encode_output(result, limit=self._payload_limit)
+            if isinstance(result, Encoded):
+                output = result.payload
+            else:
+                output = self._definition.encode_output(result, limit=self._payload_limit)
             return TaskReported(task_id, lease, output=None if output is NULL_PAYLOAD else output)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            self._was_killed = isinstance(error, WorkKilled)
             if self._cause is not None:
                 return TaskReported(task_id, lease, cancelled=True)
             return TaskReported(task_id, lease, failure=_CANCELLED_ITSELF)
         except InvalidInput as error:
             return TaskReported(task_id, lease, failure=rejection_of(error))
+        except FailedElsewhere as error:
+            return TaskReported(task_id, lease, failure=error.failure)
         except NonRetryable as error:
             return TaskReported(task_id, lease, failure=failure_of(error, retryable=False))
         except (Exception, SystemExit) as error:
@@ -140,6 +153,8 @@ class Attempt:
         finally:
             if self._cause is not None:
                 await self._clean_up()
+            if self._folder is not None:
+                await self._remove_folder(self._folder)
 
     async def _clean_up(self) -> None:
         """Run the clean-ups behind the code's end, for as long as the grace lasts."""
@@ -153,6 +168,17 @@ class Attempt:
                 # The grace is over: what has not cleaned up by now is cut.
                 for task in waiting:
                     task.cancel()
+
+    def make_folder(self) -> Path:
+        """See `TaskPort.make_folder`."""
+        self._folder = make_folder()
+        return self._folder
+
+    async def _remove_folder(self, folder: Path) -> None:
+        removing = self._loop.run_in_executor(None, remove_folder, folder)
+        while not removing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(removing)
 
     def _run_hooks_now(self) -> None:
         for hook in take_hooks(self._context, self._run_hook_from_thread):
@@ -176,7 +202,7 @@ class Attempt:
             self._hook_tasks.append(self._loop.create_task(_logged(waits, self.activation.task_id)))
 
     def _outlive_grace(self) -> None:
-        if not self.unresponsive:
+        if not self.unresponsive and not self._executor.ends_by_force:
             self.unresponsive = True
             _LOG.warning(
                 "task %s (%s) still runs %s ms after it was told to stop; it is told again until it ends",
@@ -195,14 +221,18 @@ class Attempt:
         if self._grace is not None:
             self._grace.cancel()
         on_end(self)
-        task = self._task
+        task, self._task = self._task, None
         assert task is not None
+        # The context knows this attempt. Were it the other way round too, both would lie in memory, with all that they
+        # hold, until the garbage collector came.
+        del self._context
         # Cancelled before its first step: the code never ran.
         report = None if task.cancelled() or task.exception() is not None else task.result()
         if self._decided:
             size = _size_of_result(report)
+            end = StopState.KILLED if self._was_killed else StopState.STOPPED
             self._send(
-                StopReported(self.activation.task_id, self.activation.lease, StopState.STOPPED, discarded_bytes=size)
+                StopReported(self.activation.task_id, self.activation.lease, end, size, self._definition.executor)
             )
         elif report is not None:
             self._send(report)

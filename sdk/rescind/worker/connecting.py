@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import logging
 import os
 import random
@@ -17,10 +16,14 @@ from typing import Any, Final, Self
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
-from rescind.errors import AlreadyExists, RequestError, RescindError
-from rescind.model.options import DEFAULT_QUEUE
+from rescind.errors import AlreadyExists, InvalidInput, RequestError, RescindError
+from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
-from rescind.worker.worker import DEFAULT_SLOTS, Worker
+from rescind.model.texts import checked_text
+from rescind.model.version import VERSION
+from rescind.settings import load_settings
+from rescind.worker.worker import DEFAULT_SLOTS
+from rescind.worker.worker import Worker as SessionWorker
 
 try:
     from rescind.transport.grpc_client import GrpcConnection
@@ -29,11 +32,16 @@ except ImportError as error:
     raise ImportError(f"{error}. A server is reached with gRPC: pip install 'rescind[server]'") from error
 
 _LOG: Final = logging.getLogger("rescind.worker")
+# A server that was started together with this worker is there within a second: it is not to be waited for longer.
 _FIRST_PAUSE: Final = 0.1
+_GROWTH: Final = 1.25
 _LONGEST_PAUSE: Final = 5.0
+_PAUSE_BEHIND_A_SHORT_SESSION: Final = 0.5
+_STEADY: Final = 1.0
+"""A session that has lasted so long, in seconds, is one that works."""
 
 
-class ConnectedWorker:
+class Worker:
     """A worker of a server, which joins anew after every cut, until it is stopped.
 
     Use it as an async context manager: inside, it has joined, or goes on trying; left, it has stopped in order. Or
@@ -42,12 +50,14 @@ class ConnectedWorker:
 
     def __init__(
         self,
-        address: str,
+        address: str | None = None,
         *,
         agents: Iterable[AgentDefinition[Any, Any]] | Registry[AgentDefinition[Any, Any]] = (),
         tasks: Iterable[TaskDefinition[Any, Any]] | Registry[TaskDefinition[Any, Any]] = (),
-        queues: Iterable[str] = (DEFAULT_QUEUE,),
-        slots: int = DEFAULT_SLOTS,
+        queue: str | None = None,
+        queues: Iterable[str] | None = None,
+        slots: int | None = None,
+        agent_slots: int | None = None,
         worker_id: str | None = None,
         token: str | None = None,
         silence_ms: int = DEFAULT_SILENCE_MS,
@@ -57,33 +67,44 @@ class ConnectedWorker:
         """Make a worker that has not begun; nothing is opened before it runs.
 
         Args:
-            address: the server's ``host:port``.
+            address: the server's ``host:port``; None takes that of the variable ``RESCIND_ADDRESS``, or else of
+                ``rescind.toml``, or else 127.0.0.1:7233. Token, queue and both kinds of slots are looked up likewise.
             agents: the agents that it can run.
             tasks: the tasks that it can run.
-            queues: where it takes work from.
+            queue: where it takes work from.
+            queues: several such; give one of the two.
             slots: how many attempts it runs at once.
+            agent_slots: how many runs of agents it keeps in memory. When it is full, and another agent waits for a
+                worker, one that waits for something is evicted, and replayed when it is woken.
             worker_id: its id, unique among the server's workers; else made of host, process and chance.
             token: what proves who it is.
             silence_ms: how long it may say nothing before the server takes it for lost. An event loop that is blocked
                 for longer loses its attempts.
             payload_limit: the largest payload in bytes.
             credentials: gRPC's channel credentials, for TLS; None connects in the clear.
+
+        Raises:
+            InvalidInput: the address or a queue is empty, `queue` and `queues` are both given, or ``rescind.toml``
+                cannot be meant.
         """
-        self.address = address
-        self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-        self._token = token
+        settings = load_settings()
+        self.address = settings.address if address is None else address
+        self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.queues = _queues(queue, queues, settings.queue)
+        self._token = settings.token if token is None else token
         self._credentials = credentials
         self._silence_ms = silence_ms
         self._options: dict[str, Any] = {
             "agents": agents,
             "tasks": tasks,
-            "queues": queues,
-            "slots": slots,
+            "queues": self.queues,
+            "slots": slots or settings.slots or DEFAULT_SLOTS,
+            "agent_slots": agent_slots or settings.agent_slots or DEFAULT_AGENT_SLOTS,
             "payload_limit": payload_limit,
         }
         self._instance = secrets.token_hex(8)
         self._number = 0
-        self._worker: Worker | None = None
+        self._worker: SessionWorker | None = None
         self._is_stopping = asyncio.Event()
         self._joined = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -138,8 +159,10 @@ class ConnectedWorker:
     async def _keep_joined(self, connection: GrpcConnection) -> None:
         pause = _FIRST_PAUSE
         held_since: float | None = None
+        said = ""
         while not self._is_stopping.is_set():
             session = self._join(connection)
+            begun = time.monotonic()
             try:
                 error = await self._until_cut(session)
             finally:
@@ -147,7 +170,10 @@ class ConnectedWorker:
             if error is None:
                 return
             if session.welcomed.is_set():
-                pause, held_since = _FIRST_PAUSE, None
+                held_since, said = None, ""
+                # Sessions that end as soon as they begin are not begun anew in haste: each costs the server a commit.
+                is_steady = time.monotonic() - begun > _STEADY
+                pause = _FIRST_PAUSE if is_steady else min(pause, _PAUSE_BEHIND_A_SHORT_SESSION)
             if isinstance(error, AlreadyExists):
                 held_since = held_since or time.monotonic()
                 # One that died without a word holds the id until its silence has been noticed.
@@ -155,18 +181,21 @@ class ConnectedWorker:
                     raise error
             elif isinstance(error, RequestError):
                 raise error
-            _LOG.warning("worker %s is not connected, and tries again: %s", self.worker_id, error)
+            # A server may be away for long: what was said already is said again to those alone who look closely.
+            level = logging.DEBUG if str(error) == said else logging.WARNING
+            said = str(error)
+            _LOG.log(level, "worker %s is not connected, and tries again: %s", self.worker_id, error)
             await self._wait(pause * random.uniform(0.5, 1.0))
-            pause = min(_LONGEST_PAUSE, pause * 2)
+            pause = min(_LONGEST_PAUSE, pause * _GROWTH)
 
     def _join(self, connection: GrpcConnection) -> GrpcSession:
         session = GrpcSession(
-            connection, instance=self._instance, sdk=f"rescind-python/{_version()}", silence_ms=self._silence_ms
+            connection, instance=self._instance, sdk=f"rescind-python/{VERSION}", silence_ms=self._silence_ms
         )
         # By the clock, so that a process started anew under this id has larger numbers than the one before.
         self._number = max(self._number + 1, time.time_ns() // 1_000)
         if self._worker is None:
-            self._worker = Worker(session, worker_id=self.worker_id, session=self._number, **self._options)
+            self._worker = SessionWorker(session, worker_id=self.worker_id, session=self._number, **self._options)
             self._worker.start()
         else:
             self._worker.rejoin(session, self._number)
@@ -192,10 +221,11 @@ class ConnectedWorker:
             pass
 
 
-def _version() -> str:
-    return importlib.metadata.version("rescind")
-
-
-def connect_worker(address: str, **options: Any) -> ConnectedWorker:
-    """A worker of the server at an address; the options are those of `ConnectedWorker`."""
-    return ConnectedWorker(address, **options)
+def _queues(queue: str | None, queues: Iterable[str] | None, default: str) -> tuple[str, ...]:
+    if queue is not None and queues is not None:
+        raise InvalidInput("both `queue` and `queues` are given. Give one of them.")
+    # A text is a series of letters, and each of them would be taken for a queue.
+    if isinstance(queues, str):
+        raise InvalidInput(f"queues is {queues!r}; give a list: queues=[{queues!r}].")
+    names = tuple(queues) if queues is not None else (default if queue is None else queue,)
+    return tuple(checked_text(name, "a queue's name") for name in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from rescind.authoring.agent import AgentDefinition
@@ -12,6 +12,7 @@ from rescind.authoring.task import TaskDefinition
 from rescind.errors import InvalidInput
 from rescind.model.ids import Lease, WorkerId
 from rescind.model.messages import (
+    DEFAULT_AGENT_SLOTS,
     AgentActivation,
     AgentEviction,
     AgentKind,
@@ -28,9 +29,7 @@ from rescind.model.status import StopState
 from rescind.runtime.ports import WorkerPort
 from rescind.worker.agent_runs import AgentRuns
 from rescind.worker.attempt import Attempt
-from rescind.worker.executors.coroutine import CoroutineExecutor
-from rescind.worker.executors.port import Executor
-from rescind.worker.executors.thread import ThreadExecutor
+from rescind.worker.executors.selection import Executors
 from rescind.worker.reports import LastReports
 
 DEFAULT_SLOTS: Final = 1_000
@@ -48,6 +47,7 @@ class Worker:
         tasks: Iterable[TaskDefinition[Any, Any]] | Registry[TaskDefinition[Any, Any]] = (),
         queues: Iterable[str] = (DEFAULT_QUEUE,),
         slots: int = DEFAULT_SLOTS,
+        agent_slots: int = DEFAULT_AGENT_SLOTS,
         session: int = 1,
         payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
     ) -> None:
@@ -60,6 +60,8 @@ class Worker:
             tasks: the tasks that it can run.
             queues: where it takes work from.
             slots: how many attempts it runs at once; at least 1.
+            agent_slots: how many runs of agents it keeps in memory; at least 1. When it is full, and another agent
+                waits for a worker, one that waits for something is evicted, and replayed when it is woken.
             session: the number of the session; later ones of the same worker are larger.
             payload_limit: the largest payload in bytes.
 
@@ -67,8 +69,9 @@ class Worker:
             DuplicateKind: two agents, or two tasks, of one kind.
             InvalidInput: no slots, or no queue.
         """
-        if slots < 1:
-            raise InvalidInput(f"slots is {slots}; a worker needs at least one to run anything.")
+        for name, count in (("slots", slots), ("agent_slots", agent_slots)):
+            if count < 1:
+                raise InvalidInput(f"{name} is {count}; a worker needs at least one to run anything.")
         self.worker_id = WorkerId(worker_id)
         self._port = port
         self._agents = _registry(AgentDefinition, agents)
@@ -77,13 +80,14 @@ class Worker:
         if not self._queues:
             raise InvalidInput(f"worker {worker_id!r} has no queue to take work from. Give at least one.")
         self._slots = slots
+        self._agent_slots = agent_slots
         self._session = session
         self._payload_limit = payload_limit
         self._attempts: dict[Lease, Attempt] = {}
         self._last_lease = 0
         self._reports = LastReports(slots)
         self._runs = AgentRuns(self._agents, self._send, payload_limit)
-        self._executors: Mapping[str, Executor] = {"async": CoroutineExecutor(), "thread": ThreadExecutor(slots)}
+        self._executors = Executors(slots, payload_limit)
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_leaving = False
@@ -95,6 +99,7 @@ class Worker:
 
     def start(self) -> None:
         """Join, and take work from now on."""
+        self._executors.prepare(self._tasks)
         self._join()
 
     def rejoin(self, port: WorkerPort, session: int) -> None:
@@ -109,7 +114,7 @@ class Worker:
         """
         self._port = port
         self._session = session
-        self._runs.discard()
+        self._runs.begin_session()
         self._join()
         self._report_again()
 
@@ -128,6 +133,7 @@ class Worker:
                 self._tasks.kinds(),
                 self._slots,
                 tuple(sorted(self._attempts.keys() | self._reports.leases())),
+                agent_slots=self._agent_slots,
             )
         )
 
@@ -160,8 +166,7 @@ class Worker:
 
     def _close(self) -> None:
         self._runs.close()
-        for executor in self._executors.values():
-            executor.close()
+        self._executors.close()
 
     @property
     def unresponsive(self) -> tuple[Attempt, ...]:
@@ -192,7 +197,7 @@ class Worker:
             return
         self._last_lease = activation.lease
         definition = self._tasks.get(activation.kind)
-        executor = self._executors[definition.executor]
+        executor = self._executors.of(definition)
         attempt = Attempt(activation, definition, executor, self._send, self._payload_limit)
         self._attempts[activation.lease] = attempt
         self._idle.clear()

@@ -15,6 +15,7 @@ class ThreadExecutor:
     """See `Executor`."""
 
     hooks_end_it = True
+    ends_by_force = False
 
     def __init__(self, slots: int) -> None:
         """As many threads as slots: a loop's own executor has fewer, and would let attempts wait in it."""
@@ -32,6 +33,9 @@ class ThreadExecutor:
             except asyncio.CancelledError:
                 if thread.done() or is_lost(context):
                     raise
+
+    def prepare(self) -> None:
+        """See `Executor.prepare`."""
 
     def close(self) -> None:
         """See `Executor.close`."""
