@@ -12,8 +12,9 @@ from rescind.authoring.registry import Registry
 from rescind.authoring.signature import where_defined
 from rescind.authoring.task import TaskDefinition
 from rescind.backends.native.client_port import NativeClientPort
-from rescind.client.client import Client, ExecutionHandle
+from rescind.client.client import BaseClient, ExecutionHandle
 from rescind.errors import InvalidInput
+from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.runtime.ports import ClientPort
@@ -45,6 +46,7 @@ class Embedded:
         seed: int = 0,
         queues: Iterable[str] = (DEFAULT_QUEUE,),
         slots: int = DEFAULT_SLOTS,
+        agent_slots: int = DEFAULT_AGENT_SLOTS,
         lease_ms: int = DEFAULT_LEASE_MS,
         payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
         store: Store | str | Path | None = None,
@@ -59,6 +61,7 @@ class Embedded:
             seed: what ids are drawn from that nobody chose.
             queues: where the worker takes work from.
             slots: how many attempts the worker runs at once.
+            agent_slots: how many runs of agents it keeps in memory.
             lease_ms: how long the attempts of a lost worker stay its own.
             payload_limit: the largest payload in bytes.
             store: a file in which it is kept, and goes on from when it is opened again; else memory.
@@ -74,6 +77,7 @@ class Embedded:
         self.register(*_listed("agents", agents), *_listed("tasks", tasks))
         self._queues = _queue_names(queues)
         self._slots = _whole_number("slots", slots, 1)
+        self._agent_slots = _whole_number("agent_slots", agent_slots, 1)
         self._payload_limit = _whole_number("payload_limit", payload_limit, 1)
         self._seed = seed
         self._lease_ms = _whole_number("lease_ms", lease_ms, 0)
@@ -86,7 +90,7 @@ class Embedded:
         self._worker_count = 0
         self._opened_store: Store | None = None
         self._host: Host | None = None
-        self._client: Client | None = None
+        self._client: BaseClient | None = None
 
     def register(self, *definitions: AgentDefinition[Any, Any] | TaskDefinition[Any, Any]) -> None:
         """Let the workers that are started from now on run these, too. The first starts with the first execution.
@@ -110,7 +114,7 @@ class Embedded:
         return self._host
 
     @property
-    def client(self) -> Client:
+    def client(self) -> BaseClient:
         """What callers use. Only inside the block."""
         assert self._client is not None, "the environment is not open"
         return self._client
@@ -123,8 +127,8 @@ class Embedded:
         await store.commit([engine.restore(*loaded, clock.now())])
         self._host = Host(engine, store, clock)
         self._host.start()
-        self._client = Client(self._client_port(self._host), payload_limit=self._payload_limit)
-        if loaded.executions and len(self.agents) + len(self.tasks):
+        self._client = BaseClient(self._client_port(self._host), payload_limit=self._payload_limit)
+        if not loaded.is_empty and len(self.agents) + len(self.tasks):
             self.start_worker()
         return self
 
@@ -154,6 +158,7 @@ class Embedded:
             tasks=self.tasks,
             queues=_queue_names(queues) if queues is not None else self._queues,
             slots=slots if slots is not None else self._slots,
+            agent_slots=self._agent_slots,
             payload_limit=self._payload_limit,
         )
         self._workers.append((worker, session))
@@ -194,7 +199,7 @@ class Embedded:
         queue: str = DEFAULT_QUEUE,
         labels: Mapping[str, str] | None = None,
     ) -> ExecutionHandle[Any]:
-        """Start an agent. As `Client.start`, and raises UnknownKind if nobody here could ever run it."""
+        """Start an agent. As `BaseClient.start`, and raises UnknownKind if nobody here could ever run it."""
         kind = agent.kind if isinstance(agent, AgentDefinition) else agent
         if isinstance(kind, str) and kind:
             self.agents.get(kind)

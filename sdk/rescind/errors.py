@@ -10,6 +10,7 @@ RescindError
 │   ├── AlreadyExists         the same id or key, another request
 │   ├── ExecutionEnded        the right id, too late
 │   ├── NotPermitted
+│   │   └── NotAuthenticated  no token, or none that is valid
 │   ├── ForeignFuture         a future of another agent
 │   ├── ContextNotActive      a context used outside its agent or task
 │   └── WrongEventLoop
@@ -27,7 +28,9 @@ RescindError
 │   ├── NotDurableError
 │   └── NotMocked
 ├── StoreError                mend the disk or the file; nothing that was answered is lost
+├── AddressUnavailable        choose another address to serve at
 ├── ServerUnavailable         try again; nothing that was accepted is lost
+│   └── RateLimited           more calls than this token may make
 └── NonRetryable              raised by a task: do not try it again
 
 asyncio.CancelledError
@@ -89,6 +92,10 @@ class ExecutionEnded(RequestError):
 
 class NotPermitted(RequestError):
     """The caller may not do this. Says nothing about whether the id exists."""
+
+
+class NotAuthenticated(NotPermitted):
+    """The server asks for a token, and none came with the call, or one that is unknown, expired or revoked."""
 
 
 class ForeignFuture(RequestError):
@@ -235,8 +242,16 @@ class StoreError(RescindError):
     """What must last cannot be written or read: a full disk, a locked file, a file of something else."""
 
 
+class AddressUnavailable(RescindError):
+    """A server cannot serve at its address: another program does, or the address is not of this machine."""
+
+
 class ServerUnavailable(RescindError):
     """The server, or the connection to it, is gone. Try again: what was accepted is not lost."""
+
+
+class RateLimited(ServerUnavailable):
+    """This token makes more calls than it may. Wait a moment, and make fewer; nothing of this call was carried out."""
 
 
 class NonRetryable(RescindError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import inspect
 import re
 from collections.abc import Iterator
@@ -69,3 +70,7 @@ def test_a_public_name_is_in_the_manual(name: str) -> None:
 
 def test_the_manual_shows_no_name_that_is_gone() -> None:
     assert names_in_the_manual() - set(public_names()) == set()
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert rescind.__version__ == importlib.metadata.version("rescind")

@@ -8,6 +8,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from rescind.cli.printable import printable
+
 _GAP: Final = "  "
 
 
@@ -33,13 +35,6 @@ def print_whole(console: Console, lines: Iterable[Text]) -> None:
     """Print lines, however wide they are."""
     for line in lines:
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
-
-
-def printable(text: str) -> str:
-    """The text with its control characters as escapes: what others wrote must not move the reader's cursor."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def _cell(value: str | Text) -> Text:

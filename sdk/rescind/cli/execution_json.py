@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rescind.authoring.conversion import decode
@@ -12,7 +11,8 @@ from rescind.model.cause import CancelCause
 from rescind.model.events import iso_time
 from rescind.model.ids import Instant
 from rescind.model.payload import Payload
-from rescind.model.views import ExecutionView, StopView
+from rescind.model.views import CheckpointView, ExecutionDetails, ExecutionView, StopView
+from rescind.runtime.agent_conversation import loaded_messages
 
 
 def execution_document(view: ExecutionView) -> dict[str, Any]:
@@ -30,18 +30,17 @@ def execution_document(view: ExecutionView) -> dict[str, Any]:
         "labels": dict(view.labels),
         "created_by": view.created_by,
         "created_at": iso_time(view.created_at),
-        "ended_at": _iso_time(view.ended_at),
+        "ended_at": iso_time_or_none(view.ended_at),
     }
 
 
-def details_document(
-    view: ExecutionView, tasks: Sequence[TaskRecord], entries: Sequence[LoadedMessage]
-) -> dict[str, Any]:
-    """An execution with its tasks and its conversation."""
+def details_document(details: ExecutionDetails) -> dict[str, Any]:
+    """An execution with its tasks, its conversation and its checkpoints."""
     return {
-        **execution_document(view),
-        "tasks": [_task(task) for task in tasks],
-        "entries": [_entry(entry) for entry in entries],
+        **execution_document(details.execution),
+        "tasks": [task_document(TaskRecord(task)) for task in details.tasks],
+        "entries": [_entry(entry) for entry in loaded_messages(details.entries)],
+        "checkpoints": [_checkpoint(checkpoint) for checkpoint in details.checkpoints],
     }
 
 
@@ -50,7 +49,8 @@ def value_of(payload: Payload | None) -> Any:
     return decode(payload, None, what="payload") if payload is not None else None
 
 
-def _task(task: TaskRecord) -> dict[str, Any]:
+def task_document(task: TaskRecord) -> dict[str, Any]:
+    """A task, with the stop records of its attempts."""
     view = task.view
     return {
         "task_id": view.task_id,
@@ -68,8 +68,8 @@ def _task(task: TaskRecord) -> dict[str, Any]:
         "labels": task.labels,
         "worker_id": view.worker_id,
         "scheduled_at": iso_time(view.scheduled_at),
-        "started_at": _iso_time(view.started_at),
-        "ended_at": _iso_time(view.ended_at),
+        "started_at": iso_time_or_none(view.started_at),
+        "ended_at": iso_time_or_none(view.ended_at),
     }
 
 
@@ -78,8 +78,8 @@ def _stop(stop: StopView) -> dict[str, Any]:
         "attempt": stop.attempt,
         "state": stop.state.value,
         "requested_at": iso_time(stop.requested_at),
-        "delivered_at": _iso_time(stop.delivered_at),
-        "ended_at": _iso_time(stop.ended_at),
+        "delivered_at": iso_time_or_none(stop.delivered_at),
+        "ended_at": iso_time_or_none(stop.ended_at),
     }
 
 
@@ -92,9 +92,19 @@ def _entry(entry: LoadedMessage) -> dict[str, Any]:
     }
 
 
+def _checkpoint(checkpoint: CheckpointView) -> dict[str, Any]:
+    return {
+        "sequence": checkpoint.sequence,
+        "state": value_of(checkpoint.state),
+        "at": iso_time(checkpoint.at),
+        "leaf_entry_id": checkpoint.leaf_entry_id,
+    }
+
+
 def _cause(cause: CancelCause | None) -> dict[str, Any] | None:
     return None if cause is None else {"source": cause.source.value, "by": cause.by, "reason": cause.reason}
 
 
-def _iso_time(at: Instant | None) -> str | None:
+def iso_time_or_none(at: Instant | None) -> str | None:
+    """A time as in histories; None where there is none."""
     return None if at is None else iso_time(at)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-from rescind.cli.columns import columns, print_whole, printable
+from rescind.cli.columns import columns, print_whole
 from rescind.cli.demo_bars import COLOURS, QUIET
 from rescind.cli.demo_view import View
 from rescind.cli.demo_words import length_of_time
 from rescind.cli.execution_json import value_of
+from rescind.cli.execution_parts import MARGIN, as_json, checkpoint_lines, entry_lines, journal_lines, stop_lines
+from rescind.cli.printable import printable
 from rescind.cli.timeline import Timeline
-from rescind.client.records import History, TaskRecord, moment
-from rescind.model.agent_values import LoadedMessage
+from rescind.cli.times import local_time
+from rescind.client.records import History, TaskRecord
 from rescind.model.ids import Instant
-from rescind.model.status import ExecutionStatus
-from rescind.model.views import ExecutionView
+from rescind.model.status import ExecutionStatus, TaskStatus
+from rescind.model.views import ExecutionDetails, ExecutionView
+from rescind.runtime.agent_conversation import loaded_messages
 
 _STATUS_COLOURS: Final = {
     ExecutionStatus.COMPLETED: "green",
@@ -32,29 +33,33 @@ _STATUS_COLOURS: Final = {
 }
 _LIST_HEADINGS: Final = ("ID", "KIND", "STATUS", "QUEUE", "STARTED", "TOOK")
 _TASK_HEADINGS: Final = ("", "ID", "KIND", "STATUS", "ATTEMPTS", "STOP", "")
-_MARGIN: Final = "  "
+_MARGIN: Final = MARGIN
 
 
 def show_list(console: Console, views: Iterable[ExecutionView]) -> None:
     """A line for each execution."""
     rows = [
-        (view.execution_id, view.kind, status_of(view), view.queue, _local_time(view.created_at), _took(view))
+        (view.execution_id, view.kind, status_of(view), view.queue, local_time(view.created_at), _took(view))
         for view in views
     ]
     print_whole(console, columns(_LIST_HEADINGS, rows))
 
 
-def show_execution(
-    console: Console, view: ExecutionView, tasks: Sequence[TaskRecord], entries: Sequence[LoadedMessage], told: History
-) -> None:
+def show_execution(console: Console, details: ExecutionDetails, told: History) -> None:
     """One execution, with all that belongs to it."""
+    view, tasks = details.execution, [TaskRecord(task) for task in details.tasks]
     heading = Text.assemble((printable(view.execution_id), "bold"), _MARGIN, printable(view.kind), _MARGIN)
     print_whole(console, [heading.append_text(status_of(view)), *_facts(view)])
     if tasks:
         print_whole(console, [Text(), *_bars(console, tasks, told), Text(), *_tasks(tasks)])
-    if entries:
-        rows = [(entry.role.value, _as_json(entry.content)) for entry in entries]
-        print_whole(console, [Text(), *columns(("ENTRIES", ""), rows, margin=_MARGIN)])
+    for lines in (
+        stop_lines(tasks),
+        entry_lines(loaded_messages(details.entries)),
+        checkpoint_lines(details.checkpoints, view.created_at),
+        journal_lines(told, view),
+    ):
+        if lines:
+            print_whole(console, [Text(), *lines])
 
 
 def status_of(view: ExecutionView) -> Text:
@@ -78,12 +83,12 @@ def _named_facts(view: ExecutionView) -> Iterator[tuple[str, str]]:
     yield "queue", view.queue
     if view.labels:
         yield "labels", " ".join(f"{name}={value}" for name, value in view.labels.items())
-    yield "started", f"{_local_time(view.created_at)} by {view.created_by}"
+    yield "started", f"{local_time(view.created_at)} by {view.created_by}"
     if view.ended_at is not None:
-        yield "ended", f"{_local_time(view.ended_at)}, after {_took(view)}"
-    yield "input", _as_json(value_of(view.input))
+        yield "ended", f"{local_time(view.ended_at)}, after {_took(view)}"
+    yield "input", as_json(value_of(view.input))
     if view.output is not None:
-        yield "output", _as_json(value_of(view.output))
+        yield "output", as_json(value_of(view.output))
     if view.failure is not None:
         yield "error", view.failure.message
     if view.cause is not None:
@@ -120,7 +125,9 @@ def _tasks(tasks: Sequence[TaskRecord]) -> list[Text]:
 def _stop(task: TaskRecord) -> str:
     """How far the stopping of the last attempt has come, and how long that took."""
     if not task.stops:
-        return ""
+        if task.status is not TaskStatus.CANCELLED:
+            return ""
+        return "never ran" if not task.attempts else "nothing to stop"
     stop = task.stops[-1]
     took = f" in {length_of_time(stop.ended_at - stop.requested_at)}" if stop.ended_at is not None else ""
     return stop.state.value + took
@@ -128,12 +135,3 @@ def _stop(task: TaskRecord) -> str:
 
 def _took(view: ExecutionView) -> str:
     return length_of_time(view.ended_at - view.created_at) if view.ended_at is not None else ""
-
-
-def _local_time(at: Instant) -> str:
-    shown: datetime = moment(at).astimezone()
-    return shown.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

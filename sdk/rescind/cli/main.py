@@ -5,16 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import Final
+from collections import UserDict
+from importlib import import_module
+from typing import Any, Final
 
 import click
 
 from rescind import __version__
-from rescind.cli.demo import demo
-from rescind.cli.queries import history, list_executions, show
-from rescind.cli.requests import cancel, signal, start
-from rescind.cli.server import server
-from rescind.cli.worker import worker
 
 # What shells report of a program that Ctrl+C ended.
 EXIT_INTERRUPTED: Final = 130
@@ -22,14 +19,42 @@ EXIT_OUTPUT_CLOSED: Final = 1
 _DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+# Where each command is defined.
+_COMMANDS: Final = {
+    "demo": "rescind.cli.demo:demo",
+    "server": "rescind.cli.server:server",
+    "worker": "rescind.cli.worker:worker",
+    "run": "rescind.cli.run:run",
+    "attach": "rescind.cli.run:attach",
+    "start": "rescind.cli.requests:start",
+    "list": "rescind.cli.queries:list_executions",
+    "show": "rescind.cli.queries:show",
+    "watch": "rescind.cli.watching:watch",
+    "history": "rescind.cli.queries:history",
+    "signal": "rescind.cli.requests:signal",
+    "cancel": "rescind.cli.cancelling:cancel",
+    "tasks": "rescind.cli.listings:tasks",
+    "workers": "rescind.cli.listings:workers",
+    "audit": "rescind.cli.audit:audit",
+    "doctor": "rescind.cli.doctor:doctor",
+    "token": "rescind.cli.token:token",
+    "completion": "rescind.cli.completion:completion",
+}
+
+
+class _Commands(UserDict[str, Any]):
+    """The commands by their names, each opened when it is asked for: `rescind server` draws no demo."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, _, attribute = self.data[name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.group(commands=_Commands(_COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rescind", message="%(prog)s %(version)s")
 def rescind() -> None:
     """Durable agents whose work can be taken back."""
-
-
-for command in (demo, server, worker, start, list_executions, show, history, signal, cancel):
-    rescind.add_command(command)
 
 
 def main() -> None:

@@ -1,24 +1,27 @@
-"""What several commands take: the server's address, JSON values, labels."""
+"""What several commands take: the server and who asks it, JSON values, labels. Options first, then settings."""
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import sys
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import click
 
-from rescind.cli.refusals import EXIT_BAD_INPUT, Refused
+from rescind.cli.refusals import EXIT_BAD_INPUT, Refused, refusals_in_one_line
+from rescind.model.ages import age_of
+from rescind.settings import DEFAULT_ADDRESS, Settings, load_settings, variable_of
 
-# The same as rescind_server.app.DEFAULT_ADDRESS, which only those can read who have gRPC.
-DEFAULT_ADDRESS: Final = "127.0.0.1:7233"
-ADDRESS_VARIABLE: Final = "RESCIND_ADDRESS"
+ADDRESS_VARIABLE: Final = variable_of("address")
 
 _HOST_AND_PORT: Final = re.compile(r".+:(\d{1,5})")
 _HIGHEST_PORT: Final = 65_535
+_SETTINGS: Final = "rescind.cli.settings"
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -29,18 +32,85 @@ class Decorator(Protocol):
     def __call__(self, command: CommandT, /) -> CommandT: ...
 
 
-def address_option(meaning: str) -> Decorator:
-    """The option `--address`, or else the variable, or else the default."""
+class Remote(NamedTuple):
+    """Which server is asked, and what proves who asks.
+
+    Attributes:
+        address: its ``host:port``.
+        token: the token; None if there is none.
+    """
+
+    address: str
+    token: str | None = None
+
+
+def settings_here() -> Settings:
+    """The settings that hold for this command; read once.
+
+    Raises:
+        Refused: ``rescind.toml`` or a variable cannot be meant.
+    """
+    kept = click.get_current_context().meta
+    if _SETTINGS not in kept:
+        with refusals_in_one_line():
+            kept[_SETTINGS] = load_settings()
+    found: Settings = kept[_SETTINGS]
+    return found
+
+
+def setting_option(*names: str, setting: str, default: str | None = None, **options: Any) -> Decorator:
+    """An option that takes the setting of a name where it is not given.
+
+    Args:
+        names: as of `click.option`.
+        setting: the name of the setting.
+        default: what the help shows as the default.
+        options: further options of `click.option`.
+    """
+
+    def resolved(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        return value if value is not None else getattr(settings_here(), setting)
+
+    shown: dict[str, Any] = {"show_default": default} if default is not None else {}
     return click.option(
+        *names, envvar=variable_of(setting), show_envvar=True, **{"callback": resolved, **shown, **options}
+    )
+
+
+def address_option(meaning: str) -> Decorator:
+    """The option `--address`, or else the setting."""
+    return setting_option(
         "--address",
-        envvar=ADDRESS_VARIABLE,
+        setting="address",
         default=DEFAULT_ADDRESS,
         metavar="HOST:PORT",
-        show_default=True,
-        show_envvar=True,
         callback=_checked_address,
         help=meaning,
     )
+
+
+def token_option() -> Decorator:
+    """The option `--token`, or else the setting."""
+    return setting_option(
+        "--token",
+        setting="token",
+        metavar="TOKEN",
+        help="What proves who asks. Others on this machine can read options: better set the variable.",
+    )
+
+
+def remote_options(meaning: str) -> Decorator:
+    """The options `--address` and `--token`; the command gets both as `remote`."""
+
+    def decorate(command: CommandT) -> CommandT:
+        @functools.wraps(command)
+        def with_remote(*arguments: Any, address: str, token: str | None, **options: Any) -> Any:
+            return command(*arguments, remote=Remote(address, token), **options)
+
+        decorated: Any = address_option(meaning)(token_option()(with_remote))
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
 
 
 def json_option(meaning: str) -> Decorator:
@@ -48,7 +118,21 @@ def json_option(meaning: str) -> Decorator:
     return click.option("--json", "as_json", is_flag=True, help=meaning)
 
 
-def _checked_address(context: click.Context, parameter: click.Parameter, address: str) -> str:
+def limit_option() -> Decorator:
+    """The option `--limit`, of lists."""
+    return click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="How many at most.")
+
+
+def checked_retention(context: click.Context, parameter: click.Parameter, given: str | None) -> timedelta | None:
+    """The value of `--retention`, or else the setting. Raises Refused if it is no length of time."""
+    if given is None:
+        return settings_here().retention
+    with refusals_in_one_line():
+        return age_of(given)
+
+
+def _checked_address(context: click.Context, parameter: click.Parameter, given: str | None) -> str:
+    address = given if given is not None else settings_here().address
     port = _HOST_AND_PORT.fullmatch(address)
     if port is None or int(port[1]) > _HIGHEST_PORT:
         raise Refused(f"{address!r} is no address. Give host:port, as {DEFAULT_ADDRESS}.", EXIT_BAD_INPUT)

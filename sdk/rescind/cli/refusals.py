@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import click
 
-from rescind.cli.columns import printable
+from rescind.cli.printable import printable
 from rescind.errors import (
+    AddressUnavailable,
     DuplicateKind,
     InvalidInput,
     NotFound,
@@ -37,6 +38,7 @@ _EXIT_CODES: Final[tuple[tuple[type[RescindError], int], ...]] = (
     (RequestError, EXIT_REFUSED),
     (StoreError, EXIT_REFUSED),
     (ServerUnavailable, EXIT_UNREACHABLE),
+    (AddressUnavailable, EXIT_UNREACHABLE),
 )
 
 

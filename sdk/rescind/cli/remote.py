@@ -9,25 +9,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from rescind.cli.options import Remote
 from rescind.cli.refusals import refusals_in_one_line, server_extra_needed
 
 if TYPE_CHECKING:
-    from rescind.client.connecting import ConnectedClient
+    from rescind.client.connecting import Client
 
 ResultT = TypeVar("ResultT")
 
 
-def ask(address: str, work: Callable[[ConnectedClient], Awaitable[ResultT]]) -> ResultT:
+def ask(remote: Remote, work: Callable[[Client], Awaitable[ResultT]]) -> ResultT:
     """Connect, do the work, and leave.
 
     Raises:
         Refused: the server refused, could not be reached, or gRPC is not installed.
     """
     with server_extra_needed():
-        from rescind.client.connecting import connect  # noqa: PLC0415 - `rescind demo` starts without gRPC
+        from rescind.client.connecting import Client  # noqa: PLC0415 - `rescind demo` starts without gRPC
 
     async def connected() -> ResultT:
-        async with connect(address) as client:
+        async with Client(remote.address, token=remote.token) as client:
             return await work(client)
 
     with refusals_in_one_line():

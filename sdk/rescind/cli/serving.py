@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from rescind_server.app import Server, serve
+from rescind.cli.access import Access, Serving
+from rescind_server.access.certificates import Certificates, certificates_of
+from rescind_server.app import Server, serve, stop_on_signals
 from rescind_server.store.sqlite import Durability
 
 
 class _TellingServer(Server):
     def __init__(
-        self, store: Path | None, address: str, durability: Durability, tell_address: Callable[[str], None]
+        self,
+        store: Path | None,
+        address: str,
+        durability: Durability,
+        retention: timedelta | None,
+        access: Access,
+        certificates: Certificates | None,
+        tell: Callable[[Serving], None],
     ) -> None:
-        super().__init__(store, address, durability=durability)
-        self._tell_address = tell_address
+        super().__init__(
+            store,
+            address,
+            durability=durability,
+            retention=retention,
+            http_address=access.http_address,
+            tokens=access.tokens,
+            certificates=certificates,
+        )
+        self._is_encrypted = certificates is not None
+        self._tell = tell
 
     async def __aenter__(self) -> Self:
         opened = await super().__aenter__()
-        self._tell_address(self.address)
+        self._tell(Serving(self.address, self.http_address, self.asks_for_tokens, self._is_encrypted))
         return opened
 
 
 async def serve_until_told(
-    store: Path | None, address: str, durability: Durability, tell_address: Callable[[str], None]
+    store: Path | None,
+    address: str,
+    durability: Durability,
+    retention: timedelta | None,
+    access: Access,
+    tell: Callable[[Serving], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -34,13 +57,17 @@ async def serve_until_told(
         store: the file in which everything is kept; None keeps it in memory.
         address: where to serve.
         durability: how much a commit waits for.
-        tell_address: called with the address, with the port that it got, as soon as it serves.
+        retention: how long executions are kept after their end; None keeps them for ever.
+        access: who may reach it, and how.
+        tell: called with where it serves, with the ports that it got, as soon as it does.
 
     Raises:
+        InvalidInput: it would be open to other machines without tokens, or the files of TLS do not fit.
         StoreError: the file cannot be used, or did not take a commit.
-        ServerUnavailable: the address cannot be served at, or the engine failed.
+        AddressUnavailable: the address cannot be served at.
+        ServerUnavailable: the engine failed.
     """
+    certificates = certificates_of(access.certificate, access.key, access.client_authority)
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(_TellingServer(store, address, durability, tell_address), stop)
+    stop_on_signals(stop)
+    await serve(_TellingServer(store, address, durability, retention, access, certificates, tell), stop)

@@ -11,62 +11,118 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rescind.cli.columns import printable
+from rescind.authoring.agent import AgentDefinition
+from rescind.authoring.registry import Registry
+from rescind.authoring.task import TaskDefinition
+from rescind.cli.command_agent import COMMAND_TASK, run_command
 from rescind.cli.definitions import Definitions, definitions_at
-from rescind.cli.options import address_option, json_option
-from rescind.cli.refusals import refusals_in_one_line, server_extra_needed
+from rescind.cli.options import Remote, json_option, remote_options, setting_option, settings_here
+from rescind.cli.printable import printable
+from rescind.cli.refusals import EXIT_BAD_INPUT, Refused, refusals_in_one_line, server_extra_needed
+from rescind.executors import shell_commands
+from rescind.interpreter import settle
+from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.worker.worker import DEFAULT_SLOTS
 
 if TYPE_CHECKING:
-    from rescind.worker.connecting import ConnectedWorker
+    from rescind.worker.connecting import Worker
+
+
+def _queues(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    return given or (settings_here().queue,)
 
 
 @click.command()
-@click.argument("place", metavar="MODULE[:ATTRIBUTE]")
+@click.argument("place", metavar="[MODULE[:ATTRIBUTE]]", required=False)
 @click.option(
+    "--allow-shell",
+    "patterns",
+    multiple=True,
+    metavar="PATTERN",
+    help="Also run commands that callers choose, if they match, as 'git log *'; may be given several times. '*' allows "
+    "everything.",
+)
+@setting_option(
     "--queue",
     "queues",
+    setting="queue",
+    default=DEFAULT_QUEUE,
     multiple=True,
-    default=(DEFAULT_QUEUE,),
-    show_default=True,
+    callback=_queues,
     help="Where it takes work from; may be given several times.",
 )
-@click.option(
+@setting_option(
     "--slots",
-    default=DEFAULT_SLOTS,
-    show_default=True,
+    setting="slots",
+    default=str(DEFAULT_SLOTS),
     type=click.IntRange(min=1),
     help="How many attempts it runs at once.",
 )
-@address_option("The server to work for.")
+@setting_option(
+    "--agent-slots",
+    setting="agent_slots",
+    default=str(DEFAULT_AGENT_SLOTS),
+    type=click.IntRange(min=1),
+    help="How many runs of agents it keeps in memory.",
+)
+@remote_options("The server to work for.")
 @json_option("Print a JSON object per line: working, stopping, stopped.")
-def worker(place: str, queues: tuple[str, ...], slots: int, address: str, as_json: bool) -> None:
+def worker(
+    place: str | None,
+    patterns: tuple[str, ...],
+    queues: tuple[str, ...],
+    slots: int | None,
+    agent_slots: int | None,
+    remote: Remote,
+    as_json: bool,
+) -> None:
     """Run the agents and tasks that a module defines, or those of one of its attributes.
 
     The module is looked for in the current directory first. SIGTERM or Ctrl+C lets what runs end, and takes nothing
     new; a second Ctrl+C ends it at once. Where the server is not there it goes on trying.
     """
     with server_extra_needed():
-        from rescind.worker.connecting import ConnectedWorker  # noqa: PLC0415 - `rescind demo` starts without gRPC
+        from rescind.worker.connecting import Worker  # noqa: PLC0415 - `rescind demo` starts without gRPC
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     tell = _tell_json if as_json else _tell_words
     with refusals_in_one_line():
-        found = definitions_at(place)
+        found = _definitions(place, patterns)
 
         async def work() -> None:
-            made = ConnectedWorker(address, agents=found.agents, tasks=found.tasks, queues=queues, slots=slots)
+            made = Worker(
+                remote.address,
+                agents=found.agents,
+                tasks=found.tasks,
+                queues=queues,
+                slots=slots,
+                agent_slots=agent_slots,
+                token=remote.token,
+            )
             told = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, told.set)
-            tell("working", worker_id=made.worker_id, address=address, queues=queues, **_kinds(found))
+            settle()
+            tell("working", worker_id=made.worker_id, address=remote.address, queues=queues, **_kinds(found))
             await _run_until_told(made, told, lambda: tell("stopping"))
 
         asyncio.run(work())
     tell("stopped")
 
 
-async def _run_until_told(made: ConnectedWorker, told: asyncio.Event, tell_stopping: Callable[[], None]) -> None:
+def _definitions(place: str | None, patterns: tuple[str, ...]) -> Definitions:
+    if place is None and not patterns:
+        raise Refused("there is nothing to run. Give a MODULE, or --allow-shell, or both.", EXIT_BAD_INPUT)
+    found = (
+        definitions_at(place) if place is not None else Definitions(Registry(AgentDefinition), Registry(TaskDefinition))
+    )
+    if patterns:
+        found.agents.register(run_command)
+        found.tasks.register(shell_commands(COMMAND_TASK, allowed=patterns, check=False))
+    return found
+
+
+async def _run_until_told(made: Worker, told: asyncio.Event, tell_stopping: Callable[[], None]) -> None:
     """Run a worker until it is told to stop, then stop it in order; from then on SIGINT ends the process."""
     running = asyncio.create_task(made.run())
     waiting = asyncio.create_task(told.wait())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Generic, TypeVar, overload
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, NULL_PAYLOAD
 from rescind.model.status import CancelMode, CancelTaskResult, ExecutionStatus
 from rescind.model.texts import checked_choice, checked_labels, checked_reason, checked_task_id, checked_text
-from rescind.model.views import CheckpointView, ExecutionView
+from rescind.model.views import CheckpointView, ExecutionDetails, ExecutionView
 from rescind.runtime.agent_conversation import loaded_messages
 from rescind.runtime.failures import error_for_caller
 from rescind.runtime.ports import ClientPort
@@ -67,7 +67,16 @@ class ExecutionHandle(Generic[OutputT]):
 
     async def describe(self) -> ExecutionView:
         """The execution as it stands. Raises NotFound."""
-        return (await self._port.describe(self.id)).execution
+        return (await self.details()).execution
+
+    async def details(self) -> ExecutionDetails:
+        """The execution with all that belongs to it, as it stands at one moment. Raises NotFound.
+
+        Returns:
+            The execution, its tasks in the order of scheduling, its entries and checkpoints; payloads as bytes. The
+            methods below give each of them decoded.
+        """
+        return await self._port.describe(self.id)
 
     async def status(self) -> ExecutionStatus:
         """Where it stands. Raises NotFound."""
@@ -75,28 +84,31 @@ class ExecutionHandle(Generic[OutputT]):
 
     async def tasks(self) -> list[TaskRecord]:
         """Its tasks, in the order in which they were scheduled."""
-        return [TaskRecord(view) for view in (await self._port.describe(self.id)).tasks]
+        return [TaskRecord(view) for view in (await self.details()).tasks]
 
     async def entries(self) -> list[LoadedMessage]:
         """Its conversation, oldest first."""
-        return loaded_messages((await self._port.describe(self.id)).entries)
+        return loaded_messages((await self.details()).entries)
 
     async def checkpoints(self) -> list[CheckpointView]:
         """Its checkpoints, oldest first."""
-        return list((await self._port.describe(self.id)).checkpoints)
+        return list((await self.details()).checkpoints)
 
     async def history(self) -> History:
         """Everything that happened to it, in order."""
         return History(await self._port.history(self.id))
 
-    async def follow(self) -> AsyncIterator[HistoryEvent | StreamEvent]:
+    async def follow(self, after: int = 0) -> AsyncGenerator[HistoryEvent | StreamEvent, None]:
         """Its history so far, then each event as it happens, and what its code streams, to its end.
+
+        Args:
+            after: the number of the last event that is known already; 0 begins with the first.
 
         Raises:
             NotFound: no such execution.
             ServerUnavailable: nothing comes any more.
         """
-        async for seen in self._port.follow(self.id):
+        async for seen in self._port.follow(self.id, after):
             yield seen if isinstance(seen, HistoryEvent) else _streamed(seen)
 
     async def signal(self, name: str, value: Any = None) -> None:
@@ -147,8 +159,8 @@ def _streamed(event: StreamedEvent) -> StreamEvent:
     return StreamEvent(event.kind, value, UUID(event.task_id) if event.task_id is not None else None)
 
 
-class Client:
-    """Starts executions and finds them again."""
+class BaseClient:
+    """Starts executions and finds them again: what every client can do, near or far from its engine."""
 
     def __init__(self, port: ClientPort, *, payload_limit: int = DEFAULT_PAYLOAD_LIMIT) -> None:
         self._port = port

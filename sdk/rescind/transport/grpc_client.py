@@ -34,15 +34,19 @@ _OPTIONS: Final[Sequence[tuple[str, int]]] = (
     ("grpc.http2.max_pings_without_data", 0),
     # Pauses between attempts are ours to choose (worker.connecting); the channel's own only add to them.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Whatever its name says: how long one attempt may take, over a slow line or to a busy server.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 300),
     # Two connections to one address in one process are two: else closing one would leave the other's socket open.
     ("grpc.use_local_subchannel_pool", 1),
 )
 
 
 class GrpcConnection:
-    """A connection to one server, for any number of calls and sessions. Made on a running event loop."""
+    """A connection to one server, for any number of calls and sessions.
+
+    It belongs to the event loop on which it is used first.
+    """
 
     def __init__(
         self,
@@ -64,12 +68,9 @@ class GrpcConnection:
             raise InvalidInput("the server's address is empty. Give host:port.")
         self.address = address
         self._metadata = ((TOKEN_METADATA, f"Bearer {token}"),) if token is not None else ()
-        merged = [*dict([*_OPTIONS, *options]).items()]
-        self._channel = (
-            grpc.aio.secure_channel(address, credentials, options=merged)
-            if credentials is not None
-            else grpc.aio.insecure_channel(address, options=merged)
-        )
+        self._credentials = credentials
+        self._options = [*dict([*_OPTIONS, *options]).items()]
+        self._opened: grpc.aio.Channel | None = None
         self._calls: dict[str, Any] = {}
         self._was_connected = False
 
@@ -82,8 +83,22 @@ class GrpcConnection:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; calls that are still open are cancelled."""
-        await self._channel.close()
+        """Close the connection; calls that are still open are cancelled. The next call opens it again."""
+        channel, self._opened = self._opened, None
+        self._calls.clear()
+        if channel is not None:
+            await channel.close()
+
+    @property
+    def _channel(self) -> grpc.aio.Channel:
+        # Not before it is used: a client may be made where no event loop runs.
+        if self._opened is None:
+            self._opened = (
+                grpc.aio.secure_channel(self.address, self._credentials, options=self._options)
+                if self._credentials is not None
+                else grpc.aio.insecure_channel(self.address, options=self._options)
+            )
+        return self._opened
 
     async def call(self, name: str, request: Message, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
         """Make one call of the Client service and return its reply. Leaving it tells the server that nobody waits.

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
 from rescind_proto.rescind.v1 import client_pb2, values_pb2
 
 from rescind.errors import RescindError, ServerUnavailable
+from rescind.model.audit import AuditFilter, AuditRecord
 from rescind.model.commands import CancelAnswered, StartExecution
 from rescind.model.events import EXECUTION_ENDS, HistoryEvent
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.messages import StreamedEvent
+from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
 from rescind.model.payload import Payload
 from rescind.model.status import CancelMode, CancelTaskResult
 from rescind.model.views import ExecutionDetails, ExecutionView
@@ -23,6 +26,7 @@ from rescind.transport.conversion.derivation import enum_numbers
 from rescind.transport.conversion.pairs import Seen, fill, from_message
 from rescind.transport.grpc_client import DEFAULT_TIMEOUT, GrpcConnection
 from rescind.transport.grpc_errors import named_error
+from rescind.transport.grpc_methods import BATCH_BYTES
 
 _RESULTS: Final = {
     number: result
@@ -30,6 +34,10 @@ _RESULTS: Final = {
         CancelTaskResult, values_pb2.DESCRIPTOR.enum_types_by_name["CancelTaskResult"]
     ).items()
 }
+_STARTS_AT_ONCE: Final = 500
+"""How many starts go in one step: so many that a commit is worth it, so few that nobody else waits for long."""
+_STEPS_UNDER_WAY: Final = 2
+"""How many steps are sent before the first is answered: while one is committed, the next is read."""
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
@@ -64,19 +72,40 @@ class GrpcClientPort:
         return ExecutionId(started.execution_id)
 
     async def start_many(self, starts: Iterable[StartExecution]) -> list[ExecutionId | RescindError]:
-        """Start several agents in one transition of the server.
+        """Start several agents: a step of them in one transition of the server, the next on its way meanwhile.
 
         Returns:
             In their order the id of each, or what it was refused with. `by` and `organisation` are not sent.
         """
-        request = client_pb2.StartManyRequest(starts=[self._start_request(start) for start in starts])
-        reply = await self._call("StartMany", request)
-        return [
-            ExecutionId(result.started.execution_id)
-            if result.WhichOneof("kind") == "started"
-            else named_error(result.refused.error, result.refused.message) or RescindError(result.refused.message)
-            for result in reply.results
-        ]
+        results: list[ExecutionId | RescindError] = []
+        under_way: deque[asyncio.Task[Any]] = deque()
+        try:
+            for request in self._start_requests(starts):
+                under_way.append(asyncio.create_task(self._call("StartMany", request)))
+                await asyncio.sleep(0)  # it is on its way before the next is put together
+                if len(under_way) > _STEPS_UNDER_WAY:
+                    results += _start_results(await under_way.popleft())
+            while under_way:
+                results += _start_results(await under_way.popleft())
+        finally:
+            for call in under_way:
+                call.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        return results
+
+    def _start_requests(self, starts: Iterable[StartExecution]) -> Iterator[client_pb2.StartManyRequest]:
+        waiting: list[client_pb2.StartRequest] = []
+        size = 0
+        for start in starts:
+            each = self._start_request(start)
+            length = len(start.input.data)
+            if waiting and (len(waiting) >= _STARTS_AT_ONCE or size + length > BATCH_BYTES):
+                yield client_pb2.StartManyRequest(starts=waiting)
+                waiting, size = [], 0
+            waiting.append(each)
+            size += length
+        if waiting:
+            yield client_pb2.StartManyRequest(starts=waiting)
 
     async def signal_execution(self, execution_id: ExecutionId, name: str, value: Payload) -> None:
         """See `ClientPort`."""
@@ -111,9 +140,7 @@ class GrpcClientPort:
             After each step, how many requests met which result so far; the last is the whole.
         """
         request = client_pb2.CancelWhereRequest(reason=reason, hard=hard, by=self._by)
-        target = request.executions if isinstance(selection, ExecutionFilter) else request.tasks
-        target.SetInParent()
-        fill(selection, target)
+        fill(selection, _target(request, selection))
         async for progress in self._connection.stream("CancelWhere", request):
             yield {_RESULTS[each.result]: each.count for each in progress.counts}
 
@@ -125,6 +152,49 @@ class GrpcClientPort:
         fill(selection, request.filter)
         reply = await self._call("List", request)
         return [from_message(each, ExecutionView) for each in reply.executions], reply.next_page_token
+
+    async def list_tasks(
+        self, selection: TaskFilter, page_size: int = 100, page_token: str = ""
+    ) -> tuple[Sequence[ListedTask], str]:
+        """A page of the tasks that a filter selects, and the token of the next; "" ends."""
+        request = client_pb2.ListTasksRequest(page_size=page_size, page_token=page_token)
+        fill(selection, request.filter)
+        reply = await self._call("ListTasks", request)
+        return [from_message(each, ListedTask) for each in reply.tasks], reply.next_page_token
+
+    async def list_workers(self, page_size: int = 100, page_token: str = "") -> tuple[Sequence[WorkerView], str]:
+        """A page of the workers in the order of their ids, and the token of the next; "" ends."""
+        reply = await self._call(
+            "ListWorkers", client_pb2.ListWorkersRequest(page_size=page_size, page_token=page_token)
+        )
+        return [from_message(each, WorkerView) for each in reply.workers], reply.next_page_token
+
+    async def list_audit(
+        self, selection: AuditFilter, page_size: int = 100, page_token: str = ""
+    ) -> tuple[Sequence[AuditRecord], str]:
+        """A page of who asked for what, the last request first, and the token of the next; "" ends."""
+        request = client_pb2.ListAuditRequest(page_size=page_size, page_token=page_token)
+        fill(selection, request.filter)
+        reply = await self._call("ListAudit", request)
+        return [from_message(each, AuditRecord) for each in reply.records], reply.next_page_token
+
+    async def stuck(self, limit: int = 100, quiet_ms: int | None = None) -> Stuck:
+        """What does not go on by itself; see `rescind.model.overviews.Stuck`."""
+        request = client_pb2.GetStuckRequest(limit=limit, quiet_ms=quiet_ms)
+        stuck: Stuck = from_message(await self._call("GetStuck", request), Stuck)
+        return stuck
+
+    async def server_facts(self) -> ServerFacts:
+        """The server, as it says of itself."""
+        facts: ServerFacts = from_message(await self._call("GetServer", client_pb2.GetServerRequest()), ServerFacts)
+        return facts
+
+    async def count(self, selection: ExecutionFilter | TaskFilter) -> int:
+        """How many `cancel_where` with the same filter would ask to stop."""
+        request = client_pb2.CountRequest()
+        fill(selection, _target(request, selection))
+        count: int = (await self._call("Count", request)).count
+        return count
 
     async def describe(self, execution_id: ExecutionId) -> ExecutionDetails:
         """See `ClientPort`."""
@@ -145,9 +215,10 @@ class GrpcClientPort:
         reply = await self._repeated("WaitEnded", client_pb2.WaitEndedRequest(execution_id=execution_id), waits=True)
         return ExecutionDetails(from_message(reply, ExecutionView))
 
-    async def follow(self, execution_id: ExecutionId) -> AsyncIterator[HistoryEvent | StreamedEvent]:
+    async def follow(
+        self, execution_id: ExecutionId, after: int = 0
+    ) -> AsyncGenerator[HistoryEvent | StreamedEvent, None]:
         """See `ClientPort`. Goes on behind a restart of the server; what was streamed meanwhile is lost."""
-        after = 0
         retry = _Retry(self._patience)
         while True:
             request = client_pb2.WatchRequest(execution_id=execution_id, after=after)
@@ -161,6 +232,8 @@ class GrpcClientPort:
                         yield seen
                         if isinstance(seen, HistoryEvent) and seen.type in EXECUTION_ENDS:
                             return
+                # It had ended before the number that was asked for.
+                return
             except ServerUnavailable as error:
                 await retry.failed(error)
 
@@ -182,6 +255,22 @@ class GrpcClientPort:
                 return await self._connection.call(name, request, timeout=None if waits else self._timeout)
             except ServerUnavailable as error:
                 await retry.failed(error)
+
+
+def _start_results(reply: client_pb2.StartManyReply) -> list[ExecutionId | RescindError]:
+    return [
+        ExecutionId(result.started.execution_id)
+        if result.WhichOneof("kind") == "started"
+        else named_error(result.refused.error, result.refused.message) or RescindError(result.refused.message)
+        for result in reply.results
+    ]
+
+
+def _target(request: Any, selection: ExecutionFilter | TaskFilter) -> Any:
+    """The part of a request that says which; it is there also where the filter is empty."""
+    target = request.executions if isinstance(selection, ExecutionFilter) else request.tasks
+    target.SetInParent()
+    return target
 
 
 def _mode_name(mode: CancelMode) -> str:

@@ -12,9 +12,11 @@ from rescind.errors import (
     AlreadyExists,
     ExecutionEnded,
     InvalidInput,
+    NotAuthenticated,
     NotFound,
     NotPermitted,
     PayloadTooLarge,
+    RateLimited,
     RequestError,
     RescindError,
     ServerUnavailable,
@@ -32,8 +34,10 @@ _CODES: Final[Mapping[type[RescindError], grpc.StatusCode]] = {
     AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
     ExecutionEnded: grpc.StatusCode.FAILED_PRECONDITION,
     UnknownKind: grpc.StatusCode.FAILED_PRECONDITION,
+    NotAuthenticated: grpc.StatusCode.UNAUTHENTICATED,
     NotPermitted: grpc.StatusCode.PERMISSION_DENIED,
     RequestError: grpc.StatusCode.FAILED_PRECONDITION,
+    RateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ServerUnavailable: grpc.StatusCode.UNAVAILABLE,
     StoreError: grpc.StatusCode.UNAVAILABLE,
 }
@@ -45,7 +49,7 @@ _ERRORS: Final[Mapping[grpc.StatusCode, type[RescindError]]] = {
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
     grpc.StatusCode.FAILED_PRECONDITION: RequestError,
     grpc.StatusCode.PERMISSION_DENIED: NotPermitted,
-    grpc.StatusCode.UNAUTHENTICATED: NotPermitted,
+    grpc.StatusCode.UNAUTHENTICATED: NotAuthenticated,
     grpc.StatusCode.RESOURCE_EXHAUSTED: PayloadTooLarge,
 }
 # Trying again would fail in the same way.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from rescind.errors import ServerUnavailable
 from rescind.model.ids import WorkerId
 from rescind.model.messages import FromWorker, ToWorker, WorkerJoined, WorkerLeft
 from rescind_server.host.driver import Host
@@ -126,7 +128,9 @@ class InProcessSession:
     def _arrive_at_host(self, message: FromWorker | ToWorker) -> None:
         if isinstance(message, WorkerJoined):
             self._session = max(self._session, message.session)
-            self._host.attach(self._worker_id, self._deliver)
+            # A host that takes nothing any more takes no session either; what is told to it is void as well.
+            with contextlib.suppress(ServerUnavailable):
+                self._host.attach(self._worker_id, self._deliver)
         self._host.tell(message)  # type: ignore[arg-type]
 
     def _deliver(self, messages: Sequence[ToWorker]) -> None:

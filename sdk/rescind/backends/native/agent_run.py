@@ -173,14 +173,15 @@ class AgentRun:
     def _compare(self, entry: JournalEntry, places: dict[int, str]) -> None:
         """The code must have asked for what it asked for then, in the same order."""
         now = [Issued(each.position, type(each).__name__, each.subject) for each in self._port.issued]
-        if now == list(entry.issued):
+        then = [each for issued in entry.issued for each in issued.one_by_one()]
+        if now == then:
             return
-        for recorded, repeated in zip(entry.issued, now, strict=False):
+        for recorded, repeated in zip(then, now, strict=False):
             if recorded != repeated:
                 raise self._divergence(recorded, repeated, places)
-        if len(now) < len(entry.issued):
-            raise self._divergence(entry.issued[len(now)], None, places)
-        raise self._divergence(None, now[len(entry.issued)], places)
+        if len(now) < len(then):
+            raise self._divergence(then[len(now)], None, places)
+        raise self._divergence(None, now[len(then)], places)
 
     def _divergence(
         self, recorded: Issued | None, repeated: Issued | None, places: dict[int, str]

@@ -119,16 +119,19 @@ class NativeClientPort:
                 details = await self._known(execution_id)
         return details
 
-    async def follow(self, execution_id: ExecutionId) -> AsyncIterator[Seen]:
+    async def follow(self, execution_id: ExecutionId, after: int = 0) -> AsyncIterator[Seen]:
         """See `ClientPort`. Begins with the history so far; nothing is missed or repeated in between."""
         async with self._server.watchers.subscribe(execution_id) as arrivals:
-            seen = 0
-            await self._known(execution_id)
-            for event in self._server.history(execution_id):
+            seen = after
+            details = await self._known(execution_id)
+            for event in self._server.history(execution_id, after):
                 seen = event.sequence
                 yield event
                 if event.type in EXECUTION_ENDS:
                     return
+            # It had ended before the number that was asked for: what comes behind an end is nobody's to wait for.
+            if details.execution.status in TERMINAL_EXECUTION:
+                return
             while True:
                 arrived = await arrivals.get()
                 if isinstance(arrived, HistoryEvent):

@@ -1,0 +1,186 @@
+"""What `rescind doctor` looks at: each check gives one finding, and says what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rescind.cli.times import age_in_words, counted
+from rescind.errors import NotPermitted, RescindError, ServerUnavailable
+from rescind.model.ids import Instant
+from rescind.model.overviews import ServerFacts, Stuck, StuckReason, StuckTask, WaitingWork
+
+if TYPE_CHECKING:
+    from rescind.client.connecting import Client
+
+_SECOND: Final = 1_000_000
+_SMALL_SKEW: Final = 1 * _SECOND
+_LARGE_SKEW: Final = 30 * _SECOND
+_LITTLE_ROOM: Final = 1024**3
+_NO_ROOM: Final = 64 * 1024**2
+_MEBIBYTE: Final = 1024**2
+_PATIENCE: Final = 10 * _SECOND
+"""How long work may wait for a worker before somebody should look."""
+_MOST_NAMED: Final = 3
+
+
+class Level(StrEnum):
+    """How a finding is meant."""
+
+    OK = "ok"
+    WARN = "warn"
+    """Works, and may be meant so."""
+    FAIL = "fail"
+    """Somebody must do something."""
+
+
+class Finding(NamedTuple):
+    """What a check found.
+
+    Attributes:
+        check: what was looked at.
+        level: how it is meant.
+        message: what was found.
+        advice: what to do; "" where there is nothing to do.
+    """
+
+    check: str
+    level: Level
+    message: str
+    advice: str = ""
+
+
+async def examine(client: Client) -> list[Finding]:
+    """Look at a server, from its address to its stuck tasks; a check that cannot be made ends the list.
+
+    Raises:
+        ServerUnavailable: the server cannot be reached.
+    """
+    asked_at = _now()
+    try:
+        facts = await client.server_facts()
+    except NotPermitted as error:
+        return [
+            Finding("address", Level.OK, f"{client.address} answers."),
+            Finding("access", Level.FAIL, str(error), "Give an operator's token: --token, or RESCIND_TOKEN."),
+        ]
+    answered_at = _now()
+    findings = [
+        _address(client.address, facts),
+        Finding("access", Level.OK, "This caller may ask what an operator may."),
+        _clock(facts, Instant((asked_at + answered_at) // 2)),
+        _store(facts),
+    ]
+    try:
+        stuck = await client.stuck(limit=1_000)
+    except ServerUnavailable:
+        raise
+    except RescindError as error:
+        # The store takes no commits: what the engine remembers need not be durable, and is not told.
+        return [*findings, Finding("work", Level.FAIL, str(error), "Mend the store first.")]
+    return [*findings, _workers(facts), *_work(stuck, facts)]
+
+
+def _address(address: str, facts: ServerFacts) -> Finding:
+    age = age_in_words(facts.now - facts.started_at)
+    return Finding("address", Level.OK, f"{address} answers: Rescind {facts.version}, up for {age}.")
+
+
+def _clock(facts: ServerFacts, here: Instant) -> Finding:
+    skew = facts.now - here
+    if abs(skew) < _SMALL_SKEW:
+        return Finding("clock", Level.OK, "The server's clock and this one agree.")
+    message = f"The server's clock is {abs(skew) / _SECOND:.1f} s {'ahead of' if skew > 0 else 'behind'} this one."
+    level = Level.FAIL if abs(skew) >= _LARGE_SKEW else Level.WARN
+    return Finding("clock", level, message, "Set both by one time server: ages and deadlines are read by them.")
+
+
+def _store(facts: ServerFacts) -> Finding:
+    if facts.store_problem is not None:
+        return Finding("store", Level.FAIL, facts.store_problem, "See the server's log. What was answered is not lost.")
+    if facts.store_path is None:
+        return Finding("store", Level.WARN, "Everything is kept in memory.", "To keep it: rescind server --store FILE.")
+    size = f", {facts.store_bytes / _MEBIBYTE:,.1f} MiB" if facts.store_bytes is not None else ""
+    kept = f"{facts.store_path}{size}, with durability {facts.durability}"
+    free = facts.store_free_bytes
+    if free is not None and free < _LITTLE_ROOM:
+        level = Level.FAIL if free < _NO_ROOM else Level.WARN
+        return Finding("store", level, f"{kept}; {free / _MEBIBYTE:,.0f} MiB are free.", "Make room on its disk.")
+    if facts.durability == "off":
+        return Finding("store", Level.WARN, f"{kept}: a loss of power may spoil it.", "Use --durability full.")
+    return Finding("store", Level.OK, f"{kept}.")
+
+
+def _workers(facts: ServerFacts) -> Finding:
+    away = facts.known_workers - facts.connected_workers
+    message = f"{facts.connected_workers} connected" + (f", {away} away" if away else "")
+    message += (
+        f"; at work: {counted(facts.running_attempts, 'attempt')}; queued: {counted(facts.queued_tasks, 'task')}."
+    )
+    if not facts.connected_workers:
+        return Finding("workers", Level.WARN, message, "Start one: rescind worker MODULE.")
+    return Finding("workers", Level.OK, message)
+
+
+def _work(stuck: Stuck, facts: ServerFacts) -> Iterator[Finding]:
+    not_stopped = [each for each in stuck.tasks if each.reason is StuckReason.NOT_STOPPED]
+    yield (
+        Finding("stops", Level.OK, "Everything that was cancelled has stopped, or is within its grace.")
+        if not not_stopped
+        else Finding(
+            "stops",
+            Level.FAIL,
+            f"Past its grace, and still at work: {counted(len(not_stopped), 'task')}: {_named(not_stopped)}.",
+            "See `rescind tasks --stopping`; restart their workers to end them by force.",
+        )
+    )
+    away = [each for each in stuck.tasks if each.reason is StuckReason.WORKER_AWAY]
+    yield (
+        Finding("contact", Level.OK, "Every running task's worker is connected.")
+        if not away
+        else Finding(
+            "contact",
+            Level.WARN,
+            f"On a worker that is not connected: {counted(len(away), 'task')}: {_named(away)}.",
+            "They are tried elsewhere when their lease ends. See `rescind workers`.",
+        )
+    )
+    yield _waiting([each for each in stuck.waiting if not each.workers], facts.now)
+    yield (
+        Finding("parked", Level.OK, "No agent waits for another deployment.")
+        if not stuck.parked
+        else Finding(
+            "parked",
+            Level.FAIL,
+            "; ".join(f"{each.count} of {each.kind!r}, as {each.execution_id}: {each.reason}" for each in stuck.parked),
+            "Deploy code that can go on from their journals, or cancel them.",
+        )
+    )
+
+
+def _waiting(without_worker: list[WaitingWork], now: Instant) -> Finding:
+    if not without_worker:
+        return Finding("kinds", Level.OK, "Every kind that waits has a worker that takes it.")
+    shown = "; ".join(
+        f"{counted(each.count, 'agent' if each.is_agent else 'task')} {each.kind!r} on queue {each.queue!r} "
+        f"for {age_in_words(now - each.since)}"
+        for each in without_worker[:_MOST_NAMED]
+    )
+    more = f"; and {len(without_worker) - _MOST_NAMED} more kinds" if len(without_worker) > _MOST_NAMED else ""
+    level = Level.FAIL if any(now - each.since > _PATIENCE for each in without_worker) else Level.WARN
+    advice = "Start a worker that has them, on that queue: rescind worker MODULE --queue NAME."
+    return Finding("kinds", level, f"Nobody takes what waits: {shown}{more}.", advice)
+
+
+def _named(stuck: list[StuckTask]) -> str:
+    names = [
+        f"{each.listed.task.kind} {each.listed.task.task_id} of {each.listed.execution_id}"
+        for each in stuck[:_MOST_NAMED]
+    ]
+    return ", ".join(names) + (f" and {len(stuck) - _MOST_NAMED} more" if len(stuck) > _MOST_NAMED else "")
+
+
+def _now() -> Instant:
+    return Instant(time.time_ns() // 1_000)
