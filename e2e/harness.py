@@ -71,6 +71,9 @@ class Run(Protocol):
     async def history(self) -> Sequence[HistoryEvent] | None:
         """Everything that happened to it, in order; None if the backend keeps no history of ours."""
 
+    async def tasks_ended(self) -> None:
+        """Wait until each of its tasks has ended, also those that were left to finish."""
+
     async def stopped(self) -> None:
         """Wait until nothing of its cancelled tasks is at work any more, and their workers have said so."""
 
@@ -103,7 +106,10 @@ class Backend(Protocol):
     name: str
 
     def play(self, scenario: Play) -> None:
-        """Put a harness up, play the scenario on an event loop of its own, and take everything down again."""
+        """Put a harness up, play the scenario on an event loop of its own, and take the harness down again."""
+
+    def close(self) -> None:
+        """Take down what the plays of this run have shared, in order. Raises if it does not go in order."""
 
 
 def scaled(given: Mapping[str, Any], time_scale: float) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from e2e.backends.embedded import EmbeddedMemory, EmbeddedSqlite
+from e2e.backends.server import ServerAndWorkers
 from e2e.harness import Backend
 
-_ALL: Final[tuple[Backend, ...]] = (EmbeddedMemory(), EmbeddedSqlite())
+_ALL: Final[tuple[Backend, ...]] = (EmbeddedMemory(), EmbeddedSqlite(), ServerAndWorkers())
 BACKENDS: Final[Mapping[str, Backend]] = {backend.name: backend for backend in _ALL}

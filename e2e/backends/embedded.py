@@ -22,6 +22,9 @@ class EmbeddedMemory:
         """See `Backend`."""
         run(_play(scenario, None))
 
+    def close(self) -> None:
+        """See `Backend`. Every play takes down what it put up."""
+
 
 class EmbeddedSqlite:
     """See `Backend`."""
@@ -32,6 +35,9 @@ class EmbeddedSqlite:
         """See `Backend`."""
         with TemporaryDirectory() as folder:
             run(_play(scenario, Path(folder) / "store.db"))
+
+    def close(self) -> None:
+        """See `Backend`. Every play takes down what it put up."""
 
 
 class EmbeddedHarness:

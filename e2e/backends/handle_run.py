@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from e2e.harness import SeenEntry, SeenTask
@@ -11,9 +11,10 @@ from rescind import ExecutionHandle, ExecutionStatus, StopState
 from rescind.authoring.conversion import decode
 from rescind.client.records import TaskRecord
 from rescind.model.events import HistoryEvent
+from rescind.model.status import TERMINAL_TASK
 
 _STOPPING: Final = (StopState.REQUESTED, StopState.DELIVERED)
-_LONGEST_STOP: Final = 60.0
+_LONGEST_WAIT: Final = 60.0
 _LOOK_EVERY: Final = 0.02
 
 
@@ -48,10 +49,17 @@ class HandleRun:
         """See `Run`."""
         return await self._handle.history()
 
+    async def tasks_ended(self) -> None:
+        """See `Run`."""
+        await self._until(lambda task: task.status in TERMINAL_TASK)
+
     async def stopped(self) -> None:
         """See `Run`."""
-        async with asyncio.timeout(_LONGEST_STOP):
-            while any(task.stop_state in _STOPPING for task in await self.tasks()):  # noqa: ASYNC110 (no backend tells of it)
+        await self._until(lambda task: task.stop_state not in _STOPPING)
+
+    async def _until(self, holds: Callable[[SeenTask], bool]) -> None:
+        async with asyncio.timeout(_LONGEST_WAIT):
+            while not all(holds(task) for task in await self.tasks()):  # noqa: ASYNC110 (no backend tells of it)
                 await asyncio.sleep(_LOOK_EVERY)
 
 
