@@ -1,18 +1,24 @@
-"""The engine alone, and embedded: ``python -m bench.engine``."""
+"""The engine alone, and embedded.
+
+Each measurement runs in a process of its own: ``python -m bench.engine NAME ROUNDS`` prints its samples as JSON.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import subprocess
+import json
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
-import rescind
-from bench.measuring import Figure, figure, rounds, save, seconds_of, show
-from rescind import AgentContext, TaskContext, agent, task
+from bench.figures import Figure, Series, figure, spread
+from bench.measuring import Measurement, Setting, rounds, seconds_of
+from bench.processes import json_of
+from bench.workload import fan_out, nothing, waiting
+from rescind import AgentContext, agent
 from rescind.embedding import Embedded
 from rescind.model.commands import Started, StartExecution
 from rescind.model.ids import ExecutionId, Instant, WorkerId, task_id_from_key
@@ -28,23 +34,6 @@ from rescind.model.operations import AwaitTasks, ScheduleTask, WaitCondition
 from rescind.model.payload import NULL_PAYLOAD
 from rescind.testing import Environment, explore, run
 from rescind_server.engine.machine import Engine
-
-
-@task("nothing")
-async def nothing(ctx: TaskContext) -> None:
-    """The smallest task."""
-
-
-@agent("fan-out")
-async def fan_out(ctx: AgentContext, count: int) -> int:
-    """Schedules many tasks at once and joins them."""
-    return len(await ctx.join_all([ctx.schedule(nothing) for _ in range(count)]))
-
-
-@agent("waiting")
-async def waiting(ctx: AgentContext) -> None:
-    """Waits for a signal that does not come."""
-    await ctx.wait_for_signal_raw("never")
 
 
 @agent("race")
@@ -93,20 +82,6 @@ def embedded_fan_out(count: int) -> float:
     return asyncio.run(scenario())
 
 
-def asyncio_fan_out(count: int) -> float:
-    """The floor: as many asyncio tasks that do nothing, gathered; per second."""
-
-    async def nothing_at_all() -> None:
-        await asyncio.sleep(0)
-
-    async def scenario() -> float:
-        begun = time.perf_counter()
-        await asyncio.gather(*(nothing_at_all() for _ in range(count)))
-        return count / (time.perf_counter() - begun)
-
-    return asyncio.run(scenario())
-
-
 def waiting_agent_bytes(count: int) -> float:
     """Memory of one waiting agent, engine and worker together."""
 
@@ -151,16 +126,6 @@ def explored_seeds(count: int) -> float:
     )
 
 
-def first_line_of_the_demo() -> float:
-    """Milliseconds from typing ``rescind demo`` to its first line."""
-    begun = time.perf_counter()
-    command = [sys.executable, "-m", "rescind", "demo"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        return (time.perf_counter() - begun) * 1_000
-
-
 def cost_per_task(count: int) -> float:
     """Microseconds per task in the bare engine, for fan-outs of one size."""
     return engine_fan_out(count)[1] / count * 1e6
@@ -171,44 +136,79 @@ def rate(transitions_and_seconds: tuple[int, float]) -> float:
     return transitions / seconds
 
 
-def figures() -> list[Figure]:
-    """Every figure of this file, in the order in which it is shown."""
-    floor = figure("", rounds(lambda: asyncio_fan_out(1_000)), "").value
-    costs: list[tuple[str, Callable[[], float]]] = [
-        (f"engine: cost per task, fan-out of {count:,}", lambda count=count: cost_per_task(count))  # type: ignore[misc]
-        for count in (1_000, 10_000, 100_000)
-    ]
+SAMPLES: Final[Mapping[str, Callable[[], float]]] = {
+    "transitions": lambda: rate(engine_fan_out(10_000)),
+    "cost-1000": lambda: cost_per_task(1_000),
+    "cost-10000": lambda: cost_per_task(10_000),
+    "cost-100000": lambda: cost_per_task(100_000),
+    "fan-out-1000": lambda: embedded_fan_out(1_000),
+    "fan-out-10000": lambda: embedded_fan_out(10_000),
+    "waiting-agent": lambda: waiting_agent_bytes(2_000),
+    "races": lambda: a_day_of_races(300),
+    "seeds": lambda: explored_seeds(300),
+}
+
+
+async def samples_of(name: str, count: int) -> list[float]:
+    """Take samples of one of these in a process of its own."""
+    taken: list[float] = await json_of("-m", "bench.engine", name, str(count))
+    return taken
+
+
+async def transitions(setting: Setting) -> list[Figure | Series]:
+    """Transitions per second in the bare engine, and the cost of a task in fan-outs of several sizes."""
+    counts = setting.pick((1_000, 10_000), (1_000, 10_000, 100_000))
+    few = setting.pick(2, 3)
+    costs = tuple([spread(await samples_of(f"cost-{count}", few)) for count in counts])
+    at = tuple(map(float, counts))
+    rates = await samples_of("transitions", setting.pick(3, 5))
+    floor = setting.floors.running
     return [
-        figure("engine: transitions", rounds(lambda: rate(engine_fan_out(10_000))), "1/s", reach="> 100,000"),
-        *(figure(name, rounds(measure, 3), "µs", reach="flat") for name, measure in costs),
-        figure("plain asyncio: 1,000 tasks that do nothing", [floor], "1/s"),
+        figure("engine: transitions", rates, "1/s", reach="> 100,000", floor=floor),
+        Series(
+            name="engine-tasks", amount="tasks", operation="bare engine, per task", unit="µs", amounts=at, costs=costs
+        ),
+    ]
+
+
+async def embedded(setting: Setting) -> list[Figure]:
+    """Fan-outs on the embedded engine, and the memory of an agent that waits."""
+    few = setting.pick(2, 5)
+    floor = setting.floors.running
+    record = setting.floors.record
+    thousand = await samples_of("fan-out-1000", few)
+    waiting_agent = await samples_of("waiting-agent", few)
+    return [
+        figure("embedded: fan-out of 1,000", thousand, "tasks/s", reach="> 10,000", floor=floor),
         figure(
-            "embedded: fan-out of 1,000 tasks that do nothing",
-            rounds(lambda: embedded_fan_out(1_000)),
-            "1/s",
-            reach="> 10,000",
+            "embedded: fan-out of 10,000",
+            await samples_of("fan-out-10000", few),
+            "tasks/s",
+            better="higher",
             floor=floor,
         ),
-        figure("embedded: fan-out of 10,000", rounds(lambda: embedded_fan_out(10_000), 3), "1/s", floor=floor),
-        figure(
-            "embedded: memory of a waiting agent",
-            rounds(lambda: waiting_agent_bytes(2_000), 3),
-            "bytes",
-            reach="< 10,240",
-        ),
-        figure("virtual time: races one after the other", rounds(lambda: a_day_of_races(300), 3), "1/s"),
-        figure("explore: seeds with faults", rounds(lambda: explored_seeds(300), 3), "1/s"),
-        figure("rescind demo: first line", rounds(first_line_of_the_demo, 5), "ms", reach="< 1,000"),
+        figure("embedded: memory of a waiting agent", waiting_agent, "bytes", reach="< 10,240", floor=record),
     ]
 
 
-def main() -> None:
-    """Measure, show, save."""
-    measured = figures()
-    print(f"rescind {rescind.__version__}")
-    show(measured)
-    print(f"written to {save('engine', measured)}")
+async def virtual_time(setting: Setting) -> list[Figure]:
+    """Races in virtual time, and seeds of `explore`."""
+    few = setting.pick(2, 3)
+    floor = setting.floors.running
+    return [
+        figure(
+            "virtual time: races one after another", await samples_of("races", few), "1/s", better="higher", floor=floor
+        ),
+        figure("explore: seeds with faults", await samples_of("seeds", few), "1/s", better="higher", floor=floor),
+    ]
+
+
+MEASUREMENTS: Final = (
+    Measurement("engine.transitions", "the bare engine: transitions, and cost per task", transitions),
+    Measurement("engine.embedded", "embedded: fan-outs, and the memory of an agent that waits", embedded),
+    Measurement("engine.virtual-time", "races in virtual time, seeds of explore", virtual_time),
+)
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(rounds(SAMPLES[sys.argv[1]], int(sys.argv[2]))))

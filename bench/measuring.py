@@ -1,50 +1,72 @@
-"""How a figure is taken, and how a table of figures is shown."""
+"""What a measurement is, and what it is given."""
 
 from __future__ import annotations
 
+import enum
 import gc
-import json
-import os
-import platform
-import statistics
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-import msgspec
+from bench.figures import Figure, Series
+from bench.floors import Floors
 
-RESULTS = Path(__file__).parent / "results"
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured figure.
+class Effort(enum.IntEnum):
+    """How much time may be spent."""
+
+    QUICK = 0
+    USUAL = 1
+    LONG = 2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a measurement is given.
 
     Attributes:
-        name: what was measured.
-        value: the median of the rounds.
-        unit: its unit.
-        lowest: the smallest of the rounds.
-        highest: the largest.
-        reach: the figure that is to be reached, if there is one.
-        floor: the same work done by the bare parts, if it was measured in the same run.
+        effort: how much time may be spent.
+        folder: an empty folder of its own, on the disk that is measured.
+        floors: what the bare parts take, measured in the same run.
+    """
+
+    effort: Effort
+    folder: Path
+    floors: Floors
+
+    def pick(self, quick: T, usual: T, long: T | None = None) -> T:
+        """One of these, by the effort; without a third, a long run does what a usual one does."""
+        if self.effort is Effort.LONG and long is not None:
+            return long
+        return quick if self.effort is Effort.QUICK else usual
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measurement: it starts what it measures, and ends it.
+
+    Attributes:
+        name: subject and name, with a dot between them: what ``--only`` takes.
+        about: what it measures, in a line.
+        measure: measures.
+        limit: after how many seconds it is given up.
+        least: the least effort at which it is taken.
     """
 
     name: str
-    value: float
-    unit: str
-    lowest: float
-    highest: float
-    reach: str = ""
-    floor: float | None = None
+    about: str
+    measure: Callable[[Setting], Awaitable[Sequence[Figure | Series]]]
+    limit: float = 120.0
+    least: Effort = Effort.QUICK
 
     @property
-    def ratio(self) -> str:
-        """The figure as a multiple of its floor."""
-        return f"{self.value / self.floor:.2f} of floor" if self.floor else ""
+    def subject(self) -> str:
+        """The part of its name before the dot."""
+        return self.name.partition(".")[0]
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -59,33 +81,3 @@ def rounds(measure: Callable[[], float], count: int = 5) -> list[float]:
     """The same measurement several times, after one that warms up."""
     measure()
     return [measure() for _ in range(count)]
-
-
-def figure(name: str, values: list[float], unit: str, *, reach: str = "", floor: float | None = None) -> Figure:
-    """The median of several rounds, with their range."""
-    return Figure(name, statistics.median(values), unit, min(values), max(values), reach, floor)
-
-
-def show(figures: list[Figure]) -> None:
-    """Print machine, versions and a table."""
-    versions = f"Python {platform.python_version()}, msgspec {msgspec.__version__}"
-    print(f"{platform.platform()}, {os.cpu_count()} cores, {versions}")
-    print(f"{'figure':<52}{'median':>14} {'unit':<10}{'range':>26}  {'to reach':<14}{'ratio'}")
-    for each in figures:
-        span = f"{each.lowest:,.6g} to {each.highest:,.6g}"
-        print(f"{each.name:<52}{each.value:>14,.6g} {each.unit:<10}{span:>26}  {each.reach:<14}{each.ratio}")
-
-
-def save(name: str, figures: list[Figure]) -> Path:
-    """Write the figures as JSON under ``bench/results``; returns where."""
-    RESULTS.mkdir(exist_ok=True)
-    target = RESULTS / f"{name}.json"
-    content = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": platform.platform(),
-        "cores": os.cpu_count(),
-        "python": sys.version.split()[0],
-        "figures": [asdict(each) for each in figures],
-    }
-    target.write_text(json.dumps(content, indent=2) + "\n")
-    return target
