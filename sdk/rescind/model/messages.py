@@ -11,10 +11,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from rescind.errors import InvalidInput
 from rescind.model.cause import CancelCause
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
 from rescind.model.operations import AnyOperation, Resolution
-from rescind.model.options import DEFAULT_CLEANUP_BUDGET_MS
+from rescind.model.options import DEFAULT_CLEANUP_BUDGET_MS, LONGEST_MS
 from rescind.model.outcome import Failure
 from rescind.model.payload import Payload
 from rescind.model.status import StopState
@@ -175,11 +176,17 @@ ToWorker = AgentActivation | AgentEviction | TaskActivation | StopOrder
 
 
 class AgentKind(msgspec.Struct, frozen=True, gc=False):
-    """An agent that a worker can run."""
+    """An agent that a worker can run. Raises InvalidInput if its clean-up may take more than 100 years."""
 
     kind: str
     recovery: Recovery = "replay"
     cleanup_budget_ms: int = DEFAULT_CLEANUP_BUDGET_MS
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.cleanup_budget_ms <= LONGEST_MS:
+            raise InvalidInput(
+                f"agent {self.kind!r}: cleanup_budget_ms is {self.cleanup_budget_ms}. Give 0 to {LONGEST_MS} ms."
+            )
 
 
 class WorkerJoined(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -130,7 +130,7 @@ class InProcessSession:
             self._session = max(self._session, message.session)
             # A host that takes nothing any more takes no session either; what is told to it is void as well.
             with contextlib.suppress(ServerUnavailable):
-                self._host.attach(self._worker_id, self._deliver)
+                self._host.attach(self._worker_id, self._session, self._deliver)
         self._host.tell(message)  # type: ignore[arg-type]
 
     def _deliver(self, messages: Sequence[ToWorker]) -> None:

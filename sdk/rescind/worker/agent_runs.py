@@ -14,7 +14,7 @@ from rescind.authoring.conversion import encode
 from rescind.authoring.registry import Registry
 from rescind.backends.native.agent_port import StepFunction
 from rescind.backends.native.agent_run import AgentRun
-from rescind.model.ids import ExecutionId
+from rescind.model.ids import ExecutionId, Instant
 from rescind.model.messages import (
     AgentActivation,
     AgentEviction,
@@ -45,8 +45,9 @@ class AgentRuns:
         self._send = send
         self._payload_limit = payload_limit
         self._runs: dict[ExecutionId, AgentRun] = {}
-        # The last run of each agent that is over here: its first activation, come once more, must not begin it anew.
-        self._over: dict[ExecutionId, int] = {}
+        # The last run of each agent that is over here, and when it was last told something: its first activation, come
+        # once more, must not begin it anew. An id that its server has forgotten may be given again, and counts from 1.
+        self._over: dict[ExecutionId, tuple[int, Instant]] = {}
         self._steps: dict[ExecutionId, dict[int, asyncio.Task[None]]] = {}
         self._threads = DaemonThreads(_STEP_THREADS, "rescind-step")
 
@@ -58,7 +59,8 @@ class AgentRuns:
         run = self._runs.get(activation.execution_id)
         if run is not None and (activation.run < run.run or activation.number <= run.number):
             return
-        if activation.run <= self._over.get(activation.execution_id, 0):
+        over, last_told = self._over.get(activation.execution_id, (0, 0))
+        if activation.run <= over and activation.now <= last_told:
             return
         if activation.start is not None:
             if run is not None:
@@ -115,7 +117,7 @@ class AgentRuns:
         run.discard()
         self._runs.pop(run.execution_id, None)
         self._over.pop(run.execution_id, None)
-        self._over[run.execution_id] = run.run
+        self._over[run.execution_id] = (run.run, run.told_at)
         if len(self._over) > _REMEMBERED:
             del self._over[next(iter(self._over))]
         self._cancel_unwanted_steps(run)

@@ -16,7 +16,7 @@ from rescind.model.ids import WorkerId
 from rescind.model.messages import ToWorker
 from rescind.testing import Environment
 from rescind_server.engine.state import Decision
-from rescind_server.host.driver import Deliver
+from rescind_server.host.sessions import Deliver
 from sdk.tests.invariants.conftest import Explore
 from sdk.tests.invariants.witness import look_at_decisions, replace
 from sdk.tests.invariants.workload import QUARTER, TASKS, ended, nap, pester, tidy
@@ -78,13 +78,13 @@ class Durability:
     def _hear_pushes(self) -> None:
         attach = self._env.host.attach
 
-        def attach_and_look(worker_id: WorkerId, deliver: Deliver) -> None:
+        def attach_and_look(worker_id: WorkerId, session: int, deliver: Deliver) -> None:
             def look(messages: Sequence[ToWorker]) -> None:
                 for message in messages:
                     self._must_be_durable(message, f"a message to {worker_id}")
                 deliver(messages)
 
-            attach(worker_id, look)
+            attach(worker_id, session, look)
 
         replace(self._env.host, "attach", attach_and_look)
 

@@ -92,8 +92,9 @@ class CountedWaits:
             assert not execution.inbox, "an answer lies there, and the agent that waits for it sleeps"
             assert execution.cause is None or execution.cancel_told, "an agent sleeps on that is to be cancelled"
         if execution.phase is Phase.QUEUED:
-            subscribers = state_of(self._env).agent_subscribers.get((execution.queue, execution.kind), {})
-            assert not subscribers, "a worker is there for an agent that could run, and does not"
+            state, key = state_of(self._env), (execution.queue, execution.kind)
+            ready = state.agent_workers.next_for(key) or state.crowded_workers.next_for(key)
+            assert ready is None, "a worker is there for an agent that could run, and does not"
 
     def _holds(self, execution: Execution, wait: object) -> bool:
         match wait:

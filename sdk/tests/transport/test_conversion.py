@@ -19,7 +19,15 @@ from rescind.model.commands import CancelAnswered, Refused, Signalled, Started
 from rescind.model.events import HistoryEvent
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import Instant
-from rescind.model.messages import AgentProgress, FromWorker, StreamedEvent, TaskActivation, TaskReported, ToWorker
+from rescind.model.messages import (
+    AgentKind,
+    AgentProgress,
+    FromWorker,
+    StreamedEvent,
+    TaskActivation,
+    TaskReported,
+    ToWorker,
+)
 from rescind.model.operations import AnyAnswer, AnyOperation, StartTimer
 from rescind.model.options import RetryPolicy, TaskOptions
 from rescind.model.outcome import Failure
@@ -66,6 +74,13 @@ RETRY_POLICIES: Final = st.builds(
     retry_timeouts=st.booleans(),
 )
 
+AGENT_KINDS: Final = st.builds(
+    AgentKind,
+    kind=st.text(),
+    recovery=st.sampled_from(("replay", "checkpoint")),
+    cleanup_budget_ms=st.integers(0, 2**40),
+)
+
 
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:
     """Values of a type as the model annotates it."""
@@ -94,6 +109,7 @@ def of_class(annotation: Any) -> st.SearchStrategy[Any]:
         float: st.floats(allow_nan=False),
         types.NoneType: st.none(),
         RetryPolicy: RETRY_POLICIES,
+        AgentKind: AGENT_KINDS,
     }
     if annotation in simple:
         return simple[annotation]

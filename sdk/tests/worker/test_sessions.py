@@ -45,9 +45,9 @@ async def brief(ctx: AgentContext) -> str:
     return "done"
 
 
-def first_run() -> AgentActivation:
+def first_run(now: int = 0) -> AgentActivation:
     start = AgentStart(kind="brief", queue="default", organisation="", input=NULL_PAYLOAD, labels={})
-    return AgentActivation(ExecutionId("e-1"), 1, 1, Instant(0), (), None, start)
+    return AgentActivation(ExecutionId("e-1"), 1, 1, Instant(now), (), None, start)
 
 
 def working(port: Port, **definitions: Any) -> Worker:
@@ -63,6 +63,16 @@ async def test_a_run_that_is_over_is_not_begun_again_by_the_same_message(rescind
     port.deliver(first_run())
     port.deliver(first_run())
     assert port.progress() == 1
+    worker.abandon()
+
+
+@pytest.mark.rescind
+async def test_an_id_that_its_server_has_forgotten_begins_anew(rescind_env: Environment) -> None:
+    port = Port()
+    worker = working(port, agents=[brief])
+    port.deliver(first_run())
+    port.deliver(first_run(now=1_000))
+    assert port.progress() == 2
     worker.abandon()
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rescind_server.engine.entities import Attempt, Execution, Task, Worker
 
 
+SessionKey = tuple[WorkerId, int]
+"""A worker and the number of one of its sessions."""
+
+
 class WantedPage(NamedTuple):
     """The engine asks for more of what rests.
 
@@ -44,7 +48,7 @@ class Decision(msgspec.Struct, eq=False):
         tasks: the tasks whose rows changed, their attempts included.
         closed: executions that nothing can change any more: they leave the engine's memory.
         annotated: executions that had left it before, and of which nothing but the history goes on.
-        pushes: messages to workers, in order.
+        pushes: messages to workers, in order, each for the session that it was decided for: a later one is told anew.
         streamed: events for those who watch; never stored.
         lease: the highest lease that was ever given out.
         order: the highest place that was ever given out, in the order of starting and scheduling.
@@ -60,7 +64,7 @@ class Decision(msgspec.Struct, eq=False):
     tasks: dict[str, Task] = {}
     closed: list[Execution] = []
     annotated: dict[ExecutionId, Execution] = {}
-    pushes: list[tuple[WorkerId, ToWorker]] = []
+    pushes: list[tuple[SessionKey, ToWorker]] = []
     streamed: list[tuple[ExecutionId, StreamedEvent]] = []
     lease: int = 0
     order: int = 0
@@ -132,7 +136,7 @@ class State:
     def push(self, worker: Worker, message: ToWorker) -> None:
         """Send a message to a worker once the decision is durable. One that is away is told when it comes back."""
         if worker.connected:
-            self.decision.pushes.append((worker.worker_id, message))
+            self.decision.pushes.append(((worker.worker_id, worker.session), message))
 
 
 def record(

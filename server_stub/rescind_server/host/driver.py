@@ -17,7 +17,7 @@ from rescind.model.ids import ExecutionId, Instant, WorkerId
 from rescind.model.messages import FromWorker, ToWorker
 from rescind.model.views import ExecutionDetails
 from rescind_server.engine.machine import Engine
-from rescind_server.engine.state import Decision
+from rescind_server.engine.state import Decision, SessionKey
 from rescind_server.engine.viewing import details_of
 from rescind_server.host.availability import Availability
 from rescind_server.host.clock import Alarm, Clock
@@ -141,11 +141,12 @@ class Host:
                     future.exception()  # told for one of them, it is told for all
             raise
 
-    def attach(self, worker_id: WorkerId, deliver: Deliver, end: End | None = None) -> None:
+    def attach(self, worker_id: WorkerId, session: int, deliver: Deliver, end: End | None = None) -> None:
         """From now on, hand a worker's messages to `deliver`, a batch per turn.
 
         Args:
             worker_id: the worker.
+            session: the number with which it joins. What was decided for an older session goes nowhere.
             deliver: takes the messages of a turn.
             end: called when the session must end: the worker said nothing for too long, its messages could not be
                 delivered, or the store takes no commits. The worker may join again.
@@ -155,7 +156,7 @@ class Host:
             ServerUnavailable: the host was closed, or has failed.
         """
         self._ensure_available()
-        self._sessions.attach(worker_id, deliver, end)
+        self._sessions.attach((worker_id, session), deliver, end)
 
     def detach(self, worker_id: WorkerId, deliver: Deliver) -> None:
         """Hand nothing to `deliver` any more. A later session of this worker is left alone."""
@@ -334,10 +335,10 @@ class Host:
         return details_of(execution) if execution is not None else None
 
     def _act(self, decisions: Sequence[Decision]) -> None:
-        outgoing: dict[WorkerId, list[ToWorker]] = {}
+        outgoing: dict[SessionKey, list[ToWorker]] = {}
         for decision in decisions:
-            for worker_id, message in decision.pushes:
-                outgoing.setdefault(worker_id, []).append(message)
+            for session, message in decision.pushes:
+                outgoing.setdefault(session, []).append(message)
             for worker_id in decision.silent:
                 self._sessions.end(worker_id, _said_nothing(worker_id))
         self._sessions.deliver(outgoing)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from rescind.errors import RescindError
 from rescind.model.ids import WorkerId
 from rescind.model.messages import ToWorker
+from rescind_server.engine.state import SessionKey
 
 Deliver = Callable[[Sequence[ToWorker]], None]
 """Takes the messages of one turn, and sends them; it never waits."""
@@ -19,6 +20,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class _Session(NamedTuple):
+    number: int
     deliver: Deliver
     end: End | None
 
@@ -29,9 +31,10 @@ class Sessions:
     def __init__(self) -> None:
         self._open: dict[WorkerId, _Session] = {}
 
-    def attach(self, worker_id: WorkerId, deliver: Deliver, end: End | None) -> None:
-        """From now on a worker's messages go to `deliver`."""
-        self._open[worker_id] = _Session(deliver, end)
+    def attach(self, session: SessionKey, deliver: Deliver, end: End | None) -> None:
+        """From now on the messages of a worker's session go to `deliver`, and those of its older ones nowhere."""
+        worker_id, number = session
+        self._open[worker_id] = _Session(number, deliver, end)
 
     def detach(self, worker_id: WorkerId, deliver: Deliver) -> None:
         """Send nothing to `deliver` any more. A later session of this worker is left alone."""
@@ -39,11 +42,15 @@ class Sessions:
         if session is not None and session.deliver == deliver:
             del self._open[worker_id]
 
-    def deliver(self, outgoing: Mapping[WorkerId, Sequence[ToWorker]]) -> None:
-        """Hand over the messages of a turn. Who has no session learns what it must when it joins again."""
-        for worker_id, messages in outgoing.items():
+    def deliver(self, outgoing: Mapping[SessionKey, Sequence[ToWorker]]) -> None:
+        """Hand over the messages of a turn. Who has no session, or a new one, learns what it must as it joins.
+
+        A new one opens before the engine knows of it: what was decided for the one before must not get there, since
+        the engine then counts it as lost.
+        """
+        for (worker_id, number), messages in outgoing.items():
             session = self._open.get(worker_id)
-            if session is None:
+            if session is None or session.number != number:
                 continue
             try:
                 session.deliver(messages)

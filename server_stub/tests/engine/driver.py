@@ -129,7 +129,7 @@ class Stage:
         for number, reply in decision.late:
             assert number not in self.late, "an open request was answered twice"
             self.late[number] = reply
-        for worker_id, message in decision.pushes:
+        for (worker_id, _), message in decision.pushes:
             self.pushed[worker_id].append(message)
             self._arrives(message)
         for changed in {execution_id for execution_id, _ in decision.events}:

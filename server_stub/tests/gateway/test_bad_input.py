@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import msgspec
 import pytest
 from rescind_proto.rescind.v1 import client_pb2, values_pb2, worker_pb2
 
@@ -18,7 +19,7 @@ from rescind.client.connecting import Client
 from rescind.errors import OutcomeError, RescindError
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.ids import Lease, TaskId, WorkerId
-from rescind.model.messages import StopOrder, WorkerAlive, WorkerJoined
+from rescind.model.messages import AgentKind, StopOrder, WorkerAlive, WorkerJoined
 from rescind.model.payload import Payload
 from rescind.transport.conversion.pairs import to_message
 from rescind.transport.grpc_client import GrpcConnection
@@ -44,6 +45,13 @@ def message(value: Any) -> worker_pb2.WorkerMessage:
 def hello(*messages: Any, version: int = 1, instance: str = "one") -> bytes:
     greeting = worker_pb2.Hello(protocol_version=version, instance=instance, sdk="test/0")
     return worker_pb2.WorkerBatch(hello=greeting, messages=[message(each) for each in messages]).SerializeToString()
+
+
+def endless_clean_up() -> AgentKind:
+    # Checked where it is made: only the bytes of a stranger can say this.
+    kind = AgentKind("agent")
+    msgspec.structs.force_setattr(kind, "cleanup_budget_ms", 2**62)
+    return kind
 
 
 async def session_with(server: Server, *batches: bytes, ends: bool = True) -> RescindError | None:
@@ -103,6 +111,11 @@ SESSIONS = {
         ],
         InvalidInput,
         "StopReported.state: unknown kind 77",
+    ),
+    "an endless clean-up": (
+        [hello(WorkerJoined(WorkerId("w-1"), 1, ("default",), (endless_clean_up(),)))],
+        InvalidInput,
+        "cleanup_budget_ms is 4611686018427387904",
     ),
     "no id": ([hello(WorkerJoined(WorkerId(""), 1, ("default",)))], InvalidInput, "the worker's id is empty"),
 }

@@ -75,7 +75,7 @@ class Setting:
     async def __aenter__(self) -> Setting:
         self.host = Host(Engine(), self.store, WallClock(self.read_clock))
         self.host.start()
-        self.host.attach(WorkerId("w"), self.received.extend)
+        self.host.attach(WorkerId("w"), 1, self.received.extend)
         self.host.tell(WorkerJoined(WorkerId("w"), 1, ("default",), (AgentKind("agent"),), ("work",)))
         await settle()
         return self

@@ -65,7 +65,7 @@ class Served:
 
     async def end(self, execution_id: ExecutionId = X, organisation: str = "default") -> None:
         """Start an execution with a task and an entry, and let both end; nothing of it stays in memory."""
-        self.host.attach(WorkerId("w"), lambda _: None)
+        self.host.attach(WorkerId("w"), 1, lambda _: None)
         self.host.tell(WorkerJoined(WorkerId("w"), 1, ("default",), (AgentKind("agent"),)))
         await self.host.ask(
             StartExecution("agent", NULL_PAYLOAD, execution_id, by="client:web", organisation=organisation)
@@ -285,11 +285,11 @@ def test_the_trail_of_one_organisation_shows_nothing_of_another(open_store: Open
     run(main())
 
 
-def test_the_trail_goes_as_far_back_as_executions_are_kept(open_store: OpenStore) -> None:
+def test_the_trail_goes_as_far_back_as_executions_are_kept(open_store: OpenStore, small_steps: None) -> None:
     async def main() -> None:
         async with serving(open_store()) as served:
-            await served.end()
             await served.host.ask(StartExecution("agent", execution_id=ExecutionId("open")))
+            await served.end()
             while await served.store.remove_closed(Instant(2**62), 2):
                 pass
             assert [each.execution_id for each in (await served.page())[0]] == ["open"]

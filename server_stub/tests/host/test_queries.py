@@ -187,7 +187,7 @@ def test_workers_are_listed_with_what_they_hold_and_what_does_not_stop() -> None
     async def main() -> None:
         async with Setting() as setting:
             await schedule(setting, "a", "work", "work")
-            setting.host.attach(WorkerId("v"), lambda _: None)
+            setting.host.attach(WorkerId("v"), 1, lambda _: None)
             setting.host.tell(WorkerJoined(WorkerId("v"), 1, ("other",), (AgentKind("agent"),), ("t",), 7))
             await setting.host.ask(CancelTaskFromOutside(ExecutionId("a"), TaskId("a-1"), CAUSE))
             queries = queries_of(setting)

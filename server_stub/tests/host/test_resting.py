@@ -71,17 +71,20 @@ class Inn:
         await self.store.commit([self.engine.restore(*self.store.load(), clock.now())])
         self.host = Host(self.engine, self.store, clock)
         self.host.start()
-        self.host.attach(W, self.received.extend)
         self.queries = Queries(self.host, self.engine, self.store)
 
     async def start(self, *names: str, kind: str = "agent") -> Sequence[Reply]:
         return await self.host.ask_all([starts(name, kind) for name in names])
 
     async def join(self, *, agent_slots: int = MANY, kinds: Sequence[str] = ("agent",)) -> None:
-        self.session += 1
-        agents = tuple(map(AgentKind, kinds))
-        self.host.tell(WorkerJoined(W, self.session, ("default",), agents, agent_slots=agent_slots))
+        self.host.tell(self.joining(agent_slots=agent_slots, kinds=kinds))
         await settle()
+
+    def joining(self, *, agent_slots: int = MANY, kinds: Sequence[str] = ("agent",)) -> WorkerJoined:
+        """The message with which the worker begins its next session."""
+        self.session += 1
+        self.host.attach(W, self.session, self.received.extend)
+        return WorkerJoined(W, self.session, ("default",), tuple(map(AgentKind, kinds)), agent_slots=agent_slots)
 
     async def end_all(self) -> None:
         """Let every agent complete that is activated, until none is any more."""
@@ -163,12 +166,7 @@ def test_what_rests_is_older_than_what_is_started_now_and_goes_first(store: Stor
     async def main() -> None:
         async with inn(store) as it:
             await it.start(*names(4))
-            await it.host.ask_all(
-                [
-                    WorkerJoined(W, 1, ("default",), (AgentKind("agent"),), agent_slots=3),
-                    starts("x04"),
-                ]
-            )
+            await it.host.ask_all([it.joining(agent_slots=3), starts("x04")])
             await settle()
             assert [activation.execution_id for activation in it.activated] == names(3)
 
@@ -195,8 +193,7 @@ def test_one_that_is_cancelled_in_the_turn_in_which_its_page_is_wanted_is_not_ha
     async def main() -> None:
         async with inn(store) as it:
             await it.start(*names(5))
-            joined = WorkerJoined(W, 1, ("default",), (AgentKind("agent"),))
-            await it.host.ask_all([CancelExecution(ExecutionId("x03"), CAUSE), starts("x05"), joined])
+            await it.host.ask_all([CancelExecution(ExecutionId("x03"), CAUSE), starts("x05"), it.joining()])
             await settle()
             assert [activation.execution_id for activation in it.activated] == ["x00", "x01", "x02", "x04", "x05"]
             await it.end_all()
@@ -304,8 +301,7 @@ def command_of(it: Inn, answered: list[int], happening: tuple[str, object, objec
         case ("signal", str(name), _):
             return SignalExecution(ExecutionId(name), "go")
         case ("join", int(slots), tuple(kinds)):
-            it.session += 1
-            return WorkerJoined(W, it.session, ("default",), tuple(map(AgentKind, kinds)), agent_slots=slots)
+            return it.joining(agent_slots=slots, kinds=kinds)
         case ("answer", bool(ends), _) if len(it.activated) > answered[0]:
             activation = it.activated[answered[0]]
             answered[0] += 1

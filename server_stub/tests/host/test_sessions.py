@@ -11,10 +11,19 @@ import pytest
 from rescind.errors import RescindError, ServerUnavailable
 from rescind.model.commands import StartExecution
 from rescind.model.ids import ExecutionId, WorkerId
-from rescind.model.messages import AgentActivation, AgentKind, ToWorker, WorkerAlive, WorkerJoined
+from rescind.model.messages import (
+    AgentActivation,
+    AgentKind,
+    AgentProgress,
+    TaskActivation,
+    ToWorker,
+    WorkerAlive,
+    WorkerJoined,
+)
+from rescind.model.operations import ScheduleTask
 from rescind.model.payload import NULL_PAYLOAD
 from rescind.testing.virtual_time import run
-from server_stub.tests.host.setting import Setting, asks, settle
+from server_stub.tests.host.setting import START, TASK, Setting, X, asks, settle
 
 
 class Worker:
@@ -40,7 +49,7 @@ class Worker:
         self.received.extend(messages)
 
     async def join(self, session: int = 1, silence_ms: int | None = None) -> None:
-        self._host.attach(self.worker_id, self.deliver, self.ended.append)
+        self._host.attach(self.worker_id, session, self.deliver, self.ended.append)
         kinds = (AgentKind(self._kind),)
         self._host.tell(WorkerJoined(self.worker_id, session, ("default",), kinds, silence_ms=silence_ms))
         await settle()
@@ -108,5 +117,25 @@ def test_a_session_that_left_is_sent_nothing_and_its_successor_everything() -> N
             await asks(setting.host, starting("a", "a-2"))
             assert after.executions() == ["a-1"]
             assert setting.host.failure is None
+
+    run(main())
+
+
+def test_what_was_decided_for_a_session_does_not_reach_the_next_one() -> None:
+    """The engine counts it as lost when the worker joins without it: so its code must not run."""
+
+    async def main() -> None:
+        async with Setting() as setting:
+            await setting.host.ask(START)
+            setting.store.is_open.clear()
+            setting.host.tell(AgentProgress(X, 1, 1, (ScheduleTask(1, TASK, "work", NULL_PAYLOAD),)))
+            await settle()
+            second: list[ToWorker] = []
+            worker_id = WorkerId("w")
+            setting.host.attach(worker_id, 2, second.extend)
+            setting.host.tell(WorkerJoined(worker_id, 2, ("default",), (AgentKind("agent"),), ("work",)))
+            setting.store.is_open.set()
+            await asyncio.sleep(60)
+            assert [each.attempt for each in second if isinstance(each, TaskActivation)] == [2]
 
     run(main())

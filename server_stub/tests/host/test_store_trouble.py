@@ -60,7 +60,7 @@ class Served:
 
     async def join(self, session: int) -> None:
         """Let the worker begin a session."""
-        self.host.attach(W, self.received.extend, self.ended.append)
+        self.host.attach(W, session, self.received.extend, self.ended.append)
         self.host.tell(WorkerJoined(W, session, ("default",), (AgentKind("agent"),), ("work",)))
         await self.asked(SignalExecution(X, "settled"))
 

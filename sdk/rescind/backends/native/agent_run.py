@@ -34,11 +34,12 @@ class AgentRun:
     Attributes:
         run: the run's number; its messages carry it.
         number: the number of the last activation that it was given.
+        told_at: the time of that activation.
     """
 
     __slots__ = (
         *("execution_id", "number", "run", "_begun_steps", "_definition", "_exit", "_goes_on_from_checkpoint"),
-        *("_journal", "_main", "_port"),
+        *("_journal", "_main", "_port", "told_at"),
     )
 
     def __init__(
@@ -52,6 +53,7 @@ class AgentRun:
         self.execution_id = activation.execution_id
         self.run = activation.run
         self.number = 0
+        self.told_at = activation.now
         self._definition = definition
         self._journal = start.journal
         first = start.journal[0].now if start.journal else activation.now
@@ -67,6 +69,7 @@ class AgentRun:
         The first activation of a run repeats the journal before.
         """
         self.number = activation.number
+        self.told_at = activation.now
         try:
             self._catch_up()
             self._step(JournalEntry(activation.number, activation.now, activation.resolutions, activation.cancel))
