@@ -12,6 +12,7 @@ from sdk.tests.containers.engine import TestEngine
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before those are chosen that have the mark, or have it not
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests here need an engine, and so stay out of the session `tests`."""
     for item in items:

@@ -52,7 +52,7 @@ class TestEngine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
+                env=_environment(),
             )
         until = time.monotonic() + _COMES_UP_WITHIN
         while not self._answers():
@@ -118,6 +118,12 @@ class TestEngine:
 
     def _client(self) -> httpx.Client:
         return httpx.Client(transport=httpx.HTTPTransport(uds=self._socket), base_url="http://engine", timeout=60)
+
+
+def _environment() -> dict[str, str]:
+    """Without proxies, which the registries of tests are not behind; with the folders in which daemons lie."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return {**environment, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])}
 
 
 def file_system() -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -69,7 +70,10 @@ class DockerEngine:
         self.address = address
         self._transport = _transport_of(address)
         self._options: dict[str, Any] = {"base_url": address.url, "timeout": _timeout(), "trust_env": False}
-        self._client = _httpx().AsyncClient(transport=_httpx().AsyncHTTPTransport(**self._transport), **self._options)
+        transport = _httpx().AsyncHTTPTransport(**self._transport)
+        if address.socket is not None:
+            transport._pool = _unix_pool(address.socket)
+        self._client = _httpx().AsyncClient(transport=transport, **self._options)
 
     async def ping(self) -> None:
         """Return if it answers."""
@@ -154,6 +158,8 @@ class DockerEngine:
         Args:
             names: and whether each is certain to exist. One that is not may be about to be made.
         """
+        if not _is_there(self.address):
+            return
         httpx = _httpx()
         with (
             httpx.Client(transport=httpx.HTTPTransport(**self._transport), **self._options) as client,
@@ -227,6 +233,16 @@ def _transport_of(address: EngineAddress) -> dict[str, Any]:
     return {"uds": address.socket, "verify": address.tls(), "limits": limits}
 
 
+def _unix_pool(path: str) -> Any:
+    import httpcore  # noqa: PLC0415 - comes with httpx
+
+    from rescind.worker.executors.unix_connection import UnixBackend  # noqa: PLC0415 - likewise
+
+    return httpcore.AsyncConnectionPool(
+        uds=path, max_connections=None, max_keepalive_connections=0, network_backend=UnixBackend()
+    )
+
+
 def _timeout() -> Any:
     return _httpx().Timeout(_ANSWERS_WITHIN, connect=_CONNECTS_WITHIN)
 
@@ -240,6 +256,18 @@ async def _reached(address: EngineAddress) -> AsyncIterator[None]:
             f"no container engine answers at {address.said}: {_reason_of(error)}. "
             "Start it, or say in DOCKER_HOST where one is."
         ) from None
+
+
+def _is_there(address: EngineAddress) -> bool:
+    """Whether somebody listens at a Unix socket: httpx's client that blocks would leak its own if nobody does."""
+    if address.socket is None:
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(address.socket)
+        except OSError:
+            return False
+    return True
 
 
 def _reason_of(error: BaseException) -> str:
