@@ -44,9 +44,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-async def test_what_happened_is_told_with_how_long_stopping_took(http: httpx.AsyncClient, worker: Worker) -> None:
-    execution_id = await start(http, "hanging", "metrics-1")
-    await happens("metrics-1 runs")
+async def test_what_happened_is_told_with_how_long_stopping_took(
+    http: httpx.AsyncClient, worker: Worker, store: Store
+) -> None:
+    name = f"metrics-{type(store).__name__}"
+    execution_id = await start(http, "hanging", name)
+    await happens(f"{name} runs")
     (task,) = await tasks_of(http, execution_id)
     await http.delete(f"{TASKS}/{task['task_id']}", params={"execution_id": execution_id})
     await happens(f"{name} stopped")

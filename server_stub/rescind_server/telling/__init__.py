@@ -1,0 +1,1 @@
+"""What happened, told to those who watch over many executions: figures for Prometheus."""
