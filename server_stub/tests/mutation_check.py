@@ -38,6 +38,24 @@ class Mutation:
 
 MUTATIONS: Final = (
     Mutation(
+        "a cancel that comes when all is over is answered and not recorded",
+        "engine/closed.py",
+        "            annotate(state, execution, EventType.EXECUTION_CANCEL_REQUESTED, **details)\n",
+        "",
+    ),
+    Mutation(
+        "what comes too late takes the number of the event before it",
+        "engine/state.py",
+        "    execution.sequence += 1\n",
+        "",
+    ),
+    Mutation(
+        "what is removed keeps its place among the requests",
+        "store/removal.py",
+        "        forget_requests(connection, ordinal, left)\n",
+        "",
+    ),
+    Mutation(
         "a result is taken in though the task has ended",
         "engine/attempts.py",
         "    if task.current is not attempt:\n        if not message.cancelled:",

@@ -216,7 +216,7 @@ class ClientRequests:
         self._limits.check_name(name, "the signal's name")
         self._limits.check_payload(value, f"signal {name!r}")
         inner_id = await self._may_act(caller, execution_id)
-        reply = await self._ask(SignalExecution(inner_id, name, value, caller.name_for(by)))
+        reply = await self._ask(caller, SignalExecution(inner_id, name, value, caller.name_for(by)))
         assert isinstance(reply, Signalled)
         return reply
 
@@ -232,7 +232,7 @@ class ClientRequests:
     ) -> CancelTaskResult:
         """Cancel an agent. Raises NotPermitted: the caller may not, or for a client there is no such execution."""
         inner_id = await self._may_act(caller, execution_id)
-        reply = await self._ask(CancelExecution(inner_id, _cause(caller, reason, by, source), hard))
+        reply = await self._ask(caller, CancelExecution(inner_id, _cause(caller, reason, by, source), hard))
         assert isinstance(reply, CancelAnswered)
         return reply.result
 
@@ -266,7 +266,7 @@ class ClientRequests:
             return CancelTaskResult.NOT_FOUND
         inner_id = await self._may_act(caller, execution_id)
         cause = _cause(caller, reason, by)
-        reply = await self._ask(CancelTaskFromOutside(inner_id, TaskId(task_id), cause, mode))
+        reply = await self._ask(caller, CancelTaskFromOutside(inner_id, TaskId(task_id), cause, mode))
         assert isinstance(reply, CancelAnswered)
         return reply.result
 
@@ -344,7 +344,7 @@ class ClientRequests:
                 # Not how it was started: that is another caller's.
                 return AlreadyExists(f"execution {chosen!r} exists. Choose another id.")
         if isinstance(reply, Refused):
-            return _error_of(reply)
+            return _error_of(caller, reply)
         assert isinstance(reply, Started)
         return Started(ExecutionId(organisations.outer(reply.execution_id)), reply.created)
 
@@ -376,10 +376,10 @@ class ClientRequests:
             raise NotPermitted(f"{caller.by} sees what it started itself. Leave `created_by` out.")
         return msgspec.structs.replace(selection, created_by=caller.by)
 
-    async def _ask(self, command: FromClient) -> Reply:
+    async def _ask(self, caller: Caller, command: FromClient) -> Reply:
         reply = await self._host.ask(command)
         if isinstance(reply, Refused):
-            raise _error_of(reply)
+            raise _error_of(caller, reply)
         return reply
 
 
@@ -404,5 +404,6 @@ def _check_size(size: int) -> None:
         raise InvalidInput(f"page_size is {size}. Give 1 to {LARGEST_PAGE}.")
 
 
-def _error_of(refused: Refused) -> RescindError:
-    return named_error(refused.error, refused.message) or RescindError(refused.message)
+def _error_of(caller: Caller, refused: Refused) -> RescindError:
+    text = organisations.outer_text(caller.organisation, refused.message)
+    return named_error(refused.error, text) or RescindError(text)

@@ -18,8 +18,10 @@ from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResul
 from rescind.transport.conversion.derivation import enum_numbers
 from rescind.transport.conversion.pairs import Seen, fill, from_message, to_message
 from rescind.transport.grpc_methods import CLIENT_METHODS
+from rescind_server.gateway import organisations
 from rescind_server.gateway.arrivals import Arrivals
 from rescind_server.gateway.client_requests import PAGE, ClientRequests, StartRequest
+from rescind_server.gateway.history_pages import EVENTS_AT_ONCE, history_pages
 from rescind_server.gateway.identity import Caller, Identify
 from rescind_server.gateway.limits import Limits
 from rescind_server.gateway.serving import Answer, Stream, answering, streaming
@@ -31,7 +33,6 @@ _MODES: Final = {
     for mode, number in enum_numbers(CancelMode, values_pb2.DESCRIPTOR.enum_types_by_name["CancelMode"]).items()
 }
 _RESULTS: Final = enum_numbers(CancelTaskResult, values_pb2.DESCRIPTOR.enum_types_by_name["CancelTaskResult"])
-_EVENTS_AT_ONCE: Final = 500
 
 
 class ClientGateway:
@@ -40,6 +41,7 @@ class ClientGateway:
     def __init__(self, host: Host, queries: Queries, limits: Limits, identify: Identify) -> None:
         self._host = host
         self._requests = ClientRequests(host, queries, limits)
+        self._limits = limits
         self._identify = identify
 
     def handlers(self) -> Mapping[str, Any]:
@@ -61,9 +63,10 @@ class ClientGateway:
             "WaitEnded": self._wait_ended,
         }
         streams: dict[str, Stream] = {"History": self._history, "Watch": self._watch, "CancelWhere": self._cancel_where}
+        frame = self._identify, self._limits
         return {
-            **{name: answering(CLIENT_METHODS[name], answer, self._identify) for name, answer in answers.items()},
-            **{name: streaming(CLIENT_METHODS[name], stream, self._identify) for name, stream in streams.items()},
+            **{name: answering(CLIENT_METHODS[name], answer, *frame) for name, answer in answers.items()},
+            **{name: streaming(CLIENT_METHODS[name], stream, *frame) for name, stream in streams.items()},
         }
 
     async def _start(self, request: client_pb2.StartRequest, caller: Caller) -> Any:
@@ -161,11 +164,11 @@ class ClientGateway:
 
     async def _history(self, request: client_pb2.HistoryRequest, caller: Caller) -> AsyncIterator[Any]:
         await self._requests.details(caller, request.execution_id)
-        events = self._host.history(self._requests.inner_id(caller, request.execution_id), max(0, request.after))
-        for start in range(0, len(events), _EVENTS_AT_ONCE):
+        execution_id = self._requests.inner_id(caller, request.execution_id)
+        async for events in history_pages(self._host, execution_id, max(0, request.after)):
             batch = client_pb2.HistoryBatch()
-            for event in events[start : start + _EVENTS_AT_ONCE]:
-                fill(event, batch.events.add())
+            for event in events:
+                fill(organisations.outer_event(event), batch.events.add())
             yield batch
 
     async def _watch(self, request: client_pb2.WatchRequest, caller: Caller) -> AsyncIterator[Any]:
@@ -173,18 +176,23 @@ class ClientGateway:
         after = max(0, request.after)
         async with self._host.watchers.subscribe(execution_id) as subscription, Arrivals(subscription) as arrivals:
             details = await self._requests.details(caller, request.execution_id)
-            waiting: Sequence[Seen] = self._host.history(execution_id, after)
             # What comes behind an end, such as a cancel that was too late, is nobody's to wait for.
             has_ended = details.execution.status in TERMINAL_EXECUTION
-            while True:
+            async for events in history_pages(self._host, execution_id, after):
+                after = events[-1].sequence
+                has_ended = has_ended or _has_end(events)
+                yield _watch_batch(events)
+            while not has_ended:
                 # What was told while the history was read is in both.
-                fresh = [each for each in waiting if not isinstance(each, HistoryEvent) or each.sequence > after]
+                fresh = [
+                    each
+                    for each in await arrivals.take()
+                    if not isinstance(each, HistoryEvent) or each.sequence > after
+                ]
                 after = max([after, *(each.sequence for each in fresh if isinstance(each, HistoryEvent))])
-                for batch in _watch_batches(fresh):
-                    yield batch
-                if has_ended or any(isinstance(each, HistoryEvent) and each.type in EXECUTION_ENDS for each in fresh):
-                    return
-                waiting = await arrivals.take()
+                has_ended = _has_end(fresh)
+                for start in range(0, len(fresh), EVENTS_AT_ONCE):
+                    yield _watch_batch(fresh[start : start + EVENTS_AT_ONCE])
 
 
 def _start_request(request: client_pb2.StartRequest) -> StartRequest:
@@ -235,11 +243,13 @@ def _progress(counts: Mapping[CancelTaskResult, int], *, done: bool) -> client_p
     return progress
 
 
-def _watch_batches(seen: Sequence[Seen]) -> list[client_pb2.WatchBatch]:
-    batches: list[client_pb2.WatchBatch] = []
-    for start in range(0, len(seen), _EVENTS_AT_ONCE):
-        batch = client_pb2.WatchBatch()
-        for each in seen[start : start + _EVENTS_AT_ONCE]:
-            fill(each, batch.seen.add(), Seen)
-        batches.append(batch)
-    return batches
+def _has_end(seen: Sequence[Seen]) -> bool:
+    return any(isinstance(each, HistoryEvent) and each.type in EXECUTION_ENDS for each in seen)
+
+
+def _watch_batch(seen: Sequence[Seen]) -> client_pb2.WatchBatch:
+    batch = client_pb2.WatchBatch()
+    for each in seen:
+        shown = organisations.outer_event(each) if isinstance(each, HistoryEvent) else each
+        fill(shown, batch.seen.add(), Seen)
+    return batch

@@ -101,7 +101,7 @@ def credentials_of(certificates: Certificates) -> grpc.ServerCredentials:
 
 def _options(limits: Limits) -> Sequence[tuple[str, Any]]:
     return (
-        ("grpc.max_receive_message_length", limits.message),
+        ("grpc.max_receive_message_length", limits.received),
         ("grpc.max_send_message_length", -1),
         ("grpc.keepalive_time_ms", 10_000),
         ("grpc.keepalive_timeout_ms", 5_000),

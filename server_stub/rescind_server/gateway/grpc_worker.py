@@ -78,14 +78,14 @@ class WorkerGateway:
         caller.require(Role.WORKER)
         session.organisation = caller.organisation
         session.identify_again = lambda: self._identify(metadata_of(context))
-        first = await _read(context)
+        first = await self._read_hello(session, context)
         if first is None:
             raise InvalidInput("a worker's session ended before it said hello.")
         joined = organisations.inner_message(caller.organisation, self._admit(first, session.peer))
         assert isinstance(joined, WorkerJoined)
         self._enter(session, joined, first.hello.instance)
         # Refused here, it was not welcome: a worker that was comes back at once.
-        self._host.attach(joined.worker_id, session.deliver, session.end)
+        self._host.attach(joined.worker_id, joined.session, session.deliver, session.end)
         session.welcome(
             worker_pb2.Welcome(
                 protocol_version=PROTOCOL_VERSION, server=self._server_name, payload_limit=self._limits.payload
@@ -93,10 +93,20 @@ class WorkerGateway:
         )
         self._host.tell(joined)
         self._take(session, first.messages[1:])
-        while (batch := await _read(context)) is not None:
+        while (batch := await _read(context, self._limits)) is not None:
             if batch.HasField("hello"):
                 raise InvalidInput(f"worker {joined.worker_id!r} said hello twice in one session.")
             self._take(session, batch.messages)
+
+    async def _read_hello(self, session: _Session, context: grpc.aio.ServicerContext) -> Any:
+        try:
+            async with asyncio.timeout(self._limits.hello_s):
+                return await _read(context, self._limits)
+        except TimeoutError:
+            _LOG.warning("the worker at %s did not say hello, and is refused", session.peer)
+            raise ServerUnavailable(
+                f"no hello came within {self._limits.hello_s:g} s. Say it as the session opens. It may join again."
+            ) from None
 
     def _admit(self, first: Any, peer: str) -> WorkerJoined:
         """Check the first batch of a session; returns who joins."""
@@ -165,6 +175,7 @@ class WorkerGateway:
             case WorkerJoined() if message.worker_id == session.worker_id:
                 # It joins anew on the same stream, with other queues or slots: a worker that is leaving names none.
                 session.number = max(session.number, message.session)
+                self._host.attach(message.worker_id, session.number, session.deliver, session.end)
             case WorkerJoined() | WorkerLeft() | WorkerAlive() if message.worker_id != session.worker_id:
                 raise InvalidInput(f"worker {session.worker_id!r} speaks for worker {message.worker_id!r}.")
             case WorkerAlive():
@@ -291,11 +302,12 @@ class _Session:
         self.end(ServerUnavailable(f"{problem}. Its event loop may be blocked. It may join again."))
 
 
-async def _read(context: grpc.aio.ServicerContext) -> Any:
+async def _read(context: grpc.aio.ServicerContext, limits: Limits) -> Any:
     """The next batch of a session; None at its end."""
     data = await context.read()
     if data is grpc.aio.EOF:
         return None
+    limits.check_message(data, "a batch of the worker at " + context.peer())
     return parse(data, worker_pb2.WorkerBatch, f"the worker at {context.peer()}")
 
 

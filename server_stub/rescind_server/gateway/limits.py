@@ -19,6 +19,7 @@ from rescind.model.messages import (
 from rescind.model.operations import AppendEntry, SaveCheckpoint, ScheduleTask
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
 from rescind.transport.grpc_methods import MESSAGE_LIMIT
+from rescind_server.gateway.organisations import outer
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class Limits(msgspec.Struct, frozen=True):
         name: the longest id, kind, queue, signal name or label's name, in characters.
         unread: the most bytes that wait for one worker or watcher to read them.
         stall_s: how long one batch may wait until its reader takes it, in seconds.
+        hello_s: how long a worker's new session may take to say who it is, in seconds.
         starts: the most executions that one call may start.
         heartbeat_s: how long an event stream may say nothing before it sends a comment, in seconds.
         calls_per_second: how many calls a token may make, for long.
@@ -41,6 +43,7 @@ class Limits(msgspec.Struct, frozen=True):
     name: int = 1_000
     unread: int = 256 * 1024 * 1024
     stall_s: float = 10.0
+    hello_s: float = 10.0
     starts: int = 10_000
     heartbeat_s: float = 15.0
     calls_per_second: float = 1_000.0
@@ -52,6 +55,22 @@ class Limits(msgspec.Struct, frozen=True):
             raise PayloadTooLarge(
                 f"{what} has {len(payload.data)} bytes; this server takes {self.payload}. Pass a reference to it, or "
                 "start the server with a larger limit."
+            )
+
+    @property
+    def received(self) -> int:
+        """The largest message that gRPC hands over. Above `message`, so that most of what is refused is refused here.
+
+        What gRPC itself refuses it neither logs nor names.
+        """
+        return 2 * self.message
+
+    def check_message(self, data: bytes, what: str) -> None:
+        """Raises PayloadTooLarge if a message of the wire is; the text names `what` it is."""
+        if len(data) > self.message:
+            raise PayloadTooLarge(
+                f"{what} has {len(data)} bytes; this server takes messages of {self.message}. Send less at once, or "
+                "pass references."
             )
 
     def check_name(self, name: str, what: str) -> None:
@@ -79,13 +98,13 @@ def _payloads(message: FromWorker) -> Iterable[tuple[str, Payload | None]]:
             yield from _operations(message)
             yield from _streamed(message.streamed)
         case StepReported():
-            yield f"a step's result of execution {message.execution_id!r}", message.value
+            yield f"a step's result of execution {outer(message.execution_id)!r}", message.value
         case _:
             pass
 
 
 def _operations(message: AgentProgress) -> Iterable[tuple[str, Payload | None]]:
-    of = f"of execution {message.execution_id!r}"
+    of = f"of execution {outer(message.execution_id)!r}"
     for operation in message.operations:
         match operation:
             case ScheduleTask():

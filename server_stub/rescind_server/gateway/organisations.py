@@ -13,6 +13,7 @@ import msgspec
 from rescind.errors import InvalidInput
 from rescind.model.audit import AuditRecord
 from rescind.model.commands import DEFAULT_ORGANISATION
+from rescind.model.events import HistoryEvent
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, WorkerId
 from rescind.model.messages import AgentProgress, FromWorker, WorkerAlive, WorkerJoined, WorkerLeft
@@ -22,6 +23,7 @@ from rescind.model.views import ExecutionDetails, ExecutionView, TaskView
 
 SEPARATOR: Final = "\u25b8"
 """Between an organisation and a name; in no name that a caller may give."""
+_NAMES_IN_EVENTS: Final = ("queue", "worker")
 
 
 def inner(organisation: str, name: str) -> str:
@@ -124,6 +126,18 @@ def outer_details(details: ExecutionDetails) -> ExecutionDetails:
         return details
     tasks = tuple(outer_task(task) for task in details.tasks)
     return msgspec.structs.replace(details, execution=outer_execution(details.execution), tasks=tasks)
+
+
+def outer_event(event: HistoryEvent) -> HistoryEvent:
+    """An event as its organisation knows it: with the names of queues and workers that it gave them."""
+    details = event.details or {}
+    names = {name: outer(details[name]) for name in _NAMES_IN_EVENTS if SEPARATOR in details.get(name, "")}
+    return msgspec.structs.replace(event, details=details | names) if names else event
+
+
+def outer_text(organisation: str, text: str) -> str:
+    """What the engine says of something of an organisation, in that one's names."""
+    return text if organisation == DEFAULT_ORGANISATION else text.replace(f"{organisation}{SEPARATOR}", "")
 
 
 def outer_listed(listed: ListedTask) -> ListedTask:

@@ -16,6 +16,7 @@ from rescind.transport.conversion.pairs import parse
 from rescind.transport.grpc_errors import ERROR_NAME, code_of
 from rescind.transport.grpc_methods import Method
 from rescind_server.gateway.identity import Caller, Identify
+from rescind_server.gateway.limits import Limits
 
 _LOG: Final = logging.getLogger(__name__)
 _IDENTIFY_EVERY_S: Final = 15.0
@@ -26,12 +27,13 @@ Stream = Callable[[Any, Caller], AsyncIterator[Message]]
 """Carries out a call with many replies."""
 
 
-def answering(method: Method, answer: Answer, identify: Identify) -> grpc.RpcMethodHandler:
+def answering(method: Method, answer: Answer, identify: Identify, limits: Limits) -> grpc.RpcMethodHandler:
     """The handler of a call with one reply. A caller that leaves cancels it; what was decided stays decided."""
 
     async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
         try:
             caller = identify(metadata_of(context))
+            limits.check_message(data, f"a call of {method.path}")
             reply = await answer(parse(data, method.request, f"a caller of {method.path}"), caller)
         except Exception as error:
             await refuse(context, error, method.path)
@@ -41,13 +43,14 @@ def answering(method: Method, answer: Answer, identify: Identify) -> grpc.RpcMet
     return grpc.unary_unary_rpc_method_handler(handle)
 
 
-def streaming(method: Method, stream: Stream, identify: Identify) -> grpc.RpcMethodHandler:
+def streaming(method: Method, stream: Stream, identify: Identify, limits: Limits) -> grpc.RpcMethodHandler:
     """The handler of a call with many replies."""
 
     async def handle(data: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
         try:
             metadata = metadata_of(context)
             caller = identify(metadata)
+            limits.check_message(data, f"a call of {method.path}")
             known_at = time.monotonic()
             async for reply in stream(parse(data, method.request, f"a caller of {method.path}"), caller):
                 if time.monotonic() - known_at >= _IDENTIFY_EVERY_S:

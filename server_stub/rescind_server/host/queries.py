@@ -9,16 +9,16 @@ from typing import Final
 
 import msgspec
 
-from rescind.errors import InvalidInput, NotFound
+from rescind.errors import InvalidInput, NotFound, StoreError
 from rescind.model.cause import CancelCause
 from rescind.model.commands import CancelAnswered, CancelExecution, CancelTaskFromOutside, FromClient
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
 from rescind.model.status import TERMINAL_EXECUTION, CancelTaskResult, ExecutionStatus
-from rescind.model.views import ExecutionDetails, ExecutionView
+from rescind.model.views import ExecutionView
 from rescind_server.access.token_file import TokenFile
-from rescind_server.engine.entities import Task
+from rescind_server.engine.entities import Execution
 from rescind_server.engine.finding import Place, find_execution_of, find_held, find_tasks, place_of
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.overview import (
@@ -175,7 +175,7 @@ class Queries:
             async for found in self._open_executions(selection):
                 count += len(found)
             return count
-        return sum([len([task for task in found if task.outcome is None]) async for found in self._found(selection)])
+        return sum([len(found) async for found in self._open_tasks(selection, LOOK_STEP)])
 
     async def cancel_executions(
         self, selection: ExecutionFilter, cause: CancelCause, *, hard: bool
@@ -191,9 +191,8 @@ class Queries:
     ) -> AsyncIterator[Mapping[CancelTaskResult, int]]:
         """Cancel the open tasks that a filter selects. Yields the counts so far, after each step."""
         counts: Counter[CancelTaskResult] = Counter()
-        for found in find_tasks(self._engine, selection, STEP):
-            wanted = [(task.execution.execution_id, task.task_id) for task in found if task.outcome is None]
-            await self._cancel([CancelTaskFromOutside(*each, cause) for each in wanted], counts)
+        async for found in self._open_tasks(selection, STEP):
+            await self._cancel([CancelTaskFromOutside(*each, cause) for each in found], counts)
             yield counts
 
     async def _find_executions(self, selection: ExecutionFilter, before: int | None, limit: int) -> Sequence[Found]:
@@ -222,26 +221,50 @@ class Queries:
         found = await self._find_executions(selection, before, STEP)
         return [(each.ordinal, each.view.execution_id) for each in found]
 
-    async def _found(self, selection: TaskFilter) -> AsyncIterator[Sequence[Task]]:
-        for found in find_tasks(self._engine, selection, LOOK_STEP):
+    async def _open_tasks(
+        self, selection: TaskFilter, step: int
+    ) -> AsyncIterator[Sequence[tuple[ExecutionId, TaskId]]]:
+        """The open tasks that a filter selects: after about `step` were looked at, what was found there."""
+        steps = find_tasks(self._engine, selection, step)
+
+        def look() -> Sequence[tuple[ExecutionId, TaskId]] | None:
+            tasks = next(steps, None)
+            if tasks is None:
+                return None
+            return [(task.execution.execution_id, task.task_id) for task in tasks if task.outcome is None]
+
+        while (found := await self._host.consult(look)) is not None:
             yield found
+            # Others are served between two steps.
             await asyncio.sleep(0)
 
     async def _list_tasks_of(
         self, execution_id: ExecutionId, selection: TaskFilter, page_size: int, after: Place | None
     ) -> tuple[Sequence[ListedTask], str]:
-        """A page of the tasks of an execution that is closed: nothing of it runs, and nothing of it is open."""
-        details = await self._host.details(execution_id)
-        if details is None:
+        """A page of the tasks of an execution that is closed: nothing of it runs, and nothing of it is open.
+
+        Places are those of an open one's list: it may have been closed between two pages.
+        """
+        execution = await self._committed(execution_id)
+        if execution is None:
             raise NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
-        first = after[1] + 1 if after is not None else 0
         found = [
-            (number, ListedTask(execution_id, details.execution.kind, task))
-            for number, task in enumerate(details.tasks)
-            if number >= first and _selects_closed(selection, details, number)
+            (place_of(task), listed)
+            for task in execution.tasks.values()
+            if after is None or place_of(task) > after
+            if _selects_closed(selection, execution, listed := listed_task(task))
         ]
         page = found[:page_size]
-        return [listed for _, listed in page], _token((0, page[-1][0])) if len(found) > page_size else ""
+        return [listed for _, listed in page], _token(page[-1][0]) if len(found) > page_size else ""
+
+    async def _committed(self, execution_id: ExecutionId) -> Execution | None:
+        try:
+            return await self._host.consult(lambda: self._store.committed(execution_id))
+        except StoreError:
+            if self._host.availability.trouble is None:
+                raise
+            # What is durable can be read also where the store takes no commits.
+            return self._store.committed(execution_id)
 
     async def _cancel(self, commands: Sequence[FromClient], counts: Counter[CancelTaskResult]) -> None:
         now = asyncio.get_running_loop().time
@@ -258,15 +281,16 @@ class Queries:
         await asyncio.sleep(0)
 
 
-def _selects_closed(selection: TaskFilter, details: ExecutionDetails, number: int) -> bool:
-    task = details.tasks[number]
+def _selects_closed(selection: TaskFilter, execution: Execution, listed: ListedTask) -> bool:
+    task = listed.task
     return (
         not (selection.stopping or selection.unsettled or selection.worker_id is not None)
         and (not selection.statuses or task.status in selection.statuses)
         and selection.kind in (None, task.kind)
         and selection.queue in (None, task.queue)
-        and selection.agent in (None, details.execution.kind)
-        and selection.created_by in (None, details.execution.created_by)
+        and selection.agent in (None, execution.kind)
+        and selection.created_by in (None, execution.created_by)
+        and selection.organisation in (None, execution.organisation)
         and (selection.scheduled_before is None or task.scheduled_at < selection.scheduled_before)
         and (selection.scheduled_after is None or task.scheduled_at >= selection.scheduled_after)
         and selection.labels.items() <= task.labels.items()

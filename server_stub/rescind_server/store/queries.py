@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -16,6 +15,8 @@ from rescind.model.views import ExecutionView
 from rescind_server.store.port import Found
 from rescind_server.store.records import ExecutionRecord
 
+_TASKS_AT_ONCE: Final = 5_000
+_LAST: Final = 2**63 - 1
 _record = msgspec.msgpack.Decoder(ExecutionRecord).decode
 
 
@@ -51,20 +52,44 @@ def find_ids(
     return [(ordinal, ExecutionId(found)) for ordinal, found in connection.execute(wanted, (*values, limit))]
 
 
-def execution_of_task(connection: sqlite3.Connection, task_id: TaskId) -> ExecutionId | None:
-    """The execution that a task belongs to; None if there is no such task.
+class TaskPlace(NamedTuple):
+    """Where a task stands in the file: the ordinal of its execution, and its own."""
 
-    The index is made when the first such question comes: one that stands there from the beginning would cost every task
-    that is scheduled, and most servers are never asked by a task's id alone.
+    execution: int
+    task: int
+
+
+THE_END: Final = TaskPlace(_LAST, _LAST)
+"""Behind all tasks."""
+
+
+def look_for_task(
+    connection: sqlite3.Connection, task_id: TaskId, before: TaskPlace, most: int = _TASKS_AT_ONCE
+) -> ExecutionId | TaskPlace | None:
+    """Look for a task among some of those before a place, the newest executions' first.
+
+    There is no index by the id. It would cost every task that is scheduled half as much again, since ids are scattered
+    and each is written to another page; most servers are never asked by a task's id alone.
+
+    Args:
+        connection: to the file.
+        task_id: the task.
+        before: the place; `THE_END` begins with the newest.
+        most: how many to look at.
+
+    Returns:
+        Its execution; or the place to go on before; or None if there is nothing more to look at.
     """
-    # A disk without room for the index has the answer all the same.
-    with suppress(sqlite3.OperationalError):
-        connection.execute("create index if not exists tasks_by_id on tasks (task_id)")
-    wanted = (
-        "select execution_id from tasks join executions on executions.ordinal = execution where task_id = ? limit 1"
-    )
-    row = connection.execute(wanted, (task_id,)).fetchone()
-    return ExecutionId(row[0]) if row is not None else None
+    step = "from tasks where (execution, ordinal) < (?, ?) order by execution desc, ordinal desc"
+    last = connection.execute(f"select execution, ordinal {step} limit 1 offset ?", (*before, most - 1)).fetchone()
+    found = connection.execute(
+        "select execution_id from executions where ordinal = (select execution from tasks where "
+        "(execution, ordinal) < (?, ?) and (execution, ordinal) >= (?, ?) and task_id = ?)",
+        (*before, *(last or (0, 0)), task_id),
+    ).fetchone()
+    if found is not None:
+        return ExecutionId(found[0])
+    return TaskPlace(*last) if last is not None else None
 
 
 def _conditions(selection: ExecutionFilter, before: int | None) -> tuple[list[str], list[Any]]:

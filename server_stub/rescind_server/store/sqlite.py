@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -28,7 +29,7 @@ from rescind_server.store.migrations import SCHEMA_VERSION
 from rescind_server.store.opening import Durability, open_file
 from rescind_server.store.pace import CommitPace, is_small
 from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
-from rescind_server.store.queries import execution_of_task, find_executions, find_ids
+from rescind_server.store.queries import THE_END, TaskPlace, find_executions, find_ids, look_for_task
 from rescind_server.store.records import StoredExecution, execution_of, record_of_execution, record_of_task
 from rescind_server.store.removal import oldest_end, remove_closed
 from rescind_server.store.requests import find_events, find_requests, put_annotations, put_requests
@@ -87,6 +88,7 @@ class SqliteStore:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rescind-store")
         self._pace = CommitPace() if in_place else None
         self._in_thread = 0
+        self._searching = asyncio.Lock()
         # How much of what only grows is in the file already, by the order of an open execution that ran.
         self._kept: dict[int, _Kept] = {}
         # What grows with starts and claims, as it is in the file. A commit of a cancel leaves it as it is.
@@ -185,8 +187,15 @@ class SqliteStore:
         return await self._read(lambda connection: find_events(connection, execution_id, before, limit))
 
     async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
-        """See `Store.execution_of_task`."""
-        return await self._read(lambda connection: execution_of_task(connection, task_id))
+        """See `Store.execution_of_task`. In steps, one search at a time: a commit waits for one step at most."""
+        place: TaskPlace = THE_END
+        async with self._searching:
+            while True:
+                match await self._read(partial(look_for_task, task_id=task_id, before=place)):
+                    case TaskPlace() as reached:
+                        place = reached
+                    case found:
+                        return found
 
     async def ensure_writable(self) -> None:
         """See `Store.ensure_writable`."""

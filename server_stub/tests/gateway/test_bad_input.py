@@ -91,6 +91,10 @@ async def serves_on(client: Client) -> None:
     assert (await handle.describe()).status == "PENDING"
 
 
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 SESSIONS = {
     "garbage": ([b"\xff\xfe garbage"], InvalidInput, "bytes that are no rescind.v1.WorkerBatch"),
     "no hello": ([worker_pb2.WorkerBatch(messages=[message(JOINED)]).SerializeToString()], InvalidInput, "no hello"),
@@ -130,8 +134,33 @@ async def test_a_session_that_makes_no_sense_is_refused(
     assert type(error) is error_class
     with pytest.raises(error_class, match=text):
         raise error
-    said = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(said) == 1, "said once"
+    assert len(warnings_of(caplog)) == 1, "said once"
+    await serves_on(client)
+
+
+@pytest.mark.parametrize("limits", [Limits(hello_s=0.05)])
+async def test_a_session_that_never_says_hello_is_ended(
+    server: Server, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = await session_with(server, ends=False)
+    assert isinstance(error, ServerUnavailable)
+    assert "no hello came within 0.05 s" in str(error)
+    assert len(warnings_of(caplog)) == 1, "said once"
+    await serves_on(client)
+
+
+@pytest.mark.parametrize("limits", [Limits(message=1_000)])
+async def test_a_message_above_the_limit_is_refused_by_name_and_said_once(
+    server: Server, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(PayloadTooLarge, match="has 1500 bytes; this server takes messages of 1000"):
+        await raw_call(server, "Start", b"x" * 1_500)
+    assert len(warnings_of(caplog)) == 1, "said once"
+    caplog.clear()
+    error = await session_with(server, b"x" * 1_500)
+    assert isinstance(error, PayloadTooLarge)
+    assert "has 1500 bytes" in str(error)
+    assert len(warnings_of(caplog)) == 1, "said once"
     await serves_on(client)
 
 

@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from rescind import (
     AddressUnavailable,
+    AgentContext,
     AlreadyExists,
     CancelTaskResult,
     ExecutionEnded,
@@ -23,6 +24,7 @@ from rescind import (
     ServerUnavailable,
     StopState,
     StoreError,
+    agent,
 )
 from rescind.client.connecting import Client
 from rescind.model.commands import StartExecution
@@ -92,6 +94,49 @@ async def test_a_thousand_tasks_travel_in_batches(client: Client, worker: Worker
     assert await handle.result() == sum(range(1_000))
     assert len(await handle.tasks()) == 1_000
     check_history(await handle.history())
+
+
+async def test_a_listing_goes_on_over_the_end_of_its_execution(client: Client, server: Server, worker: Worker) -> None:
+    events = watch("d-1", "d-2")
+    handle = await client.start(race, "d")
+    await all_of(events[:2])
+    of_one = TaskFilter(execution_id=handle.id)
+    (first,), token = await client.tasks_page(of_one, page_size=1)
+    await handle.signal("go", "won")
+    await handle.result()
+    await all_of(events[2:])
+    await eventually(lambda: not server.host._engine.holds(handle.id))
+    rest, end = await client.tasks_page(of_one, page_token=token)
+    assert [each.task.task_id for each in (first, *rest)] == [str(task.task_id) for task in await handle.tasks()]
+    assert end == ""
+
+
+@agent("in-two-parts")
+async def in_two_parts(ctx: AgentContext) -> None:
+    for number in range(600):
+        await ctx.append_entry("user", number)
+    await ctx.wait_for_signal("go", int)
+    for number in range(600):
+        await ctx.append_entry("user", number)
+
+
+async def test_who_follows_a_long_history_sees_each_event_once_and_in_order(client: Client, server: Server) -> None:
+    async with Worker(server.address, agents=[in_two_parts], worker_id="w-1"):
+        handle = await client.start(in_two_parts)
+
+        async def waits() -> bool:
+            return (await handle.describe()).status is ExecutionStatus.WAITING
+
+        await eventually(waits)
+        seen: list[HistoryEvent] = []
+        async for event in handle.follow():
+            assert isinstance(event, HistoryEvent)
+            if not seen:
+                await handle.signal("go", 1)
+            seen.append(event)
+        assert [event.sequence for event in seen] == list(range(1, len(seen) + 1))
+        assert len(seen) > 1_200
+        assert seen == list(await handle.history())
 
 
 async def test_errors_are_the_same_as_in_process(client: Client, server: Server) -> None:

@@ -160,6 +160,23 @@ def test_the_tasks_of_an_execution_are_listed_also_when_it_is_closed() -> None:
     run(main())
 
 
+def test_pages_of_one_execution_hold_all_of_its_tasks_though_it_closes_between_them() -> None:
+    async def main() -> None:
+        async with Setting() as setting:
+            await schedule(setting, "before", "rare", "rare")
+            await schedule(setting, "a", *["rare"] * 6)
+            queries = queries_of(setting)
+            of_a = TaskFilter(execution_id=ExecutionId("a"))
+            page, token = await queries.list_tasks(of_a, 2, "")
+            await setting.host.ask(CancelExecution(ExecutionId("a"), CAUSE, hard=True))
+            assert not setting.host._engine.holds(ExecutionId("a"))
+            rest, end = await queries.list_tasks(of_a, 100, token)
+            assert (ids([*page, *rest]), end) == ([f"a-{number}" for number in range(1, 7)], "")
+            assert ids(await listed(queries, of_a, 4)) == ids([*page, *rest])
+
+    run(main())
+
+
 def test_nothing_is_shown_of_a_turn_that_is_not_durable() -> None:
     async def main() -> None:
         async with Setting() as setting:
@@ -172,12 +189,13 @@ def test_nothing_is_shown_of_a_turn_that_is_not_durable() -> None:
                 asyncio.create_task(queries.list_tasks(TaskFilter(), 10, "")),
                 asyncio.create_task(queries.list_workers(10, "")),
                 asyncio.create_task(queries.stuck(10)),
+                asyncio.create_task(queries.count(TaskFilter())),
             ]
             await settle()
-            assert [each.done() for each in asked] == [False, False, False]
+            assert not any(each.done() for each in asked)
             setting.store.is_open.set()
-            ((page, _), (workers, _), _) = [await each for each in asked]
-            assert (page[0].task.status, workers[0].stopping) == (TaskStatus.CANCELLED, 1)
+            ((page, _), (workers, _), _, count) = [await each for each in asked]
+            assert (page[0].task.status, workers[0].stopping, count) == (TaskStatus.CANCELLED, 1, 0)
             await cancel
 
     run(main())

@@ -11,14 +11,13 @@ import pytest_asyncio
 
 from rescind import errors
 from rescind.model.commands import Started, StartExecution
-from rescind.model.events import EventType, HistoryEvent
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.messages import StreamedEvent
 from rescind.model.payload import Payload
 from rescind.worker.connecting import Worker
 from rescind_server.app import Server
 from rescind_server.engine.state import Decision
-from rescind_server.gateway.http.feeds import Feed, Feeds, Place, Reader, last_sequence
+from rescind_server.gateway.http.feeds import Feed, Feeds, Place, Reader
 from rescind_server.gateway.limits import Limits
 from rescind_server.host.driver import Host
 
@@ -214,19 +213,3 @@ async def test_a_feed_waits_a_while_for_its_readers_and_not_many_do(told: Told) 
     feeds.leave(other)
     assert await feeds.enter(told.execution_id) is not feed
     await feeds.close(errors.ServerUnavailable("over"))
-
-
-async def test_the_newest_event_is_found_with_few_looks() -> None:
-    class Counting:
-        def __init__(self, length: int) -> None:
-            self.length, self.looks = length, 0
-
-        def history(self, _: ExecutionId, after: int, limit: int) -> list[HistoryEvent]:
-            self.looks += 1
-            known = range(after + 1, min(self.length, after + limit) + 1)
-            return [HistoryEvent(number, 0, EventType.TASK_STARTED) for number in known]  # type: ignore[arg-type]
-
-    for length in (0, 1, 2, 3, 7, 8, 9, 1_000, 100_000):
-        host = Counting(length)
-        assert last_sequence(host, ExecutionId("e")) == length  # type: ignore[arg-type]
-        assert host.looks < 40

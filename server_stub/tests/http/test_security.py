@@ -17,7 +17,15 @@ import pytest
 import pytest_asyncio
 import trustme
 
-from rescind import InvalidInput, NotAuthenticated, NotFound, NotPermitted, RateLimited, ServerUnavailable
+from rescind import (
+    ExecutionEnded,
+    InvalidInput,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+    RateLimited,
+    ServerUnavailable,
+)
 from rescind.client.connecting import Client
 from rescind.errors import RescindError
 from rescind.model.filters import ExecutionFilter, TaskFilter
@@ -28,6 +36,7 @@ from rescind_server.access.token_file import TokenFile
 from rescind_server.access.tokens import Role
 from rescind_server.app import Server
 from rescind_server.gateway.limits import Limits
+from rescind_server.gateway.organisations import SEPARATOR
 
 from .calls import EXECUTIONS, TASKS, start, tasks_of
 from .work import AGENTS, LONGEST, eventually, happens, patient
@@ -298,6 +307,28 @@ async def test_organisations_are_kept_apart(guarded: Guarded) -> None:
     assert counts == {"CANCELLED": 1}
     assert (await acme.delete(f"{TASKS}/{task['task_id']}")).status_code == 200
     await happens("org-acme stopped")
+
+
+async def test_an_organisation_sees_its_own_names_in_events_and_errors(guarded: Guarded) -> None:
+    await guarded.worker("w-1", "acme")
+    token = guarded.token("ops", Role.OPERATOR, "acme")
+    http, client = await guarded.http(token), await guarded.grpc(token)
+    await start(http, "hanging", "org-names", "named")
+    await happens("org-names runs")
+    await http.post(f"{EXECUTIONS}/named/cancel", json={"mode": "WAIT"})
+    handle = client.handle("named")
+    told = [
+        (await http.get(f"{EXECUTIONS}/named/history")).text,
+        (await http.get(f"{EXECUTIONS}/named/events")).text,
+        str(list(await handle.history())),
+        str([event async for event in handle.follow()]),
+    ]
+    for text in told:
+        assert "w-1" in text
+        assert "default" in text
+        assert SEPARATOR not in text
+    with pytest.raises(ExecutionEnded, match="execution 'named' is CANCELLED"):
+        await handle.signal("go")
 
 
 async def test_no_name_reaches_into_another_organisation(guarded: Guarded) -> None:

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from rescind import StoreError
+from rescind.model.events import REQUESTS, EventType
 from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Instant
 from rescind.model.payload import NULL_PAYLOAD
@@ -22,6 +23,7 @@ from rescind.testing import Environment, check_history
 from rescind_server.engine.entities import Execution
 from rescind_server.store import migrations
 from rescind_server.store.migrations import SCHEMA_VERSION, STEPS
+from rescind_server.store.port import RequestPlace
 from rescind_server.store.records import record_of_execution
 from rescind_server.store.sqlite import SqliteStore
 from server_stub.tests.store.test_store_contract import everything, nap, retrying, unlucky
@@ -96,6 +98,24 @@ async def test_everything_in_an_older_file_is_there_and_goes_on(version: int, tm
         assert task.attempts == 4
         for name in ("closed", "cancelled", "waiting", "between-attempts"):
             check_history(await env.handle(name).history())
+
+
+@pytest.mark.rescind
+@pytest.mark.parametrize("version", OLDER)
+async def test_requests_in_an_older_file_are_found_by_their_time(version: int, tmp_path: Path) -> None:
+    store = SqliteStore(file_of_version(version, tmp_path))
+    latest = RequestPlace(2**62, 2**62, 2**62)
+    found = await store.find_requests(Instant(0), latest, 100)
+    recorded = {
+        (execution_id, event.sequence)
+        for execution_id in store.execution_ids()
+        for event in store.history(execution_id)
+        if event.type in REQUESTS
+    }
+    assert {(each.execution_id, each.event.sequence) for each in found} == recorded
+    assert [each.place for each in found] == sorted((each.place for each in found), reverse=True)
+    assert {each.event.type for each in found} >= {EventType.EXECUTION_STARTED, EventType.EXECUTION_CANCEL_REQUESTED}
+    store.close()
 
 
 def put_what_never_ran(path: Path, count: int) -> list[ExecutionId]:

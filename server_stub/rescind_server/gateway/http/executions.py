@@ -44,6 +44,7 @@ from rescind_server.gateway.http.shown import (
     instant,
     payload_of,
 )
+from rescind_server.gateway.organisations import outer_event
 from rescind_server.host.driver import Host
 
 EXECUTIONS: Final = "/api/v1/executions"
@@ -96,7 +97,7 @@ class Executions:
         events = self._host.history(execution_id, query.after, query.limit + 1)
         page = events[: query.limit]
         more = page[-1].sequence if len(events) > query.limit else None
-        return answer(HistoryPage(tuple(event_body(event) for event in page), more))
+        return answer(HistoryPage(tuple(event_body(outer_event(event)) for event in page), more))
 
     async def entries(self, call: Call) -> Response:
         """Its conversation."""

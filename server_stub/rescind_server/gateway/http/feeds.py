@@ -18,14 +18,15 @@ from rescind.errors import InvalidInput, RescindError
 from rescind.model.events import EXECUTION_ENDS, EventType, HistoryEvent
 from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
+from rescind_server.gateway.history_pages import EVENTS_AT_ONCE, last_sequence
 from rescind_server.gateway.http.shown import event_body, value
+from rescind_server.gateway.organisations import outer_event
 from rescind_server.host.driver import Host
 from rescind_server.host.watchers import Subscription
 
 HEARTBEAT: Final = b": heartbeat\n\n"
 RETRY: Final = b"retry: 1000\n\n"
 
-_AT_ONCE: Final = 500
 _UNKNOWN: Final = -1
 _CANCELLATION: Final = frozenset(
     {
@@ -126,7 +127,7 @@ class Feed:
     def frames(self, number: int) -> Sequence[Frame]:
         """Some frames from this number on."""
         start = number - self.first
-        return self._frames[start : start + _AT_ONCE]
+        return self._frames[start : start + EVENTS_AT_ONCE]
 
     def number_behind(self, place: Place) -> int | None:
         """The number of the frame behind a place; None if that is not known here."""
@@ -309,8 +310,11 @@ class Reader:
         """
         feed = self._feed
         while not self._has_ended:
-            if self._number < feed.first and (older := self._older()):
-                return older
+            if self._number < feed.first:
+                # A quick reader of a long history would leave no room for others. Cut off here, it has missed nothing.
+                await asyncio.sleep(0)
+                if older := self._older():
+                    return older
             if self._may_have_missed:
                 self._may_have_missed = False
                 missed, self._missed = self._missed, None
@@ -331,7 +335,8 @@ class Reader:
         """Some of what is older than what the feed keeps, from the store; b"" when nothing of it is left."""
         feed = self._feed
         if self._sequence < feed.floor:
-            events = self._host.history(feed.execution_id, self._sequence, min(_AT_ONCE, feed.floor - self._sequence))
+            most = min(EVENTS_AT_ONCE, feed.floor - self._sequence)
+            events = self._host.history(feed.execution_id, self._sequence, most)
             ends = [number for number, event in enumerate(events, 1) if event.type in EXECUTION_ENDS]
             if ends:
                 self._has_ended, events = True, events[: ends[0]]
@@ -346,23 +351,10 @@ class Reader:
         return b""
 
 
-def last_sequence(host: Host, execution_id: ExecutionId) -> int:
-    """The number of the newest durable event; 0 if there is none. Found with a few looks, however long the history."""
-    known, beyond = 0, 1
-    while host.history(execution_id, beyond - 1, 1):
-        known, beyond = beyond, beyond * 2
-    while beyond - known > 1:
-        middle = (known + beyond) // 2
-        if host.history(execution_id, middle - 1, 1):
-            known = middle
-        else:
-            beyond = middle
-    return known
-
-
 def history_frame(event: HistoryEvent) -> Frame:
     """An event of the history, as it is sent. Its id is its number."""
-    return Frame(event.sequence, 0, event_frame(_name_of(event.type), event_body(event), str(event.sequence)))
+    body = event_body(outer_event(event))
+    return Frame(event.sequence, 0, event_frame(_name_of(event.type), body, str(event.sequence)))
 
 
 def streamed_frame(event: StreamedEvent, sequence: int, streamed: int, feed: str) -> Frame:

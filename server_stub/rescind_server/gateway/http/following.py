@@ -17,16 +17,16 @@ from rescind.model.events import EXECUTION_ENDS
 from rescind.model.ids import ExecutionId
 from rescind.model.status import TERMINAL_EXECUTION
 from rescind_server.gateway.client_requests import ClientRequests, StartRequest
+from rescind_server.gateway.history_pages import history_pages, last_sequence
 from rescind_server.gateway.http.answers import StartedBody
 from rescind_server.gateway.http.attachments import Attachments, labels_for
 from rescind_server.gateway.http.bodies import EventsQuery, OnDisconnect, StreamBody
-from rescind_server.gateway.http.feeds import HEARTBEAT, RETRY, Feeds, Place, Reader, event_frame, last_sequence
+from rescind_server.gateway.http.feeds import HEARTBEAT, RETRY, Feeds, Place, Reader, event_frame
 from rescind_server.gateway.http.operations import Call
 from rescind_server.gateway.http.shown import payload_of
 from rescind_server.host.driver import Host
 
 MEDIA_TYPE: Final = "text/event-stream"
-_PAGE: Final = 1_000
 
 
 class Following:
@@ -56,7 +56,8 @@ class Following:
         details = await self._requests.details(call.caller, call.path["execution_id"])
         execution_id = self._requests.inner_id(call.caller, call.path["execution_id"])
         place = self._place(execution_id, query, call.headers.get("last-event-id"))
-        if details.execution.status in TERMINAL_EXECUTION and place is not None and self._is_over(execution_id, place):
+        has_ended = details.execution.status in TERMINAL_EXECUTION
+        if has_ended and place is not None and await self._is_over(execution_id, place):
             # Tells an event source that it need not come back.
             return Response(status_code=HTTPStatus.NO_CONTENT)
         is_client = query.attach if query.attach is not None else "last-event-id" in call.headers
@@ -124,13 +125,11 @@ class Following:
             raise InvalidInput(f"there is no event {place.sequence} yet; the last one is {last}.")
         return place
 
-    def _is_over(self, execution_id: ExecutionId, place: Place) -> bool:
+    async def _is_over(self, execution_id: ExecutionId, place: Place) -> bool:
         """Whether an execution that has ended has no event left behind a place that readers are shown."""
-        after = place.sequence
-        while events := self._host.history(execution_id, after, _PAGE):
+        async for events in history_pages(self._host, execution_id, place.sequence):
             if any(event.type in EXECUTION_ENDS for event in events):
                 return False
-            after = events[-1].sequence
         return True
 
 
