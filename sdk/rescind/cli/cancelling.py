@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from rich.console import Console
@@ -14,11 +14,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rescind.cli.conditions import conditions_of, execution_filter, task_filter
 from rescind.cli.options import Remote, json_option, remote_options
 from rescind.cli.printable import printable
-from rescind.cli.refusals import EXIT_BAD_INPUT, EXIT_NOT_COMPLETED, EXIT_NOT_FOUND, EXIT_REFUSED, Refused
+from rescind.cli.refusals import (
+    EXIT_BAD_INPUT,
+    EXIT_NOT_COMPLETED,
+    EXIT_NOT_FOUND,
+    EXIT_REFUSED,
+    EXIT_UNREACHABLE,
+    Refused,
+)
 from rescind.cli.remote import ask, print_json
 from rescind.cli.times import counted
+from rescind.errors import InvalidInput
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.status import CancelMode, CancelTaskResult
+from rescind.model.texts import checked_task_id
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
@@ -38,6 +47,7 @@ _COUNTED: Final = {
 }
 
 Counts = Mapping[CancelTaskResult, int]
+ResultT = TypeVar("ResultT")
 
 
 @click.command()
@@ -87,12 +97,15 @@ def cancel(
     elif task_id is not None:
         how = CancelMode((mode or CancelMode.TRY).upper())
         execution = execution_id or ""
-        result = ask(remote, lambda client: client.cancel_task(task_id, reason, mode=how, execution_id=execution))
+        known = _task_id(task_id)
+        result = _ask_to_cancel(
+            remote, lambda client: client.cancel_task(known, reason, mode=how, execution_id=execution)
+        )
         named = {"task_id": task_id} | ({"execution_id": execution_id} if execution_id is not None else {})
         _tell_one(f"task {task_id}", named, result, as_json=as_json)
     else:
         assert execution_id is not None
-        result = ask(remote, lambda client: client.handle(execution_id).cancel(reason, hard=hard))
+        result = _ask_to_cancel(remote, lambda client: client.handle(execution_id).cancel(reason, hard=hard))
         _tell_one(f"execution {execution_id}", {"execution_id": execution_id}, result, as_json=as_json)
 
 
@@ -116,6 +129,25 @@ def _check_together(
     for is_wrong, message in wrong:
         if is_wrong:
             raise Refused(message, EXIT_BAD_INPUT)
+
+
+def _task_id(given: str) -> str:
+    try:
+        return checked_task_id(given)
+    except InvalidInput:
+        raise Refused(
+            f"{given!r} is no task id. Give one as `rescind tasks` and `rescind show` tell it.", EXIT_BAD_INPUT
+        ) from None
+
+
+def _ask_to_cancel(remote: Remote, work: Callable[[Client], Awaitable[ResultT]]) -> ResultT:
+    """As `ask`. Whoever lost the server meanwhile cannot know whether it took the request, and need not know."""
+    try:
+        return ask(remote, work)
+    except Refused as refused:
+        if refused.exit_code != EXIT_UNREACHABLE:
+            raise
+        raise Refused(f"{refused.message} Repeat it: that is harmless.", EXIT_UNREACHABLE) from None
 
 
 def _selection(where: str, *, of_tasks: bool) -> ExecutionFilter | TaskFilter:
@@ -151,7 +183,7 @@ def _cancel_many(
     if found:
         if not yes:
             _ask_before(counted(found, sort))
-        counts = ask(remote, lambda client: _cancelled(client, selection, reason, found, hard=hard))
+        counts = _ask_to_cancel(remote, lambda client: _cancelled(client, selection, reason, found, hard=hard))
     if as_json:
         results = {result.value: counts.get(result, 0) for result in CancelTaskResult}
         print_json({"found": found, "seen": sum(counts.values()), "results": results})

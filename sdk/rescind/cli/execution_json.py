@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from rescind.authoring.conversion import decode
 from rescind.client.records import TaskRecord
-from rescind.model.agent_values import LoadedMessage
+from rescind.errors import InvalidInput
 from rescind.model.cause import CancelCause
 from rescind.model.events import iso_time
 from rescind.model.ids import Instant
+from rescind.model.messages import EntryRecord
 from rescind.model.payload import Payload
 from rescind.model.views import CheckpointView, ExecutionDetails, ExecutionView, StopView
-from rescind.runtime.agent_conversation import loaded_messages
 
 
 def execution_document(view: ExecutionView) -> dict[str, Any]:
@@ -39,14 +40,22 @@ def details_document(details: ExecutionDetails) -> dict[str, Any]:
     return {
         **execution_document(details.execution),
         "tasks": [task_document(TaskRecord(task)) for task in details.tasks],
-        "entries": [_entry(entry) for entry in loaded_messages(details.entries)],
+        "entries": [_entry(entry) for entry in details.entries],
         "checkpoints": [_checkpoint(checkpoint) for checkpoint in details.checkpoints],
     }
 
 
 def value_of(payload: Payload | None) -> Any:
-    """What a payload holds; None if there is none."""
-    return decode(payload, None, what="payload") if payload is not None else None
+    """What a payload holds; None if there is none.
+
+    What is no JSON, whatever it says that it is, is shown as its bytes: ``{"encoding": …, "base64": …}``.
+    """
+    if payload is None:
+        return None
+    try:
+        return decode(payload, None, what="payload")
+    except InvalidInput:
+        return {"encoding": payload.encoding, "base64": base64.b64encode(payload.data).decode()}
 
 
 def task_document(task: TaskRecord) -> dict[str, Any]:
@@ -60,8 +69,8 @@ def task_document(task: TaskRecord) -> dict[str, Any]:
         "stop_state": view.stop_state.value if view.stop_state is not None else None,
         "stops": [_stop(stop) for stop in view.stops],
         "attempts": view.attempts,
-        "input": task.input,
-        "output": task.output,
+        "input": value_of(view.input),
+        "output": value_of(view.output),
         "error": task.error,
         "cause": _cause(view.cause),
         "progress": view.progress,
@@ -83,12 +92,12 @@ def _stop(stop: StopView) -> dict[str, Any]:
     }
 
 
-def _entry(entry: LoadedMessage) -> dict[str, Any]:
+def _entry(entry: EntryRecord) -> dict[str, Any]:
     return {
-        "entry_id": str(entry.entry_id),
-        "type": entry.entry_type.value,
-        "role": entry.role.value,
-        "content": entry.content,
+        "entry_id": entry.entry_id,
+        "type": entry.entry_type,
+        "role": entry.role,
+        "content": value_of(entry.content),
     }
 
 

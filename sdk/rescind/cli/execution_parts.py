@@ -12,9 +12,9 @@ from rescind.cli.columns import columns
 from rescind.cli.demo_words import length_of_time
 from rescind.cli.execution_json import value_of
 from rescind.client.records import TaskRecord
-from rescind.model.agent_values import LoadedMessage
 from rescind.model.events import EventType, HistoryEvent
 from rescind.model.ids import Instant
+from rescind.model.messages import EntryRecord
 from rescind.model.views import CheckpointView, ExecutionView
 
 MARGIN: Final = "  "
@@ -40,9 +40,9 @@ def stop_lines(tasks: Sequence[TaskRecord]) -> list[Text]:
     return columns(("STOPS", "ATTEMPT", "STATE", "DELIVERED", "ENDED"), rows, margin=MARGIN) if rows else []
 
 
-def entry_lines(entries: Sequence[LoadedMessage]) -> list[Text]:
+def entry_lines(entries: Sequence[EntryRecord]) -> list[Text]:
     """The conversation, oldest first."""
-    rows = [(entry.role.value, as_json(entry.content)) for entry in entries]
+    rows = [(entry.role, as_json(value_of(entry.content))) for entry in entries]
     return columns(("ENTRIES", ""), rows, margin=MARGIN) if rows else []
 
 

@@ -22,7 +22,6 @@ from rescind.client.records import History, TaskRecord
 from rescind.model.ids import Instant
 from rescind.model.status import ExecutionStatus, TaskStatus
 from rescind.model.views import ExecutionDetails, ExecutionView
-from rescind.runtime.agent_conversation import loaded_messages
 
 _STATUS_COLOURS: Final = {
     ExecutionStatus.COMPLETED: "green",
@@ -54,7 +53,7 @@ def show_execution(console: Console, details: ExecutionDetails, told: History) -
         print_whole(console, [Text(), *_bars(console, tasks, told), Text(), *_tasks(tasks)])
     for lines in (
         stop_lines(tasks),
-        entry_lines(loaded_messages(details.entries)),
+        entry_lines(details.entries),
         checkpoint_lines(details.checkpoints, view.created_at),
         journal_lines(told, view),
     ):

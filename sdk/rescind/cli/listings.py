@@ -15,6 +15,7 @@ from rescind.cli.conditions import conditions_given, conditions_of, task_filter
 from rescind.cli.listings_view import show_tasks, show_workers
 from rescind.cli.operator_json import listed_task_document, worker_document
 from rescind.cli.options import Remote, json_option, limit_option, remote_options
+from rescind.cli.refusals import refusals_in_one_line
 from rescind.cli.remote import ask, print_json
 from rescind.model.ids import Instant
 from rescind.model.status import TaskStatus
@@ -53,10 +54,11 @@ def tasks(stopping: bool, of_all: bool, where: str, limit: int, remote: Remote, 
     named = bool(selection.statuses or selection.execution_id is not None or of_all)
     selection = msgspec.structs.replace(selection, stopping=stopping, unsettled=not named and not stopping)
     shown, more = ask(remote, lambda client: first_of(client.tasks(selection), limit))
-    if as_json:
-        print_json({"tasks": [listed_task_document(each) for each in shown], "more": more})
-        return
-    show_tasks(console_for_lines(), shown, _now())
+    with refusals_in_one_line():
+        if as_json:
+            print_json({"tasks": [listed_task_document(each) for each in shown], "more": more})
+            return
+        show_tasks(console_for_lines(), shown, _now())
     tell_rest("task", limit, any_shown=bool(shown), more=more)
 
 
@@ -88,9 +90,10 @@ async def first_of(items: AsyncGenerator[ItemT, None], limit: int) -> tuple[list
 def tell_rest(sort: str, limit: int, *, any_shown: bool, more: bool) -> None:
     """Say that a list is empty, or not whole; on stderr, away from what is listed."""
     if not any_shown:
-        click.echo(f"There is no such {sort}.", err=True)
+        click.echo(f"No {sort}s.", err=True)
     if more:
-        click.echo(f"There are more than these {limit}: --limit shows them.", err=True)
+        shown = "this one" if limit == 1 else f"these {limit}"
+        click.echo(f"There are more than {shown}: --limit shows them.", err=True)
 
 
 def _now() -> Instant:

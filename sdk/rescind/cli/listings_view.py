@@ -18,6 +18,9 @@ from rescind.model.status import STOP_ENDED, StopState, TaskStatus
 _TASK_HEADINGS: Final = ("EXECUTION", "TASK", "KIND", "STATUS", "STOP", "ATTEMPTS", "WORKER", "QUEUE", "AGE")
 _WORKER_HEADINGS: Final = ("WORKER", "STATE", "RUNNING", "STOPPING", "AGENTS HELD", "QUEUES", "LAST CONTACT")
 
+# Of a worker that has not come back since the server was started anew, only what it runs is known.
+_UNKNOWN: Final = "-"
+
 
 def show_tasks(console: Console, shown: Sequence[ListedTask], now: Instant) -> None:
     """A line for each task; nothing if there is none."""
@@ -66,8 +69,14 @@ def _task_row(listed: ListedTask, now: Instant) -> Sequence[str | Text]:
         str(task.attempts),
         ", ".join(attempt.worker_id for attempt in listed.at_work),
         task.queue,
-        age_in_words((task.ended_at or now) - task.scheduled_at),
+        age_in_words(_seen_until(listed, now) - task.scheduled_at),
     )
+
+
+def _seen_until(listed: ListedTask, now: Instant) -> Instant:
+    """A task that has ended, and is still at work, grows older: its stopping is told by the same clock."""
+    ended_at = listed.task.ended_at
+    return now if ended_at is None or listed.at_work else ended_at
 
 
 def _worker_row(worker: WorkerView, now: Instant) -> Sequence[str | Text]:
@@ -75,15 +84,17 @@ def _worker_row(worker: WorkerView, now: Instant) -> Sequence[str | Text]:
     return (
         worker.worker_id,
         _state(worker, now),
-        f"{worker.running} of {worker.slots}",
+        f"{worker.running} of {worker.slots}" if worker.slots else str(worker.running),
         Text(stopping, "red" if worker.unresponsive else ""),
         str(worker.held),
-        ", ".join(worker.queues),
-        f"{age_in_words(now - worker.last_contact)} ago",
+        ", ".join(worker.queues) or _UNKNOWN,
+        f"{age_in_words(now - worker.last_contact)} ago" if worker.last_contact else _UNKNOWN,
     )
 
 
 def _state(worker: WorkerView, now: Instant) -> Text:
+    if worker.connected and not worker.queues:
+        return Text("leaving", "yellow")
     if worker.connected:
         return Text("connected", "green")
     if worker.lease_ends is None:

@@ -6,16 +6,21 @@ import errno
 import os
 import sys
 from collections import UserDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
 from rescind import __version__
+from rescind.cli.printable import printable
 
 # What shells report of a program that Ctrl+C ended.
 EXIT_INTERRUPTED: Final = 130
-EXIT_OUTPUT_CLOSED: Final = 1
+# What they report of one that wrote to a pipe that nobody reads any more.
+EXIT_OUTPUT_CLOSED: Final = 141
+EXIT_DISK_FAILED: Final = 1
 _DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -51,7 +56,33 @@ class _Commands(UserDict[str, Any]):
         return command
 
 
-@click.group(commands=_Commands(_COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
+class _OutputClosed(Exception):
+    """Nobody reads what is printed. Click and Rich would end with 1 by themselves, as if something had failed."""
+
+
+class _Program(click.Group):
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with _closed_output_told():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _closed_output_told():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _closed_output_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise _OutputClosed from None
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            raise _OutputClosed from None
+        raise
+
+
+@click.group(cls=_Program, commands=_Commands(_COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rescind", message="%(prog)s %(version)s")
 def rescind() -> None:
     """Durable agents whose work can be taken back."""
@@ -66,13 +97,15 @@ def _run() -> int:
     try:
         code = rescind.main(prog_name="rescind", standalone_mode=False)
         sys.stdout.flush()
+    except click.UsageError as error:
+        return _tell_misuse(error)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:
         click.echo("rescind: interrupted", err=True)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, _OutputClosed):
         _forget_output()
         return EXIT_OUTPUT_CLOSED
     except OSError as error:
@@ -80,8 +113,19 @@ def _run() -> int:
             raise
         click.echo(f"rescind: cannot write: {error.strerror or error}", err=True)
         _forget_output()
-        return EXIT_OUTPUT_CLOSED
+        return EXIT_DISK_FAILED
     return code if isinstance(code, int) else 0
+
+
+def _tell_misuse(error: click.UsageError) -> int:
+    """Say in one line what Click did not understand; where no command was given at all, its help is the answer."""
+    if type(error).show is not click.UsageError.show:
+        error.show()
+    else:
+        command = error.ctx.command_path if error.ctx is not None else "rescind"
+        told = printable(" ".join(error.format_message().split()))
+        click.echo(f"{command}: {told[:1].lower()}{told[1:]} See {command} --help.", err=True)
+    return error.exit_code
 
 
 def _forget_output() -> None:

@@ -33,7 +33,8 @@ def worker_document(worker: WorkerView) -> dict[str, Any]:
         "stopping": worker.stopping,
         "unresponsive": worker.unresponsive,
         "held": worker.held,
-        "last_contact": iso_time(worker.last_contact),
+        # None of a worker that has not come back since the server was started anew.
+        "last_contact": iso_time(worker.last_contact) if worker.last_contact else None,
         "lease_ends": iso_time_or_none(worker.lease_ends),
     }
 

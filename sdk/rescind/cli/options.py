@@ -21,6 +21,7 @@ ADDRESS_VARIABLE: Final = variable_of("address")
 
 _HOST_AND_PORT: Final = re.compile(r".+:(\d{1,5})")
 _HIGHEST_PORT: Final = 65_535
+_SHORTEST_RETENTION: Final = timedelta(seconds=1)
 _SETTINGS: Final = "rescind.cli.settings"
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -124,15 +125,23 @@ def limit_option() -> Decorator:
 
 
 def checked_retention(context: click.Context, parameter: click.Parameter, given: str | None) -> timedelta | None:
-    """The value of `--retention`, or else the setting. Raises Refused if it is no length of time."""
-    if given is None:
-        return settings_here().retention
+    """The value of `--retention`, or else the setting. Raises Refused if it is no length of time, or too short."""
     with refusals_in_one_line():
-        return age_of(given)
+        retention = settings_here().retention if given is None else age_of(given)
+    if retention is not None and retention < _SHORTEST_RETENTION:
+        raise Refused(
+            "--retention is less than a second. Give a second or more, or leave it away to keep everything.",
+            EXIT_BAD_INPUT,
+        )
+    return retention
 
 
 def _checked_address(context: click.Context, parameter: click.Parameter, given: str | None) -> str:
     address = given if given is not None else settings_here().address
+    scheme, sign, rest = address.partition("://")
+    if sign:
+        plain = rest.rstrip("/") or DEFAULT_ADDRESS
+        raise Refused(f"{address!r} is no address. Leave {scheme + sign!r} away: {plain}.", EXIT_BAD_INPUT)
     port = _HOST_AND_PORT.fullmatch(address)
     if port is None or int(port[1]) > _HIGHEST_PORT:
         raise Refused(f"{address!r} is no address. Give host:port, as {DEFAULT_ADDRESS}.", EXIT_BAD_INPUT)

@@ -13,6 +13,7 @@ from rescind.cli.execution_json import details_document, execution_document
 from rescind.cli.execution_view import show_execution, show_list
 from rescind.cli.listings import first_of, tell_rest
 from rescind.cli.options import Remote, json_option, limit_option, remote_options
+from rescind.cli.refusals import refusals_in_one_line
 from rescind.cli.remote import ask, print_json
 from rescind.client.records import History
 from rescind.model.status import ExecutionStatus
@@ -44,11 +45,12 @@ def list_executions(where: str, limit: int, remote: Remote, as_json: bool, **giv
     """List executions, the newest first."""
     selection = execution_filter([*conditions_given(**given), *conditions_of(where)])
     shown, more = ask(remote, lambda client: first_of(client.list(selection), limit))
-    if as_json:
-        print_json({"executions": [execution_document(view) for view in shown], "more": more})
-        return
-    if shown:
-        show_list(console_for_lines(), shown)
+    with refusals_in_one_line():
+        if as_json:
+            print_json({"executions": [execution_document(view) for view in shown], "more": more})
+            return
+        if shown:
+            show_list(console_for_lines(), shown)
     tell_rest("execution", limit, any_shown=bool(shown), more=more)
 
 
@@ -59,10 +61,11 @@ def list_executions(where: str, limit: int, remote: Remote, as_json: bool, **giv
 def show(execution_id: str, remote: Remote, as_json: bool) -> None:
     """Show an execution: how it stands, its tasks along the time, how their stopping went, and what it did."""
     details, told = ask(remote, lambda client: _all_of(client, execution_id))
-    if as_json:
-        print_json(details_document(details))
-    else:
-        show_execution(console_for_lines(), details, told)
+    with refusals_in_one_line():
+        if as_json:
+            print_json(details_document(details))
+        else:
+            show_execution(console_for_lines(), details, told)
 
 
 async def _all_of(client: Client, execution_id: str) -> tuple[ExecutionDetails, History]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,11 @@ from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
 from rescind.cli.command_agent import COMMAND_TASK, run_command
 from rescind.cli.definitions import Definitions, definitions_at
+from rescind.cli.log import log_to_stderr
 from rescind.cli.options import Remote, json_option, remote_options, setting_option, settings_here
 from rescind.cli.printable import printable
 from rescind.cli.refusals import EXIT_BAD_INPUT, Refused, refusals_in_one_line, server_extra_needed
-from rescind.executors import shell_commands
+from rescind.executors import container_images, shell_commands
 from rescind.interpreter import settle
 from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.options import DEFAULT_QUEUE
@@ -42,6 +42,21 @@ def _queues(context: click.Context, parameter: click.Parameter, given: tuple[str
     metavar="PATTERN",
     help="Also run commands that callers choose, if they match, as 'git log *'; may be given several times. '*' allows "
     "everything.",
+)
+@click.option(
+    "--allow-image",
+    "images",
+    multiple=True,
+    metavar="PATTERN",
+    help="Also run containers that callers choose, if their image matches, as 'alpine:*'; may be given several times.",
+)
+@click.option(
+    "--mount-root",
+    "mount_roots",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True),
+    help="Such containers may mount what lies in this folder; may be given several times. Else they mount nothing.",
 )
 @setting_option(
     "--queue",
@@ -71,6 +86,8 @@ def _queues(context: click.Context, parameter: click.Parameter, given: tuple[str
 def worker(
     place: str | None,
     patterns: tuple[str, ...],
+    images: tuple[str, ...],
+    mount_roots: tuple[str, ...],
     queues: tuple[str, ...],
     slots: int | None,
     agent_slots: int | None,
@@ -84,10 +101,10 @@ def worker(
     """
     with server_extra_needed():
         from rescind.worker.connecting import Worker  # noqa: PLC0415 - `rescind demo` starts without gRPC
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     tell = _tell_json if as_json else _tell_words
     with refusals_in_one_line():
-        found = _definitions(place, patterns)
+        found = _definitions(place, patterns, images, mount_roots)
 
         async def work() -> None:
             made = Worker(
@@ -110,15 +127,21 @@ def worker(
     tell("stopped")
 
 
-def _definitions(place: str | None, patterns: tuple[str, ...]) -> Definitions:
-    if place is None and not patterns:
-        raise Refused("there is nothing to run. Give a MODULE, or --allow-shell, or both.", EXIT_BAD_INPUT)
+def _definitions(
+    place: str | None, patterns: tuple[str, ...], images: tuple[str, ...], mount_roots: tuple[str, ...]
+) -> Definitions:
+    if place is None and not patterns and not images:
+        raise Refused("there is nothing to run. Give a MODULE, --allow-shell or --allow-image.", EXIT_BAD_INPUT)
+    if mount_roots and not images:
+        raise Refused("--mount-root is for containers that callers choose. Give --allow-image, too.", EXIT_BAD_INPUT)
     found = (
         definitions_at(place) if place is not None else Definitions(Registry(AgentDefinition), Registry(TaskDefinition))
     )
     if patterns:
         found.agents.register(run_command)
         found.tasks.register(shell_commands(COMMAND_TASK, allowed=patterns, check=False))
+    if images:
+        found.tasks.register(container_images(allowed=images, mount_roots=mount_roots))
     return found
 
 

@@ -67,13 +67,15 @@ class TaskRecord:
 
     @property
     def input(self) -> Any:
-        """Its input, as JSON."""
-        return decode(self.view.input, None, what="input of a task")
+        """Its input, as JSON. Raises InvalidInput if it is no JSON; its bytes are in `view`."""
+        return decode(self.view.input, None, what=f"input of task {self.kind!r} (id={self.view.task_id})")
 
     @property
     def output(self) -> Any:
-        """Its result, as JSON; None unless COMPLETED."""
-        return decode(self.view.output, None, what="output of a task") if self.view.output is not None else None
+        """Its result, as JSON; None unless COMPLETED. Raises InvalidInput if it is no JSON; its bytes are in `view`."""
+        if self.view.output is None:
+            return None
+        return decode(self.view.output, None, what=f"output of task {self.kind!r} (id={self.view.task_id})")
 
     @property
     def error(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
 import secrets
@@ -37,6 +38,8 @@ _FIRST_PAUSE: Final = 0.1
 _GROWTH: Final = 1.25
 _LONGEST_PAUSE: Final = 5.0
 _PAUSE_BEHIND_A_SHORT_SESSION: Final = 0.5
+_LONGEST_REPORTING: Final = 10.0
+"""How long a worker that leaves tries to reach its server with results, in seconds: less than what ends it by force."""
 _STEADY: Final = 1.0
 """A session that has lasted so long, in seconds, is one that works."""
 
@@ -107,6 +110,9 @@ class Worker:
         self._worker: SessionWorker | None = None
         self._is_stopping = asyncio.Event()
         self._joined = asyncio.Event()
+        # Set while it is connected, and when it will not be any more.
+        self._settled = asyncio.Event()
+        self._heard_until = -math.inf
         self._running: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -147,14 +153,37 @@ class Worker:
             try:
                 await self._keep_joined(connection)
             finally:
+                self._settled.set()
                 if self._worker is not None and not self._is_stopping.is_set():
                     self._worker.abandon()
 
     async def stop(self) -> None:
-        """Take nothing new, let what runs end and report it, then leave. Repeating it is harmless."""
+        """Take nothing new, let what runs end and report it, then leave. Repeating it is harmless.
+
+        Where the server is away, and has not heard of all that has ended, it is waited for: ten seconds at most.
+        """
         if self._worker is not None:
+            await self._worker.drain()
+            if not self._settled.is_set() and self._has_unheard(self._worker):
+                await self._wait_to_report()
             await self._worker.stop()
         self._is_stopping.set()
+
+    def _has_unheard(self, worker: SessionWorker) -> bool:
+        """Whether the server may not have got the end of some attempt."""
+        return worker.reported_at is not None and worker.reported_at > self._heard_until
+
+    async def _wait_to_report(self) -> None:
+        _LOG.warning(
+            "worker %s has results that its server has not got: it tries for %g s to report them, then ends",
+            self.worker_id,
+            _LONGEST_REPORTING,
+        )
+        try:
+            async with asyncio.timeout(_LONGEST_REPORTING):
+                await self._settled.wait()
+        except TimeoutError:
+            _LOG.warning("worker %s ends without having reported everything: that is tried again", self.worker_id)
 
     async def _keep_joined(self, connection: GrpcConnection) -> None:
         pause = _FIRST_PAUSE
@@ -171,6 +200,7 @@ class Worker:
                 return
             if session.welcomed.is_set():
                 held_since, said = None, ""
+                self._note_cut(time.monotonic() - begun)
                 # Sessions that end as soon as they begin are not begun anew in haste: each costs the server a commit.
                 is_steady = time.monotonic() - begun > _STEADY
                 pause = _FIRST_PAUSE if is_steady else min(pause, _PAUSE_BEHIND_A_SHORT_SESSION)
@@ -209,8 +239,17 @@ class Worker:
         finally:
             welcomed.cancel()
 
+    def _note_cut(self, lasted: float) -> None:
+        self._settled.clear()
+        # A session tells again all that the one before may have lost. What one tells is heard within the silence, or
+        # the server has taken this worker for lost.
+        silence = self._silence_ms / 1_000
+        if lasted > silence:
+            self._heard_until = asyncio.get_running_loop().time() - silence
+
     def _note_joined(self) -> None:
         self._joined.set()
+        self._settled.set()
         _LOG.info("worker %s is connected to %s", self.worker_id, self.address)
 
     async def _wait(self, seconds: float) -> None:

@@ -91,6 +91,8 @@ class Worker:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_leaving = False
+        self.reported_at: float | None = None
+        """When the last end of an attempt was reported, by the clock of the event loop; None if none was."""
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -144,6 +146,12 @@ class Worker:
         effects again. Then its agents are handed back, and may run on elsewhere at once. Attempts are waited for as
         long as they take; until they have ended they can be told to stop, and their results count.
         """
+        await self.drain()
+        self._close()
+        await self._port.close()
+
+    async def drain(self) -> None:
+        """Take nothing new, and let what runs end: the first half of `stop`. Its results may still be on their way."""
         await self._runs.wait_for_steps()
         self._is_leaving = True
         self._runs.discard()
@@ -152,8 +160,6 @@ class Worker:
             self._session += 1
             self._join()
             await self._idle.wait()
-        self._close()
-        await self._port.close()
 
     def abandon(self) -> None:
         """End as a killed process ends: at once, telling nobody."""
@@ -213,6 +219,7 @@ class Worker:
 
     def _attempt_ended(self, attempt: Attempt) -> None:
         self._attempts.pop(attempt.activation.lease, None)
+        self.reported_at = asyncio.get_running_loop().time()
         if not self._attempts:
             self._idle.set()
 

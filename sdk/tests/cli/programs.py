@@ -192,5 +192,5 @@ def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
     """The one line in which a command refused."""
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith("rescind ")
+    assert line.startswith(("rescind ", "rescind: "))
     return line

@@ -74,7 +74,13 @@ def test_a_server_that_is_not_there_is_told_in_one_line(command: tuple[str, ...]
         pytest.param(("cancel", "id", "--yes"), "--tasks and --yes go with --where", id="yes to nothing"),
         pytest.param(("cancel", "id", "--mode", "wait"), "--mode goes with --task", id="mode of an execution"),
         pytest.param(("cancel", "--task", "x", "--hard"), "--hard is for executions", id="hard task"),
-        pytest.param(("cancel", "--task", "x"), "'x' is no task id", id="malformed task id"),
+        pytest.param(
+            ("cancel", "--task", "x"), "'x' is no task id. Give one as `rescind tasks`", id="malformed task id"
+        ),
+        pytest.param(
+            ("list", "--address", "http://here:1/"), "Leave 'http://' away: here:1.", id="address with a scheme"
+        ),
+        pytest.param(("server", "--retention", "0s"), "--retention is less than a second", id="no retention"),
         pytest.param(("cancel", "--where", " "), "would select everything", id="no condition"),
         pytest.param(("cancel", "--where", "quue=a"), "there is no 'quue' to select by", id="unknown condition"),
         pytest.param(("tasks", "--where", "age=1h"), "give age>1h for older", id="age without a side"),
@@ -94,6 +100,34 @@ def test_bad_input_is_told_in_one_line(command: tuple[str, ...], told: str) -> N
     assert (result.exit_code, result.stdout) == (2, "")
     assert line.startswith(f"rescind {command[0]}: ")
     assert told in line
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "told"),
+    [
+        pytest.param(("list", "--foo"), "rescind list", "--foo", id="unknown option"),
+        pytest.param(("list", "--limit", "x"), "rescind list", "'--limit'", id="no number"),
+        pytest.param(("show",), "rescind show", "'ID'", id="no id"),
+        pytest.param(("cancle", "id"), "rescind", "'cancle'", id="unknown command"),
+    ],
+)
+def test_a_command_that_was_mistyped_is_told_in_one_line_with_where_its_help_is(
+    programs: Programs, command: tuple[str, ...], path: str, told: str
+) -> None:
+    line = refused(programs.run(*command), 2)
+    command_path, _, message = line.partition(": ")
+    assert command_path == path
+    # The words in between are Click's.
+    assert told in message
+    assert message.endswith(f" See {path} --help.")
+
+
+def test_a_cancel_that_met_no_server_can_be_repeated() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    for command in (("cancel", "id"), ("cancel", "--task", "0" * 32, "--mode", "wait")):
+        result = invoke(*command, "--address", address)
+        assert result.exit_code == 5
+        assert result.stderr.endswith(" Repeat it: that is harmless.\n")
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,12 @@ def test_a_cancelled_task_that_runs_on_is_listed_until_it_stops(served: Programs
     assert (level, stopping["task_id"] in message) == ("fail", True)
 
 
+def test_lists_tell_on_stderr_that_they_are_empty_or_not_whole(served: Programs) -> None:
+    assert served.run("tasks").stderr == "No tasks.\n"
+    start_many(served, 2)
+    assert served.run("list", "--limit", "1").stderr == "There are more than this one: --limit shows them.\n"
+
+
 # doctor
 
 
@@ -248,11 +254,12 @@ def test_on_a_terminal_tasks_are_bars(served: Programs) -> None:
 
 def test_a_reader_that_goes_away_is_no_disaster(served: Programs) -> None:
     start_many(served, 2)
-    for command in (["list", "--json"], ["history", "w-0"], ["tasks", "--json"], ["doctor"]):
+    for command in (["list"], ["list", "--json"], ["history", "w-0"], ["tasks", "--json"], ["doctor"], ["--help"]):
         reading = served.begin(*command)
         assert reading.stdout is not None
         reading.stdout.close()
-        assert reading.wait() in (0, 1)
+        # As of any program that a closed pipe ended.
+        assert reading.wait() == 141
     assert "Traceback" not in served.log()
 
 

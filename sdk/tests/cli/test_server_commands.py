@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,17 @@ def test_what_the_server_refuses_has_its_own_exit_code(served: Programs) -> None
     assert "store.db" in refused(locked, 4)
     taken = served.run("server")  # at the address of the one that serves
     assert "cannot be served at" in refused(taken, 5)
+
+
+def test_the_log_of_a_server_has_times_and_levels_and_leaves_stdout_to_programs(programs: Programs) -> None:
+    server = programs.begin("server", "--address", "127.0.0.1:0", "--json")
+    serving = next_event(server)
+    assert ended(server, signal.SIGTERM) == 0
+    assert next_event(server) == {"event": "stopped"}
+    lines = programs.log().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [a-z_.]+: ", line) for line in lines)
+    (line,) = (line for line in lines if f"serving at {serving['address']}" in line)
+    assert " INFO " in line
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
