@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import zipfile
 from pathlib import Path
@@ -20,7 +21,13 @@ ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 # A backend joins the matrix by its name here, and by the same name in e2e/conftest.py.
-BACKENDS = ["embedded-memory", "embedded-sqlite"]
+BACKENDS = ["embedded-memory", "embedded-sqlite", "server"]
+# Tells e2e/conftest.py which sessions belong together: their results stand in one table, and no older ones do.
+RUN = secrets.token_hex(8)
+
+# What the container tests need beside pip: programs, and the Debian packages that bring them.
+ENGINE = {"dockerd": "docker.io", "busybox": "busybox-static"}
+SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 # What the core dependencies bring along. A new name here is a decision, not an accident.
 BROUGHT_ALONG = {"markdown-it-py", "mdurl", "pygments", "colorama"}
@@ -46,9 +53,19 @@ def tests(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("backend", BACKENDS)
 def e2e(session: nox.Session, backend: str) -> None:
-    """The scenarios from end to end, once for each backend."""
+    """The scenarios from end to end, once for each backend; the last session shows the table of all of them."""
     furnish(session, "test")
-    session.run("pytest", *what_to_test(session, ["e2e"], []), env={"RESCIND_BACKEND": backend})
+    arguments = what_to_test(session, ["e2e"], ["--ignore=e2e/crash"])
+    session.run("pytest", *arguments, env={"RESCIND_BACKEND": backend, "RESCIND_E2E_RUN": RUN})
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Real processes, killed, frozen and cut off; 20 runs. The full session: `-- --runs 200`; one: `-- --seed N`."""
+    furnish(session, "test")
+    if "--seed" not in session.posargs:
+        session.run("pytest", "e2e/crash", "-n", "auto")
+    session.run("python", "-m", "e2e.crash", *session.posargs)
 
 
 @nox.session
@@ -56,6 +73,14 @@ def invariants(session: nox.Session) -> None:
     """Explore: the invariants under many orders of events, with faults. Prints a line for each exploration."""
     furnish(session, "test")
     session.run("pytest", "-m", "invariants", "-s", *session.posargs)
+
+
+@nox.session(default=False)
+def containers(session: nox.Session) -> None:
+    """Tasks in containers, on a Docker Engine that the tests start and stop. Debian's packages are fetched, as root."""
+    furnish(session, "test")
+    fetch_engine(session)
+    session.run("pytest", "-m", "containers", *(session.posargs or ["sdk/tests/containers"]))
 
 
 @nox.session
@@ -90,14 +115,14 @@ def proto(session: nox.Session) -> None:
 def compat(session: nox.Session) -> None:
     """Tests and scenarios on the newer Pythons; not in CI, since it needs those interpreters."""
     furnish(session, "test")
-    session.run("pytest", "-m", "not invariants", *(session.posargs or ["-n", "auto"]))
+    session.run("pytest", "-m", "not invariants and not containers", *(session.posargs or ["-n", "auto"]))
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure the hot path of the engine; measured, never asserted."""
-    furnish(session)
-    session.run("python", "-m", "bench.engine", *session.posargs)
+    """Measure everything, beside its floors; never asserted. `-- --quick` takes two minutes, `-- --list` names it."""
+    furnish(session, "bench")
+    session.run("python", "-m", "bench", *session.posargs)
 
 
 def furnish(session: nox.Session, *groups: str) -> None:
@@ -110,10 +135,23 @@ def furnish(session: nox.Session, *groups: str) -> None:
     stamp.write_text(wanted)
 
 
+def fetch_engine(session: nox.Session) -> None:
+    """Install what the container tests start, unless it is there."""
+    missing = [package for program, package in ENGINE.items() if shutil.which(program, path=SYSTEM_PATH) is None]
+    if not missing:
+        return
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        session.error(f"this needs {', '.join(missing)}. Install them, or run it as root where there is apt-get.")
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    session.run("apt-get", "update", "--quiet", external=True, silent=True, env=environment)
+    install = ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *missing]
+    session.run(*install, external=True, silent=True, env=environment)
+
+
 def what_to_test(session: nox.Session, paths: list[str], options: list[str]) -> list[str]:
     """The arguments of pytest. Posted arguments replace the options, and the paths too if they name some."""
     names_a_path = any((ROOT / argument.partition("::")[0]).exists() for argument in session.posargs)
-    return ["-m", "not invariants", *([] if names_a_path else paths), *(session.posargs or options)]
+    return ["-m", "not invariants and not containers", *([] if names_a_path else paths), *(session.posargs or options)]
 
 
 def check_contents(session: nox.Session, wheel: Path) -> None:
