@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from rescind import __version__
 from rescind.cli.demo import DEFAULT_SCENARIO
-from rescind.cli.main import EXIT_INTERRUPTED, rescind
+from rescind.cli.main import EXIT_INTERRUPTED, EXIT_OUTPUT_CLOSED, rescind
 from rescind.cli.scenarios import catalogue
 
 ROOT: Final = Path(__file__).parents[3]
@@ -37,13 +37,18 @@ def played(*arguments: str) -> dict[str, Any]:
 def program(*arguments: str) -> subprocess.Popen[str]:
     """The real program, in a process of its own."""
     path = os.pathsep.join(str(ROOT / name) for name in ("sdk", "server_stub"))
-    return subprocess.Popen(
-        [sys.executable, "-m", "rescind", *arguments],
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    # As a terminal starts it: where the tests run in the background SIGINT is ignored, and that would be inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "rescind", *arguments],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # What it plays.
@@ -214,7 +219,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     with program("demo", "--json") as process:
         assert process.stdout is not None
         process.stdout.close()
-        assert process.wait() == 1
+        assert process.wait() == EXIT_OUTPUT_CLOSED
         assert process.stderr is not None
         assert process.stderr.read() == ""
 
