@@ -81,7 +81,7 @@ def test_ctrl_c_cancels_it_with_all_that_descends_from_it(
 
 
 def test_a_second_ctrl_c_kills_it(programs: Programs, sign: str, tmp_path: Path) -> None:
-    running = programs.begin("run", f"trap 'touch told' TERM; echo ready; while :; do sleep {sign}; done")
+    running = programs.begin("run", f"sleep {sign} & trap 'touch told' TERM; echo ready; while :; do sleep 0.1; done")
     assert running.stdout is not None
     assert running.stdout.readline() == "ready\n"
     running.send_signal(signal.SIGINT)
