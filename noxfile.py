@@ -72,7 +72,7 @@ def crash(session: nox.Session) -> None:
 def invariants(session: nox.Session) -> None:
     """Explore: the invariants under many orders of events, with faults. Prints a line for each exploration."""
     furnish(session, "test")
-    session.run("pytest", "-m", "invariants", "-s", *session.posargs)
+    session.run("pytest", "-m", "invariants", "-n", "auto", "-rP", *session.posargs)
 
 
 @nox.session(default=False)
