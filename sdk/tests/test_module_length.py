@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-PACKAGES: Final = ("sdk/rescind", "server_stub/rescind_server", "fixtures", "e2e", "bench")
+PACKAGES: Final = ("sdk", "server_stub", "fixtures", "e2e", "bench")
 LONGEST: Final = 450
 
 

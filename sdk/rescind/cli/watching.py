@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 from rich.console import Console, Group
@@ -87,12 +87,11 @@ def _tell_end(details: ExecutionDetails) -> None:
         click.echo(told, err=True)
 
 
-class _Audience:
+class _Audience(Protocol):
     """Who is told of what is seen."""
 
     def see(self, seen: Seen) -> None:
         """Something has happened, or was streamed."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -104,6 +103,9 @@ class _Programs(_Audience):
         # At once: who reads it waits for it.
         click.echo(json.dumps(document, ensure_ascii=False))
 
+    def close(self) -> None:
+        """Each line is out already."""
+
 
 class _Lines(_Audience):
     def __init__(self, console: Console) -> None:
@@ -111,6 +113,9 @@ class _Lines(_Audience):
 
     def see(self, seen: Seen) -> None:
         print_whole(self._console, [_line(seen)])
+
+    def close(self) -> None:
+        """Each line is out already."""
 
 
 class _Bars(_Audience):

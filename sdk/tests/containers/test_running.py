@@ -26,8 +26,8 @@ async def test_the_result_has_the_exit_code_and_both_outputs_told_apart() -> Non
 
 @in_real_time
 async def test_what_is_written_is_streamed_while_the_container_runs(tmp_path: Path) -> None:
-    command = "echo ready; while [ ! -e /work/go ]; do sleep 0.01; done; echo done"
-    async with ready(container("waiting", IMAGE, command, mounts=[Mount(str(tmp_path), "/work")])) as seen:
+    command = "echo ready; while [ ! -e /shared/go ]; do sleep 0.01; done; echo done"
+    async with ready(container("waiting", IMAGE, command, mounts=[Mount(str(tmp_path), "/shared")])) as seen:
         (tmp_path / "go").touch()
         assert result_of(await seen.over()).stdout == "ready\ndone\n"
 

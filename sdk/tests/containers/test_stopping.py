@@ -34,8 +34,8 @@ async def test_a_container_that_obeys_is_stopped_and_removed(engine: TestEngine)
 
 @in_real_time
 async def test_a_container_may_clean_up_within_its_grace(tmp_path: Path) -> None:
-    command = "trap 'sleep 0.1; touch /work/clean; exit 0' TERM; echo ready; sleep 1000 & wait"
-    mounts = [Mount(str(tmp_path), "/work", writable=True)]
+    command = "trap 'sleep 0.1; touch /shared/clean; exit 0' TERM; echo ready; sleep 1000 & wait"
+    mounts = [Mount(str(tmp_path), "/shared", writable=True)]
     async with ready(container("tidy", IMAGE, command, mounts=mounts, init=False)) as seen:
         await seen.cancel()
         assert how_it_ended(await seen.over()) == ("CANCELLED", "STOPPED")
@@ -151,11 +151,11 @@ def _held_back_block(original: Any, done: asyncio.Event, heard: asyncio.Event) -
 def test_at_the_moment_of_exit_either_the_exit_code_wins_or_the_cancel(
     mode: CancelMode, attempt: int, tmp_path: Path
 ) -> None:
-    command = "echo ready; while [ ! -e /work/go ]; do :; done; exit 0"
+    command = "echo ready; while [ ! -e /shared/go ]; do :; done; exit 0"
 
     @in_real_time
     async def main() -> None:
-        async with ready(container("brief", IMAGE, command, mounts=[Mount(str(tmp_path), "/work")])) as seen:
+        async with ready(container("brief", IMAGE, command, mounts=[Mount(str(tmp_path), "/shared")])) as seen:
             (tmp_path / "go").touch()
             for _ in range(attempt * 20):
                 await asyncio.sleep(0)
