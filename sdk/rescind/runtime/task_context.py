@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, overload
 from uuid import UUID
 
 from rescind.authoring.conversion import encode
@@ -16,7 +16,7 @@ from rescind.model.cause import CancelCause
 from rescind.model.messages import StreamedEvent
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
 from rescind.model.texts import checked_text
-from rescind.runtime.closing import Closing, ResourceT
+from rescind.runtime.closing import ClosableT, Closing, ResourceT
 
 LogLevel = Literal["debug", "info", "warn", "error"]
 _LEVELS: Final = ("debug", "info", "warn", "error")
@@ -160,16 +160,26 @@ class TaskContext:
             self._folder = self._port.make_folder()
         return self._folder
 
-    def closing(self, resource: ResourceT) -> Closing[ResourceT]:
-        """Tie a stream or a connection to the task: it is closed when its block is left, or when the work is to stop.
+    @overload
+    def closing(self, resource: AbstractContextManager[ResourceT, bool | None]) -> Closing[ResourceT]: ...
+    @overload
+    def closing(self, resource: AbstractAsyncContextManager[ResourceT, bool | None]) -> Closing[ResourceT]: ...
+    @overload
+    def closing(self, resource: ClosableT) -> Closing[ClosableT]: ...
+    def closing(self, resource: Any) -> Closing[Any]:
+        """Tie a stream or a client to the task: it is closed when its block is left, or when the work is to stop.
 
         ``with ctx.closing(response) as stream`` on a thread, ``async with`` in async code. Whatever has `aclose` or
-        `close` will do: responses of httpx, aiohttp, requests and urllib, sockets, and the streams of language models'
-        clients. On a thread that is reading, the socket under it is shut, so that the read ends at once; the block is
-        then left with asyncio.CancelledError, whatever the library made of that.
+        `close` will do, or is a context manager that opens something: responses of httpx, aiohttp, requests and
+        urllib, sockets, and the streams and clients of language models. On a thread that is reading, the socket under
+        it is cut, so that the read ends at once; the block is then left with asyncio.CancelledError, whatever the
+        library made of that.
+
+        A client of httpx, or one of a language model that is made of it, covers its requests from their beginning;
+        tie one of the task's own, since all of its connections are cut.
 
         Raises:
-            InvalidInput: it has neither `aclose` nor `close`, or it is left by the wrong kind of `with`.
+            InvalidInput: it cannot be closed, or it is left by the wrong kind of `with`.
         """
         return Closing(self, resource)
 
