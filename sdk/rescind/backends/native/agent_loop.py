@@ -9,46 +9,30 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import math
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 from rescind.backends.native.cancellation_delivery import AgentCoroutine, AgentFuture, AgentTask, CancellationDelivery
 from rescind.backends.native.code_places import suspended_place
 from rescind.backends.native.coroutine_closing import close_coroutine
 from rescind.backends.native.durability_guard import DurableLoop, enter_loop, given_to_as_completed, leave_loop, refuse
+from rescind.backends.native.durable_timers import (
+    MICROSECONDS,
+    DurableTimerHandle,
+    DurableTimers,
+    TimerPort,
+    due_after,
+    due_at,
+)
+from rescind.backends.native.given_order import StartedAhead
 from rescind.errors import NotDurableError
 
 _LOG: Final = logging.getLogger("rescind.agent")
-_MICROSECONDS: Final = 1_000_000
-# Floats near today's date lie 0.25 µs apart: that much is noise, not a later instant.
-_NOISE: Final = 0.25
 _serials = itertools.count(1)
-# A wait beyond 100 years is meant for ever, and needs no timer.
-_FOR_EVER: Final = 100 * 365 * 86_400
 # More callbacks than any work that is worth its while runs in one step; they take about a second.
 _MOST_CALLBACKS: Final = 500_000
-
-
-class TimerPort(Protocol):
-    """What the loop asks of its owner: durable timers."""
-
-    def start_timer(self, due: int) -> int:
-        """Start a timer.
-
-        Args:
-            due: the instant, in microseconds since the Unix epoch.
-
-        Returns:
-            The timer's id, given back to ``AgentLoop.fire_timer``.
-        """
-        ...
-
-    def cancel_timer(self, timer: int) -> None:
-        """Forget a timer that was started and has not fired."""
-        ...
 
 
 class AbandonRun(BaseException):
@@ -57,11 +41,6 @@ class AbandonRun(BaseException):
 
 class SpinningRun(AbandonRun):
     """The agent's code goes round and round within one step, and waits for nothing."""
-
-
-class _DurableTimerHandle(asyncio.TimerHandle):
-    __slots__ = ("timer",)
-    timer: int | None
 
 
 class AgentLoop(DurableLoop):
@@ -73,7 +52,7 @@ class AgentLoop(DurableLoop):
     """
 
     __slots__ = (
-        *("_timers", "_handles", "_now", "_ready", "_order", "_ahead", "_exception_handler"),
+        *("_timers", "_now", "_ready", "_order", "_ahead", "_exception_handler"),
         *("_stepping", "_abandoned", "_closed", "tasks", "delivery"),
     )
 
@@ -85,14 +64,13 @@ class AgentLoop(DurableLoop):
             now: the agent's clock, in microseconds since the Unix epoch.
         """
         super().__init__()
-        self._timers: TimerPort | None = timers
-        self._handles: dict[int, _DurableTimerHandle] = {}
+        self._timers = DurableTimers(timers)
         self._now = now
         self._ready: list[asyncio.Handle] = []
         # The low bits count within this agent and alone decide how small sets iterate; the high bits keep the
         # tasks of different agents apart in asyncio's set of all tasks.
         self._order = next(_serials) << 24
-        self._ahead: dict[int, tuple[Any, AgentTask]] | None = None
+        self._ahead = StartedAhead()
         self._exception_handler: Any = None
         self._stepping = False
         self._abandoned: AbandonRun | bool = False
@@ -133,8 +111,7 @@ class AgentLoop(DurableLoop):
 
     def fire_timer(self, timer: int) -> None:
         """Make the callback of a timer ready for the next step. Unknown and cancelled timers are ignored."""
-        if handle := self._handles.pop(timer, None):
-            handle.timer = None
+        if handle := self._timers.take_fired(timer):
             self._ready.append(handle)
 
     def discard(self) -> None:
@@ -147,16 +124,18 @@ class AgentLoop(DurableLoop):
             raise RuntimeError(f"{self!r} cannot be discarded from within its own step")
         if self._closed:
             return
-        self._closed, self._timers = True, None
+        self._closed = True
+        self._timers.shut()
         self.delivery.forget_loop()
         surroundings = enter_loop(self, self._drop_generator)
         try:
             self._close_tasks()
         finally:
             leave_loop(surroundings)
-        self._handles.clear()
+        self._timers.clear()
+        self._ahead.clear()
         self._ready = []
-        self._ahead = self._exception_handler = None
+        self._exception_handler = None
 
     close = discard
 
@@ -196,7 +175,7 @@ class AgentLoop(DurableLoop):
 
     def time(self) -> float:
         """The agent's clock in seconds since the Unix epoch; it stands still within a step."""
-        return self._now / _MICROSECONDS
+        return self._now / MICROSECONDS
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -219,15 +198,14 @@ class AgentLoop(DurableLoop):
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run a callback after a durable delay in seconds, rounded up to the microsecond; beyond 100 years, never."""
-        due = math.inf if delay > _FOR_EVER else self._now + math.ceil(delay * _MICROSECONDS - 1e-6)
+        due = due_after(delay, self._now)
         return self._call_when_due(due, self.time() + delay, callback, args, context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run a callback at an instant of ``time()``, rounded up to the microsecond; beyond 100 years, never."""
-        due = math.inf if when > self.time() + _FOR_EVER else math.ceil(when * _MICROSECONDS - _NOISE)
-        return self._call_when_due(due, when, callback, args, context)
+        return self._call_when_due(due_at(when, self._now), when, callback, args, context)
 
     def create_future(self) -> AgentFuture:
         """A future of this agent."""
@@ -244,7 +222,9 @@ class AgentLoop(DurableLoop):
         except NotDurableError:
             coro.close()
             raise
-        return self._start(coro, name, context) if given is None else self._started_in_order(coro, given)
+        if given is not None:
+            return self._ahead.task_of(coro, given, self._start)
+        return self._start(coro, name, context)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Tell an error that nobody caught. Never raises; after ``discard`` it says nothing."""
@@ -252,7 +232,7 @@ class AgentLoop(DurableLoop):
             return
         try:
             (self._exception_handler or type(self).default_exception_handler)(self, context)
-        except Exception:
+        except Exception:  # the handler is the agent's own code: whatever it raises must not end the step
             _LOG.exception("the agent's exception handler failed on: %s", context.get("message"))
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
@@ -276,16 +256,13 @@ class AgentLoop(DurableLoop):
         return self._closed
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        if isinstance(handle, _DurableTimerHandle) and handle.timer is not None:
-            timer, handle.timer = handle.timer, None
-            if self._handles.pop(timer, None) is not None and self._timers is not None:
-                self._timers.cancel_timer(timer)
+        self._timers.cancel(handle)
 
     def __repr__(self) -> str:
         state = (
             "closed" if self._closed else "abandoned" if self._abandoned else "running" if self._stepping else "idle"
         )
-        return f"<AgentLoop {state} at {self.time():.6f} s, {len(self.tasks)} tasks, {len(self._handles)} timers>"
+        return f"<AgentLoop {state} at {self.time():.6f} s, {len(self.tasks)} tasks, {len(self._timers)} timers>"
 
     # -- inside --
 
@@ -306,7 +283,7 @@ class AgentLoop(DurableLoop):
                         self._run(handle)
                     if self._abandoned:
                         self._raise_abandoned()
-            except BaseException:
+            except BaseException:  # whatever ends the step, Ctrl+C among it: what has not run stays ready
                 self._ready[:0] = batch[done:]
                 raise
 
@@ -317,7 +294,7 @@ class AgentLoop(DurableLoop):
             raise
         except AbandonRun as reason:
             self.abandon(reason)
-        except BaseException as error:
+        except BaseException as error:  # code of the agent, which may raise what it likes, and ends nobody else's turn
             message = f"unhandled error in a callback of an agent: {handle!r}"
             self.call_exception_handler({"message": message, "exception": error, "handle": handle})
 
@@ -331,19 +308,13 @@ class AgentLoop(DurableLoop):
 
     def _call_when_due(
         self, due: float, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
-    ) -> _DurableTimerHandle:
-        handle = _DurableTimerHandle(when, callback, args, self, context)
-        handle.timer = None
-        if self._closed or self._timers is None or due == math.inf:
-            return handle
-        if due <= self._now:
+    ) -> DurableTimerHandle:
+        handle = DurableTimerHandle(when, callback, args, self, context)
+        if not self._closed and self._timers.wait(handle, due, self._now):
             self._ready.append(handle)
-        else:
-            handle.timer = self._timers.start_timer(int(due))
-            self._handles[handle.timer] = handle
         return handle
 
-    def _start(self, inner: Coroutine[Any, Any, Any], name: object, context: Context | None) -> AgentTask:
+    def _start(self, inner: Coroutine[Any, Any, Any], name: object = None, context: Context | None = None) -> AgentTask:
         parent = asyncio.current_task(self) if self._stepping else None
         shields = 1 if isinstance(parent, AgentTask) and parent.shields else 0
         coroutine = AgentCoroutine(inner, self)
@@ -356,22 +327,6 @@ class AgentLoop(DurableLoop):
         inner.close()
         task = AgentTask(self, AgentCoroutine(inner, self), 0, None, None)
         task._log_destroy_pending = False  # type: ignore[attr-defined]
-        return task
-
-    def _started_in_order(self, asked: Coroutine[Any, Any, Any], given: Iterable[Any]) -> AgentTask:
-        key = _wrapped_in(asked)
-        if self._ahead is None or id(key) not in self._ahead:
-            self._ahead = {}
-            for one in given:
-                if not asyncio.isfuture(one) and id(one) not in self._ahead:
-                    inner = one if asyncio.iscoroutine(one) else _wait_for(one)
-                    self._ahead[id(one)] = (one, self._start(inner, None, None))
-        _, task = self._ahead.pop(id(key))
-        if key is not asked:
-            # asyncio's wrapping of an awaitable, which the loop has wrapped before.
-            asked.close()
-        if not self._ahead:
-            self._ahead = None
         return task
 
     def _close_tasks(self) -> None:
@@ -404,14 +359,3 @@ def _spinning(handle: Any) -> SpinningRun:
         f"the agent spins{place} without waiting for anything; await an event, a signal or ctx.sleep with a time "
         "above zero."
     )
-
-
-def _wrapped_in(coroutine: Any) -> Any:
-    if getattr(coroutine, "__name__", "") != "_wrap_awaitable":
-        return coroutine
-    frame = coroutine.gi_frame if hasattr(coroutine, "gi_frame") else coroutine.cr_frame
-    return frame.f_locals["awaitable"]
-
-
-async def _wait_for(awaitable: Any) -> Any:
-    return await awaitable

@@ -105,13 +105,13 @@ class NativeAgentPort:
     # -- timers, for the loop --
 
     def start_timer(self, due: int) -> int:
-        """See `agent_loop.TimerPort`."""
+        """See `durable_timers.TimerPort`."""
         position = self._next_position()
         self.issued.append(StartTimer(position, Instant(due)))
         return position
 
     def cancel_timer(self, timer: int) -> None:
-        """See `agent_loop.TimerPort`. A timer that was begun in this very activation is never sent at all."""
+        """See `durable_timers.TimerPort`. A timer that was begun in this very activation is never sent at all."""
         for place in range(len(self.issued) - 1, -1, -1):
             if self.issued[place].position == timer:
                 del self.issued[place]

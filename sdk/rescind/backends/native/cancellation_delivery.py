@@ -116,7 +116,7 @@ class AgentCoroutine(Coroutine[Any, Any, Any]):
         except StopIteration as end:
             self._loop.task_ended(self, end)
             raise
-        except BaseException as error:
+        except BaseException as error:  # an agent's coroutine ends with whatever it likes
             if not self._loop.task_ended(self, error):
                 return self._loop.parked()
             bare = _only_cancel_in(error)

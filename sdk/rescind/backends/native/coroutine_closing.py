@@ -23,7 +23,7 @@ def _close_one(coroutine: Any) -> None:
     for _ in range(_PATIENCE):
         try:
             coroutine.close()
-        except BaseException as error:
+        except BaseException as error:  # what an agent's `finally` raises here is nobody's news
             if "ignored GeneratorExit" in str(error):
                 continue
         return

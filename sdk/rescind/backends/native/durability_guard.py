@@ -66,6 +66,7 @@ _READS_FOR_PYTHON: Final = frozenset(
 )
 _IMPORTS: Final = frozenset({"importlib._bootstrap", "_frozen_importlib"})
 
+# With os.path: texts are compared with these, in every call that the guard looks at.
 _STANDARD_LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep  # noqa: PTH100, PTH120
 _PACKAGES_IN_IT: Final = (_STANDARD_LIBRARY + "site-packages", _STANDARD_LIBRARY + "dist-packages")
 _RESCIND: Final = os.path.dirname(os.path.abspath(errors.__file__)) + os.sep  # noqa: PTH100, PTH120

@@ -33,7 +33,7 @@ def test_a_discarded_agent_has_no_effect_any_more(loop: AgentLoop, timers: Timer
         finally:
             loop.call_later(1, print)
             loop.call_soon(print)
-            asyncio.create_task(nap(7))  # noqa: RUF006
+            asyncio.create_task(nap(7))  # noqa: RUF006 - nobody holds it, and that is the case
 
     suspended(loop, main())
     started = list(timers.started)
@@ -61,14 +61,14 @@ def test_clean_up_that_awaits_or_fails_is_dropped_silently(loop: AgentLoop, capl
 
     async def immortal() -> None:
         while True:
-            try:  # noqa: SIM105
+            try:  # noqa: SIM105 - as an agent writes it
                 await nap(1)
             except BaseException:
                 pass
 
     async def restless() -> None:
         while True:
-            try:  # noqa: SIM105
+            try:  # noqa: SIM105 - as an agent writes it
                 await asyncio.create_task(nap(1))
             except BaseException:
                 pass
