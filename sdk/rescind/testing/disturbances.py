@@ -80,14 +80,19 @@ class DisturbedEnvironment(Environment):
         self._sessions: dict[str, int] = {}
         self._settings: dict[str, tuple[tuple[str, ...], int]] = {}
         self._disturbing: set[asyncio.Task[None]] = set()
+        self._calm_at = 0.0
         for planned in plan:
             weather.call_at_message(planned.message, self._beginning(planned))
 
     async def until_undisturbed(self) -> None:
         """Return when every lost or cut off worker is replaced or has come back, and what that set off is over."""
-        while self._disturbing:
-            await asyncio.wait(self._disturbing)
-            await asyncio.sleep(2 * self._lease_ms / 1_000)
+        waited_until = 0.0
+        while self._disturbing or self._calm_at != waited_until:
+            if self._disturbing:
+                await asyncio.wait(self._disturbing)
+            # A session whose end was noticed late begins its lease late, though the scenario may be over by then.
+            waited_until = self._calm_at
+            await asyncio.sleep(max(0.0, waited_until - self._time()))
 
     def start_worker(self, *, queues: Iterable[str] | None = None, slots: int | None = None) -> Worker:
         """See `Embedded.start_worker`. One that is lost is replaced by one of the same queues and slots."""
@@ -103,9 +108,16 @@ class DisturbedEnvironment(Environment):
         def begin() -> None:
             task = asyncio.get_running_loop().create_task(self._disturb(planned))
             self._disturbing.add(task)
-            task.add_done_callback(self._disturbing.discard)
+            task.add_done_callback(self._end_disturbance)
 
         return begin
+
+    def _end_disturbance(self, task: asyncio.Task[None]) -> None:
+        self._disturbing.discard(task)
+        self._calm_at = self._time() + 2 * self._lease_ms / 1_000
+
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _disturb(self, planned: Planned) -> None:
         if self._chance.random() < 0.3:

@@ -187,7 +187,7 @@ class _Exploration:
         env = CalmEnvironment(0, self._lease_ms)
         try:
             _run_on(VirtualTimeLoop, self._play(env))
-        except Exception as error:
+        except Exception as error:  # the scenario's failed assertions and errors are what is looked for
             first = self._first(error, env)
             raise ExploredSeed(
                 f"{self._name} failed where nothing was late and nothing was lost: {_told(first, env)}"
@@ -201,7 +201,7 @@ class _Exploration:
         replay = f"It fails again with explore({self._name}, seeds=[{seed}], faults={self._faults})"
         try:
             histories = _run_on(partial(VirtualTimeLoop, tie_break=weather.break_tie), self._play(env))
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # as above, and a cancel that got out of the scenario
             first = self._first(error, env)
             raise ExploredSeed(f"seed {seed} failed: {_told(first, env)}\n{replay}", seed) from first
         except BaseException as error:

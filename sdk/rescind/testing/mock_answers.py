@@ -129,7 +129,7 @@ def _called(answer: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         return answer(*arguments)
     except (AssertionError, AuthoringError):
         raise  # meant for the test, not for the agent
-    except Exception as error:
+    except Exception as error:  # an answer that raises is a task that fails
         return error
 
 

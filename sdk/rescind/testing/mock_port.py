@@ -307,7 +307,7 @@ class MockPort:
                 value = await asyncio.to_thread(function)
                 value = await value if inspect.isawaitable(value) else value
             return StepRecorded(encode(value, what=f"result of step {name!r}"))
-        except Exception as error:
+        except Exception as error:  # the step's own code: whatever it raises is its outcome
             return StepRecorded(failure=failure_of(error))
         finally:
             self.clock.holds -= 1

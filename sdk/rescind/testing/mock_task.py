@@ -174,7 +174,7 @@ class MockTaskContext(TaskContext):
     def _run_hook(self, hook: CancelHook) -> None:
         try:
             waits = hook()
-        except Exception:
+        except Exception:  # the author's code: the other clean-ups run nevertheless
             _LOG.exception("a clean-up of task %s raised", self.task_id)
             return
         if inspect.isawaitable(waits):
@@ -186,5 +186,5 @@ class MockTaskContext(TaskContext):
     async def _see_through(self, waits: Awaitable[None]) -> None:
         try:
             await waits
-        except Exception:
+        except Exception:  # as above, where it is asynchronous
             _LOG.exception("a clean-up of task %s raised", self.task_id)

@@ -194,7 +194,7 @@ class ThreadedFunction:
                 if initializer is not None:
                     initializer()
                 self._result = self.function()
-        except BaseException as error:
+        except BaseException as error:  # as in concurrent.futures, it is raised where the result is awaited
             self._error = error
         finally:
             _this_thread.function = None

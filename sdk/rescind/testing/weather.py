@@ -128,6 +128,7 @@ class ForgetfulServer:
         self._host = host
         self._random = Random(f"answers {seed}")
         self.watchers = host.watchers
+        self.output = host.output
         self.details = host.details
         self.history = host.history
 
