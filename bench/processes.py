@@ -11,7 +11,7 @@ import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -42,6 +42,7 @@ class System:
     Attributes:
         client: connected to the server.
         address: where the server serves.
+        http: where it serves HTTP.
         store: its file.
         server: its process.
         worker: the worker's process; None if there is none.
@@ -49,6 +50,7 @@ class System:
 
     client: Client
     address: str
+    http: str
     store: Path
     server: Process
     worker: Process | None
@@ -164,9 +166,9 @@ async def running_server(folder: Path) -> AsyncIterator[System]:
     """A server alone, and a client. Started again in the same folder, it goes on from its file."""
     store = folder / "store.db"
     async with python(*server_arguments(store), log=folder / "server.log") as server:
-        address = json.loads(await line_of(server))["address"]
-        async with Client(address, by="client:bench") as client:
-            yield System(client, address, store, server, None)
+        serving = json.loads(await line_of(server))
+        async with Client(serving["address"], by="client:bench") as client:
+            yield System(client, serving["address"], serving["http"], store, server, None)
 
 
 @asynccontextmanager
@@ -177,7 +179,7 @@ async def running_worker(
     arguments = worker_arguments(system.address, queue=queue, slots=slots)
     async with python(*arguments, log=system.store.with_name("worker.log")) as worker:
         await (await system.client.start("single", queue=queue)).result()
-        yield System(system.client, system.address, system.store, system.server, worker)
+        yield replace(system, worker=worker)
 
 
 @asynccontextmanager

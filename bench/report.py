@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 _NAME: Final = 75
 _HEAD: Final = (
-    f"  {'figure':<{_NAME}}{'':>7}{'':>11} {'':<8}{'lowest … highest':>21}{'n':>6}  "
+    f"  {'figure':<{_NAME}}{'':>7}{'':>11} {'':<8}{'lowest … highest':>21}{'n':>8}  "
     f"{'to reach':<10}{'':<8}{'of floor':>9}"
 )
 
@@ -124,7 +124,7 @@ def table(name: str, figures: Iterable[Figure], others: float) -> Iterator[str]:
         multiple = f"{each.ratio:,.3g}x" if each.ratio is not None else ""
         yield (
             f"  {each.name:<{_NAME}}{each.statistic:>7}{_number(each.value):>11} {each.unit:<8}{span:>21}"
-            f"{each.spread.count:>6}  {each.reach:<10}{reached:<8}{multiple:>9}"
+            f"{each.spread.count:>8}  {each.reach:<10}{reached:<8}{multiple:>9}"
         ).rstrip()
 
 

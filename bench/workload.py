@@ -16,6 +16,16 @@ from rescind import AgentContext, TaskCancelled, TaskContext, agent, task
 BATCH: Final = 1_000
 """How many tasks an agent schedules at once where it schedules very many."""
 
+
+@dataclass(frozen=True)
+class Speech:
+    """How many words, how many seconds apart, and how many bytes each."""
+
+    count: int
+    pace: float
+    size: int
+
+
 _counts: dict[int, int] = {}
 
 
@@ -76,6 +86,16 @@ async def restless(ctx: TaskContext) -> None:
             ctx.report_progress(0.5)
 
 
+@task("speak")
+async def speak(ctx: TaskContext, speech: Speech) -> None:
+    """Streams words, each with the time at which it was said."""
+    due = time.monotonic()
+    for _ in range(speech.count):
+        await ctx.stream_token(f"{time.monotonic_ns()} ".ljust(speech.size, "x"))
+        due += speech.pace
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+
 @task("counted")
 async def counted(ctx: TaskContext, amount: Amount) -> None:
     """Counts, and tells the time at every so many."""
@@ -128,6 +148,13 @@ async def milestones(ctx: AgentContext, amount: Amount) -> None:
         for _ in range(amount.count - 1):
             await ctx.schedule(nothing)
         await ctx.schedule(tell, Telling(amount.port, "milestone"))
+
+
+@agent("speaking")
+async def speaking(ctx: AgentContext, speech: Speech) -> None:
+    """Speaks once it is told to."""
+    await ctx.wait_for_signal_raw("go")
+    await ctx.schedule(speak, speech)
 
 
 @agent("race")

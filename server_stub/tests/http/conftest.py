@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from rescind_server.app import Server
 from rescind_server.gateway.limits import Limits
 from rescind_server.store.port import Store
 
+from .guarded import Guarded, guarded_server
 from .work import AGENTS, LONGEST, TASKS
 
 
@@ -44,3 +46,9 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
 async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://{server.http_address}", timeout=LONGEST) as client:
         yield client
+
+
+@pytest_asyncio.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
+    async with guarded_server(tmp_path) as made:
+        yield made

@@ -117,5 +117,6 @@ async def test_every_answer_is_what_the_document_says(http: httpx.AsyncClient, w
     await checked.call("POST", f"{one}/cancel", 404, ids=none)
     await checked.call("POST", f"{EXECUTIONS}/cancel", 200, json={"where": {"kind": "patient"}})
     await checked.call("POST", f"{TASKS}/cancel", 200, json={"where": {}, "dry_run": True})
-    for path in ("/api/v1/workers", "/stuck", "/api/v1/stuck", "/health", "/ready"):
+    overviews = ("counts", "audit", "whoami", "workers", "stuck")
+    for path in (*(f"/api/v1/{each}" for each in overviews), "/stuck", "/health", "/ready"):
         await checked.call("GET", path, 200)

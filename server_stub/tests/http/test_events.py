@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -17,7 +18,9 @@ from rescind.model.payload import Payload
 from rescind.worker.connecting import Worker
 from rescind_server.app import Server
 from rescind_server.engine.state import Decision
-from rescind_server.gateway.http.feeds import Feed, Feeds, Place, Reader
+from rescind_server.gateway.http.feeds import Feed, Feeds
+from rescind_server.gateway.http.frames import Place
+from rescind_server.gateway.http.readers import Reader
 from rescind_server.gateway.limits import Limits
 from rescind_server.host.driver import Host
 
@@ -150,6 +153,14 @@ class Told:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
+    async def write(self, *texts: str) -> None:
+        """Tell what a program writes."""
+        for text in texts:
+            piece = Payload(msgspec.json.encode({"stream": "stdout", "text": text}))
+            decision = Decision(streamed=[(self.execution_id, StreamedEvent("output", piece, TaskId("t")))])
+            self.host.output.take([decision])
+            self.host.watchers.tell([decision])
+
 
 @pytest_asyncio.fixture
 async def told(server: Server) -> Told:
@@ -180,6 +191,43 @@ async def test_a_reader_that_falls_behind_is_told_how_much_it_missed(told: Told)
     await told.stream(*"abcdefghij")
     assert await read_all(reader, feed) == ['missed {"streamed":6}', "1.7.f", "1.8.f", "1.9.f", "1.10.f"]
     await feeds.close(errors.ServerUnavailable("over"))
+
+
+async def test_who_comes_late_can_have_what_programs_wrote_so_far_and_gets_each_piece_once(
+    http: httpx.AsyncClient, told: Told
+) -> None:
+    await told.write("a")
+    async with events_of(http, told.execution_id) as early:
+        await anext(early)
+        await told.write("b", "c")
+        async with events_of(http, told.execution_id, output=True) as late:
+            seen = await until(late, "EXECUTION_STARTED")
+            await told.write("d")
+            seen.append(await anext(late))
+        pieces = [await anext(early) for _ in range(3)]
+    assert [(each.data["value"]["text"], each.event_id) for each in seen[:3]] == [("a", None), ("b", None), ("c", None)]
+    assert [each.data["value"]["text"] for each in pieces] == ["b", "c", "d"]
+    assert seen[4] == pieces[2]
+    async with events_of(http, told.execution_id, {"last-event-id": pieces[1].event_id or ""}, output=True) as back:
+        assert await anext(back) == pieces[2]
+
+
+async def test_a_connection_that_nobody_reads_fills_up_and_tells_later_what_was_missed(
+    server: Server, told: Told
+) -> None:
+    """So much fits into its buffers, and so much is kept for it: the rest is not held for it anywhere."""
+    assert server.http_address is not None
+    name, _, port = server.http_address.rpartition(":")
+    reader, writer = await asyncio.open_connection(name, int(port), limit=4_096)
+    writer.write(f"GET {EXECUTIONS}/{told.execution_id}/events HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    await reader.readuntil(b"EXECUTION_STARTED")
+    for _ in range(100):
+        await told.stream("x" * 40_000)
+    read = bytearray()
+    async with asyncio.timeout(LONGEST):
+        while b"event: missed" not in read:
+            read += await reader.read(64 * 1024)
+    writer.close()
 
 
 async def test_what_is_kept_is_bounded_however_many_read_nothing(told: Told) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rescind.client.connecting import Client
 from rescind.model.ids import Instant
 from rescind.worker.connecting import Worker
 from rescind_server.access.token_file import TokenFile, beside
@@ -105,3 +107,21 @@ async def test_figures_are_for_operators_and_of_their_organisation(tmp_path: Pat
         http.headers = httpx.Headers(stranger)
         assert ("rescind_executions_started_total", "kind=patient") not in await figures(http)
         assert not [labels for name, labels in await figures(http) if "kind=" in labels]
+
+
+async def test_deliveries_to_webhooks_are_counted_and_what_waits_for_them(
+    http: httpx.AsyncClient, server: Server
+) -> None:
+    assert (await figures(http))["rescind_webhook_deliveries", "state=waiting"] == 0
+    async with Client(server.address) as client:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            # Nobody listens there.
+            added = await client.webhooks.add(f"http://127.0.0.1:{taken.getsockname()[1]}/")
+            await client.webhooks.test(added.webhook.webhook_id)
+
+            async def failed() -> bool:
+                return ("rescind_webhook_attempts_total", "result=failed") in await figures(http)
+
+            await eventually(failed)
+    assert (await figures(http))["rescind_webhook_deliveries", "state=waiting"] == 1

@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
 import pytest
-import pytest_asyncio
 import trustme
 
 from rescind import (
@@ -32,71 +28,18 @@ from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import Instant
 from rescind.worker.connecting import Worker
 from rescind_server.access.certificates import certificates_of
-from rescind_server.access.token_file import TokenFile
 from rescind_server.access.tokens import Role
 from rescind_server.app import Server
 from rescind_server.gateway.limits import Limits
 from rescind_server.gateway.organisations import SEPARATOR
 
 from .calls import EXECUTIONS, TASKS, start, tasks_of
+from .guarded import Guarded, guarded_server, now
 from .work import AGENTS, LONGEST, eventually, happens, patient
 from .work import TASKS as WORK
 
 pytestmark = pytest.mark.asyncio
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-
-
-class Guarded:
-    """A server that asks for tokens, and callers of each kind."""
-
-    def __init__(self, server: Server, file: TokenFile, stack: AsyncExitStack) -> None:
-        self.server = server
-        self.file = file
-        self._stack = stack
-
-    def token(self, name: str, role: Role, organisation: str = "default") -> str:
-        return self.file.create(name, role, _now(), organisation=organisation)[1]
-
-    async def http(self, token: str | None) -> httpx.AsyncClient:
-        headers = {"authorization": f"Bearer {token}"} if token is not None else {}
-        client = httpx.AsyncClient(base_url=f"http://{self.server.http_address}", headers=headers, timeout=LONGEST)
-        return await self._stack.enter_async_context(client)
-
-    async def client(self, name: str, organisation: str = "default") -> httpx.AsyncClient:
-        return await self.http(self.token(name, Role.CLIENT, organisation))
-
-    async def operator(self, organisation: str = "default") -> httpx.AsyncClient:
-        return await self.http(self.token("ops", Role.OPERATOR, organisation))
-
-    async def grpc(self, token: str | None) -> Client:
-        connected = Client(self.server.address, token=token, timeout=LONGEST, patience=1.0)
-        return await self._stack.enter_async_context(connected)
-
-    async def worker(self, name: str = "w-1", organisation: str = "default") -> Worker:
-        token = self.token(name, Role.WORKER, organisation)
-        made = Worker(self.server.address, agents=AGENTS, tasks=WORK, worker_id=name, token=token)
-        return await self._stack.enter_async_context(made)
-
-
-def _now() -> Instant:
-    return Instant(time.time_ns() // 1_000)
-
-
-@asynccontextmanager
-async def guarded_server(folder: Path, limits: Limits | None = None) -> AsyncIterator[Guarded]:
-    file = TokenFile(folder / "store.db.tokens")
-    file.create("first", Role.OPERATOR, _now())
-    async with (
-        Server(folder / "store.db", "127.0.0.1:0", http_address="127.0.0.1:0", limits=limits) as server,
-        AsyncExitStack() as stack,
-    ):
-        yield Guarded(server, file, stack)
-
-
-@pytest_asyncio.fixture
-async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
-    async with guarded_server(tmp_path) as made:
-        yield made
 
 
 async def problem_of(answer: httpx.Response) -> tuple[int, str]:
@@ -123,15 +66,15 @@ async def test_a_revoked_token_is_refused_at_once(guarded: Guarded) -> None:
     http, client = await guarded.http(token), await guarded.grpc(token)
     await start(http, "patient")
     await client.start(patient)
-    guarded.file.revoke(token.split("_")[1], _now())
+    guarded.file.revoke(token.split("_")[1], now())
     assert await problem_of(await http.get(EXECUTIONS)) == (401, "NotAuthenticated")
     with pytest.raises(NotAuthenticated, match="is revoked"):
         await client.start(patient)
 
 
 async def test_an_expired_token_is_refused(guarded: Guarded) -> None:
-    soon = Instant(_now() + 50_000)
-    _, token = guarded.file.create("web", Role.CLIENT, _now(), expires_at=soon)
+    soon = Instant(now() + 50_000)
+    _, token = guarded.file.create("web", Role.CLIENT, now(), expires_at=soon)
     http = await guarded.http(token)
 
     async def is_refused() -> bool:
@@ -150,7 +93,7 @@ async def test_a_stream_ends_when_its_token_does(tmp_path: Path) -> None:
             lines = answer.aiter_lines()
             while await anext(lines) != ": heartbeat":
                 pass
-            guarded.file.revoke(token.split("_")[1], _now())
+            guarded.file.revoke(token.split("_")[1], now())
             async with asyncio.timeout(LONGEST):
                 rest = [line async for line in lines]
         assert "event: closing" in rest

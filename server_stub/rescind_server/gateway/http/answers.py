@@ -1,20 +1,24 @@
 """What answers look like in JSON. The handlers write these types; the document is made of them.
 
 Times are ISO 8601 in UTC. Values of agents and tasks stand as the JSON that they are; a value in another encoding is an
-object of its bytes.
+object of its bytes: `{"encoding": ..., "base64": ...}`.
 """
 
 from __future__ import annotations
 
 import base64
+from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw
 
+from rescind.model.audit import AuditAction
 from rescind.model.cause import CancelSource
 from rescind.model.events import EventType
+from rescind.model.payload import Payload
 from rescind.model.status import CancelTaskResult, ExecutionStatus, FailureKind, StopState, TaskStatus
+from rescind_server.access.tokens import Role
 from rescind_server.gateway.http.bodies import Value
 
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -68,13 +72,19 @@ class ExecutionBody(AnswerBody, frozen=True):
 
 
 class StopBody(AnswerBody, frozen=True):
-    """The stop record of one attempt, each state with its time."""
+    """The stop record of one attempt, each state with its time.
+
+    `forced_at` is when it was decided to end the work without its grace; `deliveries` is how often the order that
+    stands was sent.
+    """
 
     attempt: int
     state: StopState
     requested_at: Moment
     delivered_at: Moment | None
+    forced_at: Moment | None
     ended_at: Moment | None
+    deliveries: int
 
 
 class TaskBody(AnswerBody, frozen=True):
@@ -107,6 +117,13 @@ class ExecutionPage(AnswerBody, frozen=True):
 
     executions: tuple[ExecutionBody, ...]
     next_page_token: str
+
+
+class ExecutionCounts(AnswerBody, frozen=True):
+    """How many executions there are of each status; a status that none has is left out."""
+
+    counts: dict[str, int]
+    total: int
 
 
 class TaskPage(AnswerBody, frozen=True):
@@ -223,11 +240,47 @@ class WorkerPage(AnswerBody, frozen=True):
     next_page_token: str
 
 
+class AuditRecordBody(AnswerBody, frozen=True):
+    """Who asked for what, when and why, and what they were told.
+
+    `subject` is the agent's kind, the signal's name, or a token's id and whose it is. `sequence` is the number of the
+    event in the execution's history, 0 if there is none; `source` is what brought a cancel about.
+    """
+
+    at: Moment
+    who: str
+    action: AuditAction
+    result: str
+    subject: str
+    execution_id: str | None
+    task_id: str | None
+    sequence: int
+    source: str | None
+    reason: str | None
+
+
+class AuditPage(AnswerBody, frozen=True):
+    """Requests, the last first; an empty token ends."""
+
+    records: tuple[AuditRecordBody, ...]
+    next_page_token: str
+
+
+class WhoBody(AnswerBody, frozen=True):
+    """Who a caller is to this server. `by` is null where nobody has to prove who they are."""
+
+    by: str | None
+    organisation: str
+    roles: tuple[Role, ...]
+    asks_for_tokens: bool
+
+
 class StuckTaskBody(AnswerBody, frozen=True):
-    """A task that an operator should look at, why, and since when."""
+    """A task that an operator should look at, why, since when, and what to do."""
 
     reason: str
     since: Moment
+    advice: str
     task: TaskBody
 
 
@@ -260,6 +313,33 @@ class StuckBody(AnswerBody, frozen=True):
     parked: tuple[ParkedBody, ...]
 
 
+class EventName(StrEnum):
+    """What kind of event is sent."""
+
+    STARTED = "started"
+    STATUS = "status"
+    TASK = "task"
+    CANCELLATION = "cancellation"
+    HISTORY = "history"
+    TOKEN = "token"
+    PROGRESS = "progress"
+    OUTPUT = "output"
+    DATA = "data"
+    LOG = "log"
+    FAILURE = "failure"
+    STREAMED = "streamed"
+    MISSED = "missed"
+    CLOSING = "closing"
+
+
+class SentEvent(AnswerBody, frozen=True, omit_defaults=True):
+    """Each of the server-sent events. What has an id can be come back to."""
+
+    event: EventName
+    data: Annotated[str, Meta(extra_json_schema={"contentMediaType": "application/json"})]
+    id: str | None = None
+
+
 class HealthBody(AnswerBody, frozen=True):
     """Whether the server is alive, or ready to take requests."""
 
@@ -282,6 +362,6 @@ class ProblemBody(AnswerBody, frozen=True, omit_defaults=True):
     result: CancelTaskResult | None = None
 
 
-def encoded(data: bytes) -> Raw:
-    """Bytes that are not JSON, as JSON."""
-    return Raw(msgspec.json.encode({"base64": base64.b64encode(data).decode()}))
+def encoded(payload: Payload) -> Raw:
+    """A value that is not JSON, as JSON: its bytes, and the encoding that they are said to have."""
+    return Raw(msgspec.json.encode({"encoding": payload.encoding, "base64": base64.b64encode(payload.data).decode()}))

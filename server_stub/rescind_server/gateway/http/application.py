@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rescind.errors import NotFound, RequestError, ServerUnavailable
 from rescind_server.gateway.client_requests import ClientRequests
 from rescind_server.gateway.http.attachments import Attachments
+from rescind_server.gateway.http.bulk_cancels import BulkCancels
 from rescind_server.gateway.http.executions import Executions
 from rescind_server.gateway.http.feeds import Feeds
 from rescind_server.gateway.http.following import Following
@@ -26,11 +27,12 @@ from rescind_server.gateway.http.problems import problem
 from rescind_server.gateway.http.routes import operations
 from rescind_server.gateway.http.state import ServerState
 from rescind_server.gateway.http.tasks import Tasks
-from rescind_server.gateway.identity import Identify
+from rescind_server.gateway.identity import Identify, take_everybody
 from rescind_server.gateway.limits import Limits
 from rescind_server.host.driver import Host
 from rescind_server.host.queries import Queries
 from rescind_server.telling.counts import Counts
+from rescind_server.webhooks.operating import Webhooks
 
 _ROOM_AROUND_A_PAYLOAD: Final = 256 * 1024
 _HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
@@ -50,6 +52,7 @@ class HttpGateway:
         self,
         host: Host,
         queries: Queries,
+        webhooks: Webhooks,
         limits: Limits,
         identify: Identify,
         *,
@@ -61,6 +64,7 @@ class HttpGateway:
         Args:
             host: what drives the engine.
             queries: what is asked about many.
+            webhooks: who is told of what happens, for the figures.
             limits: bounds on what comes in.
             identify: who makes a call, by its headers.
             version: of the server, for the document.
@@ -74,9 +78,11 @@ class HttpGateway:
         self._state = ServerState(host, requests)
         self._counts = Counts()
         following = Following(host, requests, self._feeds, self.attachments, heartbeat_s=limits.heartbeat_s)
-        metrics = Metrics(self._counts, requests)
-        self.operations = operations(Executions(host, requests), Tasks(requests), following, self._state, metrics)
-        self._document = document(self.operations, version)
+        metrics = Metrics(self._counts, requests, webhooks)
+        self.operations = operations(
+            Executions(host, requests), Tasks(requests), BulkCancels(requests), following, self._state, metrics
+        )
+        self._document = document(self.operations, version, asks_for_tokens=identify is not take_everybody)
         longest_body = limits.payload + _ROOM_AROUND_A_PAYLOAD
         routes = [
             Route(PATH, self._describe, methods=["GET"]),

@@ -129,13 +129,18 @@ class Attachments:
                 break
             except RescindError as error:
                 # The store takes no commits for now, or the host has ended, and with it this task.
-                _LOG.warning("execution %r, whose client went away, is not cancelled yet: %s", execution_id, error)
+                _LOG.warning(
+                    "execution %r, whose client went away, is not cancelled yet: %s",
+                    execution_id,
+                    error,
+                    extra={"execution_id": execution_id},
+                )
                 await asyncio.sleep(_TRY_AGAIN_S)
         if self._held.get(execution_id) is held:
             del self._held[execution_id]
 
 
-def labels_for(policy: OnDisconnect, grace_ms: int | None) -> Mapping[str, str]:
+def labels_for(policy: OnDisconnect, grace_ms: float | None) -> Mapping[str, str]:
     """The labels that keep a rule.
 
     Raises:
@@ -145,7 +150,7 @@ def labels_for(policy: OnDisconnect, grace_ms: int | None) -> Mapping[str, str]:
         raise InvalidInput("grace_ms belongs to on_disconnect CANCEL_AFTER, and that needs it.")
     if policy is OnDisconnect.DETACH:
         return {}
-    return {POLICY_LABEL: policy.value} | ({GRACE_LABEL: str(grace_ms)} if grace_ms is not None else {})
+    return {POLICY_LABEL: policy.value} | ({GRACE_LABEL: str(round(grace_ms))} if grace_ms is not None else {})
 
 
 def _grace_of(labels: Mapping[str, str]) -> float:

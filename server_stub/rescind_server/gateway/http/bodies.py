@@ -30,6 +30,8 @@ ExecutionPageToken = Annotated[str, Meta(pattern="^[0-9]{0,18}$", max_length=18)
 TaskPageToken = Annotated[str, Meta(pattern=r"^([0-9]{1,18}\.[0-9]{1,18})?$", max_length=37)]
 # Lines of requests are not as long as bodies.
 FewWords = Annotated[str, Meta(max_length=2_000)]
+AuditPageToken = Annotated[str, Meta(pattern=r"^([0-9]{1,18}\.[0-9]{1,18}\.[0-9]{1,18})?$", max_length=56)]
+GivenLabels = tuple[Annotated[str, Meta(pattern="^[^=]+=")], ...]
 Sequence = Annotated[int, Meta(ge=0, le=2**53)]
 GivenMoment = Annotated[datetime, Meta(tz=True)]
 Value = Annotated[Raw, Meta(description="Any JSON value.")]
@@ -83,7 +85,7 @@ class StreamBody(StartBody, frozen=True):
     """
 
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
-    grace_ms: Annotated[int, Meta(ge=0, le=LONGEST_GRACE_MS)] | None = None
+    grace_ms: Annotated[float, Meta(ge=0, le=LONGEST_GRACE_MS)] | None = None
 
 
 class SignalBody(RequestBody, frozen=True):
@@ -106,38 +108,53 @@ class CancelBody(RequestBody, frozen=True):
 
 
 class CancelTaskBody(RequestBody, frozen=True):
-    """A request to cancel a task: TRY decides at once, WAIT lets its work decide, ABANDON leaves the work alone."""
+    """A request to cancel a task: TRY decides at once, WAIT lets its work decide, ABANDON leaves the work alone.
+
+    FORCE decides at once and ends the work by force, without its grace; also work that is being stopped already.
+    `force` is the same, whatever the mode.
+    """
 
     reason: Words | None = None
     mode: CancelMode = CancelMode.TRY
+    force: bool = False
 
 
-class ExecutionSelection(RequestBody, frozen=True):
-    """Executions: everything that is set must hold. Without statuses: what is open."""
+class ExecutionMarks(Query, frozen=True):
+    """What selects executions, in a query as in a body: everything that is set must hold."""
 
-    statuses: tuple[ExecutionStatus, ...] = ()
     kind: Name | None = None
     queue: Name | None = None
     created_by: Name | None = None
-    labels: Labels = {}
     created_before: GivenMoment | None = None
     created_after: GivenMoment | None = None
     worker_id: Name | None = None
 
 
-class TaskSelection(RequestBody, frozen=True):
-    """Open tasks: everything that is set must hold."""
+class ExecutionSelection(ExecutionMarks, frozen=True):
+    """Executions: everything that is set must hold. Without statuses: what is open."""
 
-    statuses: tuple[TaskStatus, ...] = ()
+    statuses: tuple[ExecutionStatus, ...] = ()
+    labels: Labels = {}
+
+
+class TaskMarks(Query, frozen=True):
+    """What selects tasks, in a query as in a body: everything that is set must hold."""
+
     kind: Name | None = None
     queue: Name | None = None
     agent: Name | None = None
     worker_id: Name | None = None
     execution_id: Name | None = None
     created_by: Name | None = None
-    labels: Labels = {}
     scheduled_before: GivenMoment | None = None
     scheduled_after: GivenMoment | None = None
+
+
+class TaskSelection(TaskMarks, frozen=True):
+    """Open tasks: everything that is set must hold."""
+
+    statuses: tuple[TaskStatus, ...] = ()
+    labels: Labels = {}
 
 
 class CancelManyBody(RequestBody, frozen=True):
@@ -150,10 +167,11 @@ class CancelManyBody(RequestBody, frozen=True):
 
 
 class CancelManyTasksBody(RequestBody, frozen=True):
-    """Tasks to cancel, in mode TRY."""
+    """Tasks to cancel, in mode TRY, or with `force` in mode FORCE."""
 
     where: TaskSelection
     reason: Words | None = None
+    force: bool = False
     dry_run: bool = False
 
 
@@ -168,48 +186,42 @@ class PageQuery(Query, frozen=True):
     page_token: PageToken = ""
 
 
-class ListQuery(Query, frozen=True):
+class CountsQuery(ExecutionMarks, frozen=True):
+    """Which executions to count; `status` and `label` (NAME=VALUE) may be given several times."""
+
+    status: tuple[ExecutionStatus, ...] = ()
+    label: GivenLabels = ()
+
+
+class ListQuery(CountsQuery, frozen=True):
     """Which executions; `status` and `label` (NAME=VALUE) may be given several times."""
 
     page_size: PageSize = 100
     page_token: ExecutionPageToken = ""
-    status: tuple[ExecutionStatus, ...] = ()
-    kind: Name | None = None
-    queue: Name | None = None
-    created_by: Name | None = None
-    label: tuple[Annotated[str, Meta(pattern="^[^=]+=")], ...] = ()
-    created_before: GivenMoment | None = None
-    created_after: GivenMoment | None = None
-    worker_id: Name | None = None
 
 
-class ListTasksQuery(Query, frozen=True):
+class ListTasksQuery(TaskMarks, frozen=True):
     """Which tasks; `status` and `label` (NAME=VALUE) may be given several times."""
 
     page_size: PageSize = 100
     page_token: TaskPageToken = ""
     status: tuple[TaskStatus, ...] = ()
-    kind: Name | None = None
-    queue: Name | None = None
-    agent: Name | None = None
-    worker_id: Name | None = None
-    execution_id: Name | None = None
-    created_by: Name | None = None
-    label: tuple[Annotated[str, Meta(pattern="^[^=]+=")], ...] = ()
-    scheduled_before: GivenMoment | None = None
-    scheduled_after: GivenMoment | None = None
+    label: GivenLabels = ()
     stopping: bool = False
 
 
-class HistoryQuery(Query, frozen=True):
-    """Which events: those behind number `after`, at most `limit`."""
+class AuditQuery(Query, frozen=True):
+    """Which requests: asked `since` then, by `who` (a `*` at its end stands for any end), about `execution_id`."""
 
-    after: Sequence = 0
-    limit: PageSize = LARGEST_PAGE
+    page_size: PageSize = 100
+    page_token: AuditPageToken = ""
+    since: GivenMoment | None = None
+    who: Name | None = None
+    execution_id: Name | None = None
 
 
 class PlaceQuery(Query, frozen=True):
-    """Which of a list: those behind the first `after`, at most `limit`."""
+    """Which of a list that only grows: those behind number `after`, the first being number 1; at most `limit`."""
 
     after: Sequence = 0
     limit: PageSize = LARGEST_PAGE
@@ -220,13 +232,18 @@ class DeleteTaskQuery(Query, frozen=True):
 
     reason: FewWords | None = None
     mode: CancelMode = CancelMode.TRY
+    force: bool = False
     execution_id: Name | None = None
 
 
 class EventsQuery(Query, frozen=True):
-    """Where to begin, if no header `Last-Event-ID` says so; and whether the execution is this client's to hold."""
+    """Where to begin, if no header `Last-Event-ID` says so; whether the execution is this client's to hold.
+
+    With `output`, who begins at the first event first gets what programs wrote so far, as far as that is kept.
+    """
 
     after: Sequence | None = None
+    output: bool = False
     attach: bool | None = None
 
 

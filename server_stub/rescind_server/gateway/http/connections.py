@@ -9,6 +9,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rescind_server.gateway.http.answers import ProblemBody
+from rescind_server.gateway.http.fan_out import OUTLET
 from rescind_server.gateway.http.problems import MEDIA_TYPE
 
 LONGEST_HEAD: Final = 64 * 1024
@@ -45,6 +46,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
+        self.scope["extensions"] = {OUTLET: {OUTLET: self}}
         self._is_in_head, self._head_size = True, 0
         self._expect_head()
 
@@ -52,6 +54,13 @@ class BoundedProtocol(HttpToolsProtocol):
         """It is whole."""
         self._end_head()
         super().on_headers_complete()
+
+    def put(self, data: bytes) -> bool:
+        """Write chunks of a response that has begun. See `Outlet`."""
+        if self.flow.write_paused or self.transport.is_closing():
+            return False
+        self.transport.write(data)
+        return True
 
     def _expect_head(self) -> None:
         if self._deadline is None:

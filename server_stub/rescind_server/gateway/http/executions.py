@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
 from starlette.responses import Response
 
-from rescind.model.filters import ExecutionFilter
-from rescind.model.ids import ExecutionId, WorkerId
+from rescind.model.ids import ExecutionId
 from rescind.model.status import TERMINAL_EXECUTION, CancelTaskResult
-from rescind_server.gateway.client_requests import ClientRequests, StartRequest, not_found
+from rescind_server.gateway.client_requests import ClientRequests, not_found
 from rescind_server.gateway.http.answers import (
-    CancelCounts,
     CancelledBody,
     CheckpointPage,
     EntryPage,
+    ExecutionCounts,
     ExecutionPage,
     HistoryPage,
     SignalledBody,
@@ -26,9 +24,7 @@ from rescind_server.gateway.http.answers import (
 from rescind_server.gateway.http.bodies import (
     CancelBody,
     CancelExecutionMode,
-    CancelManyBody,
-    ExecutionSelection,
-    HistoryQuery,
+    CountsQuery,
     ListQuery,
     PlaceQuery,
     SignalBody,
@@ -36,15 +32,16 @@ from rescind_server.gateway.http.bodies import (
 )
 from rescind_server.gateway.http.operations import Call, answer
 from rescind_server.gateway.http.problems import problem
+from rescind_server.gateway.http.selections import execution_filter, labels_of
 from rescind_server.gateway.http.shown import (
     checkpoint_body,
     entry_body,
     event_body,
     execution_body,
-    instant,
     payload_of,
 )
 from rescind_server.gateway.organisations import outer_event
+from rescind_server.gateway.starts import StartRequest
 from rescind_server.host.driver import Host
 
 EXECUTIONS: Final = "/api/v1/executions"
@@ -72,18 +69,18 @@ class Executions:
         labels = labels_of(query.label)
         if labels is None:
             return answer(ExecutionPage((), ""))
-        selection = ExecutionFilter(
-            statuses=query.status,
-            kind=query.kind,
-            queue=query.queue,
-            created_by=query.created_by,
-            labels=labels,
-            created_before=instant(query.created_before),
-            created_after=instant(query.created_after),
-            worker_id=WorkerId(query.worker_id) if query.worker_id is not None else None,
-        )
+        selection = execution_filter(query, query.status, labels)
         views, token = await self._requests.list_executions(call.caller, selection, query.page_size, query.page_token)
         return answer(ExecutionPage(tuple(execution_body(view) for view in views), token))
+
+    async def counts(self, call: Call) -> Response:
+        """How many executions there are of each status."""
+        query: CountsQuery = call.query
+        labels = labels_of(query.label)
+        if labels is None:
+            return answer(ExecutionCounts({}, 0))
+        found = await self._requests.counts(call.caller, execution_filter(query, query.status, labels))
+        return answer(ExecutionCounts({status.value: count for status, count in found.items()}, sum(found.values())))
 
     async def get(self, call: Call) -> Response:
         """An execution as it stands."""
@@ -92,7 +89,7 @@ class Executions:
 
     async def history(self, call: Call) -> Response:
         """Events of its history."""
-        query: HistoryQuery = call.query
+        query: PlaceQuery = call.query
         execution_id = await self._known(call)
         events = self._host.history(execution_id, query.after, query.limit + 1)
         page = events[: query.limit]
@@ -133,40 +130,6 @@ class Executions:
             view = await self._requests.wait_ended(call.caller, execution_id)
         return answer(CancelledBody(result, view.status))
 
-    async def cancel_many(self, call: Call) -> Response:
-        """Cancel all that a filter selects, or count them."""
-        body: CancelManyBody = call.body
-        selection = _filter(body.where)
-        if body.dry_run:
-            return answer(CancelCounts(await self._requests.count(call.caller, selection), {}, True))
-        counts: dict[str, int] = {}
-        async for so_far in self._requests.cancel_where(call.caller, selection, body.reason, hard=body.force):
-            counts = {result.value: count for result, count in so_far.items()}
-        return answer(CancelCounts(sum(counts.values()), counts, False))
-
     async def _known(self, call: Call) -> ExecutionId:
         await self._requests.details(call.caller, call.path["execution_id"])
         return self._requests.inner_id(call.caller, call.path["execution_id"])
-
-
-def labels_of(given: Iterable[str]) -> dict[str, str] | None:
-    """Labels out of NAME=VALUE; None if one has two values, which nothing has."""
-    labels: dict[str, str] = {}
-    for each in given:
-        name, _, value = each.partition("=")
-        if labels.setdefault(name, value) != value:
-            return None
-    return labels
-
-
-def _filter(where: ExecutionSelection) -> ExecutionFilter:
-    return ExecutionFilter(
-        statuses=where.statuses,
-        kind=where.kind,
-        queue=where.queue,
-        created_by=where.created_by,
-        labels=where.labels,
-        created_before=instant(where.created_before),
-        created_after=instant(where.created_after),
-        worker_id=WorkerId(where.worker_id) if where.worker_id is not None else None,
-    )

@@ -1,4 +1,4 @@
-"""What happens in an execution, written once for all who follow it over HTTP, and kept for those who are a little late.
+"""What happens in an execution, kept for those who follow it over HTTP and are a little late.
 
 History is durable: a reader that falls behind reads it from the store, and loses nothing of it. What agents and tasks
 stream is kept nowhere: the last of it stands here, and a reader that is later than that is told how much it missed.
@@ -10,68 +10,16 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
 
-import msgspec
-
-from rescind.errors import InvalidInput, RescindError
-from rescind.model.events import EXECUTION_ENDS, EventType, HistoryEvent
+from rescind.errors import RescindError
+from rescind.model.events import EXECUTION_ENDS, HistoryEvent
 from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
 from rescind_server.gateway.history_pages import EVENTS_AT_ONCE, last_sequence
-from rescind_server.gateway.http.shown import event_body, value
-from rescind_server.gateway.organisations import outer_event
+from rescind_server.gateway.http.fan_out import FanOut, Follower
+from rescind_server.gateway.http.frames import Frame, Place, history_frame, streamed_frame
 from rescind_server.host.driver import Host
 from rescind_server.host.watchers import Subscription
-
-HEARTBEAT: Final = b": heartbeat\n\n"
-RETRY: Final = b"retry: 1000\n\n"
-
-_UNKNOWN: Final = -1
-_CANCELLATION: Final = frozenset(
-    {
-        EventType.EXECUTION_CANCEL_REQUESTED,
-        EventType.TASK_CANCEL_REQUESTED,
-        EventType.STOP_REQUESTED,
-        EventType.STOP_DELIVERED,
-        EventType.STOP_ENDED,
-        EventType.RESULT_DISCARDED,
-    }
-)
-# An event source has an `error` of its own.
-_STREAMED: Final = {kind: kind for kind in ("token", "progress", "data", "log", "output")} | {"error": "failure"}
-
-
-class Place(NamedTuple):
-    """Where a reader stands: behind this event of the history, and behind so many streamed events that followed it.
-
-    Attributes:
-        sequence: the event's number; 0 stands before the first.
-        streamed: how many streamed events of the feed.
-        feed: which feed counted them; "" if none did.
-    """
-
-    sequence: int
-    streamed: int = 0
-    feed: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Place:
-        """The place that an event's id names. Raises InvalidInput."""
-        parts = text.split(".")
-        numbers = parts[:2]
-        fits = len(parts) in (1, 3) and all(len(each) <= 16 and each.isascii() and each.isdigit() for each in numbers)
-        if not fits:
-            raise InvalidInput(f"Last-Event-ID {text[:100]!r} is none of ours. Send the last id that came, or none.")
-        return cls(int(parts[0])) if len(parts) == 1 else cls(int(parts[0]), int(parts[1]), parts[2])
-
-
-class Frame(NamedTuple):
-    """An event as it is sent, and where a reader stands that has read it."""
-
-    sequence: int
-    streamed: int
-    data: bytes
 
 
 class Feed:
@@ -99,7 +47,8 @@ class Feed:
         self._bytes = 0
         self._sequence = 0
         self._streamed = 0
-        self._news = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._followers = FanOut(self)
 
     @property
     def end(self) -> int:
@@ -112,17 +61,25 @@ class Feed:
 
     async def follow(self, subscription: Subscription) -> None:
         """Take in what happens, until the execution or the server ends."""
+        self._subscription = subscription
         try:
             while not self.is_over:
                 self._take(await subscription.get())
         except RescindError as error:
             self.stop(error)
 
+    def catch_up(self) -> int:
+        """Take in what has happened by now; returns the number of the next frame."""
+        for seen in self._subscription.get_arrived() if self._subscription is not None else ():
+            if not self.is_over:
+                self._take(seen)
+        return self.end
+
     def stop(self, failure: RescindError | None = None) -> None:
         """Nothing more comes."""
         self.failure = self.failure or failure
         self.is_over = True
-        self._wake()
+        self._followers.tell()
 
     def frames(self, number: int) -> Sequence[Frame]:
         """Some frames from this number on."""
@@ -141,10 +98,12 @@ class Feed:
                 return number + 1
         return self.first if self.first == 0 and wanted == (self.floor, 0) else None
 
-    async def wait(self, number: int) -> None:
-        """Return when there is a frame of this number, or nothing more comes."""
-        while self.end <= number and not self.is_over:
-            await self._news.wait()
+    async def serve(self, follower: Follower) -> None:
+        """Write to a follower what comes, until it takes no more, has fallen behind, or nothing more comes.
+
+        One without an outlet is served when there is something for it to read.
+        """
+        await self._followers.serve(follower)
 
     def _take(self, seen: HistoryEvent | StreamedEvent) -> None:
         if isinstance(seen, HistoryEvent):
@@ -156,7 +115,7 @@ class Feed:
         else:
             self._streamed += 1
             self._put(streamed_frame(seen, self._sequence, self._streamed, self.name))
-        self._wake()
+        self._followers.tell()
 
     def _put(self, frame: Frame) -> None:
         self._frames.append(frame)
@@ -174,10 +133,6 @@ class Feed:
         self.floor = self._frames[dropped - 1].sequence
         self.first += dropped
         del self._frames[:dropped]
-
-    def _wake(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
 
 
 class Feeds:
@@ -215,7 +170,7 @@ class Feeds:
             timer.cancel()
         try:
             await opened.begun.wait()
-        except BaseException:
+        except BaseException:  # a reader that went away meanwhile, too, has left
             self.leave(opened.feed)
             raise
         return opened.feed
@@ -277,104 +232,3 @@ class _OpenFeed:
         self.begun = begun
         self.following = following
         self.readers = 0
-
-
-class Reader:
-    """One reader of a feed, with its own pace."""
-
-    def __init__(self, host: Host, feed: Feed, place: Place | None) -> None:
-        """Begin.
-
-        Args:
-            host: where the history is.
-            feed: what to read.
-            place: behind what to begin; None begins with the first event.
-        """
-        self._host = host
-        self._feed = feed
-        self._sequence = place.sequence if place is not None else 0
-        number = feed.number_behind(place) if place is not None else None
-        # Whoever was here before, and stands where nothing is kept any more, may have missed what was streamed.
-        self._may_have_missed = place is not None and number is None
-        if number is None and self._sequence > feed.floor:
-            number = feed.number_behind(Place(self._sequence))
-        self._number = number if number is not None else _UNKNOWN
-        self._missed: int | None = None
-        self._has_ended = False
-
-    async def read(self) -> bytes | None:
-        """What comes next, as it is sent; waits for it. None if the execution has ended.
-
-        Raises:
-            RescindError: nothing more comes, though the execution has not ended.
-        """
-        feed = self._feed
-        while not self._has_ended:
-            if self._number < feed.first:
-                # A quick reader of a long history would leave no room for others. Cut off here, it has missed nothing.
-                await asyncio.sleep(0)
-                if older := self._older():
-                    return older
-            if self._may_have_missed:
-                self._may_have_missed = False
-                missed, self._missed = self._missed, None
-                return event_frame("missed", {"streamed": missed})
-            frames = feed.frames(self._number)
-            if frames:
-                self._number += len(frames)
-                self._sequence = frames[-1].sequence
-                return b"".join(frame.data for frame in frames)
-            if feed.is_over:
-                if feed.failure is not None:
-                    raise feed.failure
-                return None
-            await feed.wait(self._number)
-        return None
-
-    def _older(self) -> bytes:
-        """Some of what is older than what the feed keeps, from the store; b"" when nothing of it is left."""
-        feed = self._feed
-        if self._sequence < feed.floor:
-            most = min(EVENTS_AT_ONCE, feed.floor - self._sequence)
-            events = self._host.history(feed.execution_id, self._sequence, most)
-            ends = [number for number, event in enumerate(events, 1) if event.type in EXECUTION_ENDS]
-            if ends:
-                self._has_ended, events = True, events[: ends[0]]
-            if events:
-                # Of the frames that it fell behind, these are not missed.
-                self._number += len(events) if self._number != _UNKNOWN else 0
-                self._sequence = events[-1].sequence
-                return b"".join(history_frame(event).data for event in events)
-        if self._number != _UNKNOWN and self._number < feed.first:
-            self._missed, self._may_have_missed = feed.first - self._number, True
-        self._number = feed.first
-        return b""
-
-
-def history_frame(event: HistoryEvent) -> Frame:
-    """An event of the history, as it is sent. Its id is its number."""
-    body = event_body(outer_event(event))
-    return Frame(event.sequence, 0, event_frame(_name_of(event.type), body, str(event.sequence)))
-
-
-def streamed_frame(event: StreamedEvent, sequence: int, streamed: int, feed: str) -> Frame:
-    """A streamed event, as it is sent. Its id is good for as long as this feed keeps it."""
-    body: dict[str, Any] = {"kind": event.kind, "task_id": event.task_id, "value": value(event.value)}
-    name = _STREAMED.get(event.kind, "streamed")
-    return Frame(sequence, streamed, event_frame(name, body, f"{sequence}.{streamed}.{feed}"))
-
-
-def event_frame(name: str, body: Any, event_id: str | None = None) -> bytes:
-    """One server-sent event."""
-    # Within a JSON string a line's end is escaped; between values it is as good as a space.
-    data = msgspec.json.encode(body).replace(b"\n", b" ").replace(b"\r", b" ")
-    identified = b"" if event_id is None else b"id: %s\n" % event_id.encode()
-    return b"%sevent: %s\ndata: %s\n\n" % (identified, name.encode(), data)
-
-
-def _name_of(event: EventType) -> str:
-    if event in _CANCELLATION:
-        return "cancellation"
-    if event.value.startswith("EXECUTION_"):
-        return "status"
-    return "task" if event.value.startswith("TASK_") else "history"

@@ -16,14 +16,18 @@ from rescind.errors import InvalidInput, RescindError
 from rescind.model.events import EXECUTION_ENDS
 from rescind.model.ids import ExecutionId
 from rescind.model.status import TERMINAL_EXECUTION
-from rescind_server.gateway.client_requests import ClientRequests, StartRequest
+from rescind_server.gateway.client_requests import ClientRequests
 from rescind_server.gateway.history_pages import history_pages, last_sequence
 from rescind_server.gateway.http.answers import StartedBody
 from rescind_server.gateway.http.attachments import Attachments, labels_for
 from rescind_server.gateway.http.bodies import EventsQuery, OnDisconnect, StreamBody
-from rescind_server.gateway.http.feeds import HEARTBEAT, RETRY, Feeds, Place, Reader, event_frame
+from rescind_server.gateway.http.fan_out import Outlet, outlet_of
+from rescind_server.gateway.http.feeds import Feed, Feeds
+from rescind_server.gateway.http.frames import HEARTBEAT, RETRY, Place, event_frame, kept_output_event
 from rescind_server.gateway.http.operations import Call
+from rescind_server.gateway.http.readers import Reader
 from rescind_server.gateway.http.shown import payload_of
+from rescind_server.gateway.starts import StartRequest
 from rescind_server.host.driver import Host
 
 MEDIA_TYPE: Final = "text/event-stream"
@@ -62,7 +66,8 @@ class Following:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         is_client = query.attach if query.attach is not None else "last-event-id" in call.headers
         attached = self._attached(execution_id) if is_client else nullcontext
-        return EventStream(self, execution_id, place, attached, call.identify_again)
+        wants_output = query.output and place is None
+        return EventStream(self, execution_id, place, attached, call.identify_again, wants_output=wants_output)
 
     async def start(self, call: Call) -> Response:
         """Start an agent and follow it; what the client's leaving means begins before its first event."""
@@ -73,7 +78,7 @@ class Following:
         try:
             # Nothing interrupts this: a start that was asked for is decided, and then it is known what to cancel.
             started = await self._requests.start(call.caller, request, own_labels=labels)
-        except BaseException:
+        except BaseException:  # also where the server stops: nobody would look after this task
             leaving.cancel()
             raise
         execution_id = self._requests.inner_id(call.caller, started.execution_id)
@@ -84,12 +89,19 @@ class Following:
         attached = self._attached(execution_id)
         return EventStream(self, execution_id, None, attached, call.identify_again, first, headers, leaving)
 
-    async def send(self, stream: EventStream, send: Send) -> None:
-        """Send the events of an execution until it ends, or the server does."""
+    async def send(self, stream: EventStream, send: Send, outlet: Outlet | None) -> None:
+        """Send the events of an execution until it ends, or the server does.
+
+        Args:
+            stream: which.
+            send: of ASGI.
+            outlet: the connection itself; None if it is not known.
+        """
         feed = await self._feeds.enter(stream.execution_id)
         try:
-            reader = Reader(self._host, feed, stream.place)
-            await _send(send, RETRY + stream.first)
+            output, known_to = await self._output_so_far(feed) if stream.wants_output else (b"", 0)
+            reader = Reader(self._host, feed, stream.place, outlet, output_known_to=known_to)
+            await _send(send, RETRY + stream.first + output)
             loop = asyncio.get_running_loop()
             known_at = loop.time()
             while (data := await self._next(reader)) is not None:
@@ -104,6 +116,12 @@ class Following:
         finally:
             self._feeds.leave(feed)
 
+    async def _output_so_far(self, feed: Feed) -> tuple[bytes, int]:
+        """What programs wrote, as it is sent, and the number of the first frame that is not told by that."""
+        await self._host.output.at_rest()
+        kept = self._host.output.so_far(feed.execution_id)
+        return b"".join(kept_output_event(event) for event in kept), feed.catch_up()
+
     async def _next(self, reader: Reader) -> bytes | None:
         try:
             async with asyncio.timeout(self._heartbeat_s):
@@ -115,10 +133,9 @@ class Following:
         return lambda: self._attachments.attached(execution_id)
 
     def _place(self, execution_id: ExecutionId, query: EventsQuery, last_event_id: str | None) -> Place | None:
-        if last_event_id is not None and query.after is not None:
-            raise InvalidInput("both `after` and Last-Event-ID say where to begin. Send one of them.")
         if last_event_id is None and query.after is None:
             return None
+        # An event source that was opened with `after` comes back to the same address, with the last id that came.
         place = Place.parse(last_event_id) if last_event_id is not None else Place(query.after or 0)
         if place.sequence > 0 and not self._host.history(execution_id, place.sequence - 1, 1):
             last = last_sequence(self._host, execution_id)
@@ -148,6 +165,8 @@ class EventStream(Response):
         first: bytes = b"",
         headers: dict[str, str] | None = None,
         leaving: asyncio.Future[None] | None = None,
+        *,
+        wants_output: bool = False,
     ) -> None:
         super().__init__(None, headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})})
         del self.headers["content-length"]
@@ -155,6 +174,7 @@ class EventStream(Response):
         self.place = place
         self.first = first
         self.identify_again = identify_again
+        self.wants_output = wants_output
         self._following = following
         self._attached = attached
         self._leaving = leaving
@@ -163,7 +183,7 @@ class EventStream(Response):
         """Send events until there are no more, or the client goes away."""
         leaving = self._leaving or asyncio.ensure_future(_left(receive))
         with self._attached():
-            sending = asyncio.ensure_future(self._send(send))
+            sending = asyncio.ensure_future(self._send(scope, send))
             try:
                 await asyncio.wait([leaving, sending], return_when=asyncio.FIRST_COMPLETED)
                 if sending.done():
@@ -173,9 +193,10 @@ class EventStream(Response):
                     each.cancel()
                 await asyncio.wait([leaving, sending])
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, scope: Scope, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await self._following.send(self, send)
+        if scope["method"] != "HEAD":
+            await self._following.send(self, send, outlet_of(scope))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

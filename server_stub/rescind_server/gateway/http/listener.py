@@ -20,7 +20,15 @@ _BACKLOG: Final = 2_048
 _GRACE_S: Final = 2
 # A client that vanished without a word, or reads nothing at all for so long, is gone.
 _SILENCE_MS: Final = 60_000
-_KEEP_ALIVE: Final = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", _SILENCE_MS))
+# What a client has not taken stands in the kernel up to here, and not up to the megabytes that it would take by itself.
+_MOST_UNSENT: Final = 128 * 1024
+_OPTIONS: Final = (
+    ("TCP_KEEPIDLE", 10),
+    ("TCP_KEEPINTVL", 5),
+    ("TCP_KEEPCNT", 3),
+    ("TCP_USER_TIMEOUT", _SILENCE_MS),
+    ("TCP_NOTSENT_LOWAT", _MOST_UNSENT),
+)
 
 
 class HttpListener:
@@ -106,14 +114,14 @@ def _bound(address: str) -> socket.socket:
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEP_ALIVE:
+            for option, value in _OPTIONS:
                 # Connections inherit these; not every system has them all.
                 if hasattr(socket, option):
                     made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
             made.bind(target)
             made.listen(_BACKLOG)
             made.setblocking(False)
-        except BaseException:
+        except BaseException:  # nothing may keep a port that is not listened on
             made.close()
             raise
     except OSError as error:

@@ -21,17 +21,31 @@ _REFERENCE: Final = "#/components/schemas/{name}"
 _OF_ALL: Final = (400, 429, 503)
 _OF_CLOSED: Final = (401, 403)
 _OF_BODIES: Final = (413, 415)
+# What holds between the fields of a body, which no type says.
+_RULES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "StreamBody": {
+        "anyOf": [
+            {"properties": {"on_disconnect": {"enum": ["CANCEL", "DETACH"]}, "grace_ms": {"type": "null"}}},
+            {
+                "properties": {"on_disconnect": {"const": "CANCEL_AFTER"}, "grace_ms": {"type": "number"}},
+                "required": ["on_disconnect", "grace_ms"],
+            },
+        ]
+    }
+}
 
 
-def document(operations: Sequence[Operation], version: str) -> bytes:
+def document(operations: Sequence[Operation], version: str, *, asks_for_tokens: bool = False) -> bytes:
     """The document, as JSON.
 
     Args:
         operations: what is served.
         version: of the server.
+        asks_for_tokens: whether it lets in none but holders of tokens.
     """
     types = [ProblemBody, *_types(operations)]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    components = {name: {**schema, **_RULES.get(name, {})} for name, schema in components.items()}
     known = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -45,7 +59,7 @@ def document(operations: Sequence[Operation], version: str) -> bytes:
                 "description": "Durable agents whose work can be taken back.",
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
-            "security": [{}, {"token": []}],
+            "security": [{"token": []}] if asks_for_tokens else [{}, {"token": []}],
             "paths": paths,
             "components": {
                 "schemas": components,

@@ -101,7 +101,7 @@ class Endpoint:
             response = await self._answer(request)
         except ClientDisconnect:
             return
-        except Exception as error:
+        except Exception as error:  # the border to HTTP: whatever happened, the caller gets a document
             response = problem_of(error, path)
         await response(scope, receive, send)
 
@@ -109,7 +109,7 @@ class Endpoint:
         operation = self._operation
         headers = dict(request.headers)
         credentials = _credentials(headers)
-        caller = ANYBODY if operation.is_open else self._identify(credentials)
+        caller = ANYBODY if operation.is_open else self._identify(credentials).traced(headers)
         path = {name: _unquoted(value) for name, value in request.path_params.items()}
         query = query_of(request.scope["query_string"], operation.query)
         body = await self._body(request) if operation.body is not None else None

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from rescind_server.gateway.http import answers, bodies
+from rescind_server.gateway.http.bulk_cancels import BulkCancels
 from rescind_server.gateway.http.executions import EXECUTIONS, Executions
 from rescind_server.gateway.http.following import MEDIA_TYPE, Following
 from rescind_server.gateway.http.metrics import Metrics
-from rescind_server.gateway.http.operations import Operation
+from rescind_server.gateway.http.operations import Handle, Operation
 from rescind_server.gateway.http.state import ServerState
 from rescind_server.gateway.http.tasks import Tasks
 
@@ -19,13 +20,18 @@ ONE_TASK: Final = f"{TASKS}/{{task_id}}"
 
 
 def operations(
-    executions: Executions, tasks: Tasks, following: Following, state: ServerState, metrics: Metrics
+    executions: Executions,
+    tasks: Tasks,
+    bulk: BulkCancels,
+    following: Following,
+    state: ServerState,
+    metrics: Metrics,
 ) -> Sequence[Operation]:
     """All operations; a path that another's pattern matches, too, stands before that."""
     return (
-        *_executions(executions, following),
+        *_executions(executions, bulk, following),
         *_one_execution(executions, following),
-        *_tasks(tasks),
+        *_tasks(tasks, bulk),
         *_state(state),
         Operation(
             "GET",
@@ -40,7 +46,7 @@ def operations(
     )
 
 
-def _executions(executions: Executions, following: Following) -> Sequence[Operation]:
+def _executions(executions: Executions, bulk: BulkCancels, following: Following) -> Sequence[Operation]:
     return (
         Operation(
             "POST",
@@ -52,14 +58,21 @@ def _executions(executions: Executions, following: Following) -> Sequence[Operat
             problems=(409,),
             body=bodies.StartBody,
         ),
-        Operation(
-            "GET",
+        _get(
             EXECUTIONS,
             "list_executions",
             "List executions, the newest first.",
             executions.list_page,
-            {200: answers.ExecutionPage},
+            answers.ExecutionPage,
             query=bodies.ListQuery,
+        ),
+        _get(
+            "/api/v1/counts",
+            "count_executions",
+            "How many executions there are of each status, of those that a filter selects.",
+            executions.counts,
+            answers.ExecutionCounts,
+            query=bodies.CountsQuery,
         ),
         Operation(
             "POST",
@@ -67,18 +80,17 @@ def _executions(executions: Executions, following: Following) -> Sequence[Operat
             "stream_execution",
             "Start an agent and follow it. When this client goes away it is cancelled, or as `on_disconnect` says.",
             following.start,
-            {200: str},
+            {200: answers.SentEvent},
             problems=(409,),
             body=bodies.StreamBody,
             media_type=MEDIA_TYPE,
         ),
-        Operation(
-            "POST",
+        _post(
             f"{EXECUTIONS}/cancel",
             "cancel_executions",
             "Cancel all executions that a filter selects, in bounded steps. Repeating it is harmless.",
-            executions.cancel_many,
-            {200: answers.CancelCounts},
+            bulk.executions,
+            answers.CancelCounts,
             body=bodies.CancelManyBody,
             waits=True,
         ),
@@ -87,42 +99,33 @@ def _executions(executions: Executions, following: Following) -> Sequence[Operat
 
 def _one_execution(executions: Executions, following: Following) -> Sequence[Operation]:
     return (
-        Operation(
-            "GET",
-            ONE,
-            "get_execution",
-            "An execution as it stands.",
-            executions.get,
-            {200: answers.ExecutionBody},
-            (404,),
+        _get(
+            ONE, "get_execution", "An execution as it stands.", executions.get, answers.ExecutionBody, problems=(404,)
         ),
-        Operation(
-            "GET",
+        _get(
             f"{ONE}/history",
             "get_history",
             "Its history: what happened, in order.",
             executions.history,
-            {200: answers.HistoryPage},
+            answers.HistoryPage,
             problems=(404,),
-            query=bodies.HistoryQuery,
+            query=bodies.PlaceQuery,
         ),
-        Operation(
-            "GET",
+        _get(
             f"{ONE}/entries",
             "get_entries",
             "Its conversation.",
             executions.entries,
-            {200: answers.EntryPage},
+            answers.EntryPage,
             problems=(404,),
             query=bodies.PlaceQuery,
         ),
-        Operation(
-            "GET",
+        _get(
             f"{ONE}/checkpoints",
             "get_checkpoints",
             "Its checkpoints.",
             executions.checkpoints,
-            {200: answers.CheckpointPage},
+            answers.CheckpointPage,
             problems=(404,),
             query=bodies.PlaceQuery,
         ),
@@ -132,28 +135,26 @@ def _one_execution(executions: Executions, following: Following) -> Sequence[Ope
             "follow_execution",
             "Its events as they happen, from the first or from `Last-Event-ID` on. 204: it has ended and all was sent.",
             following.events,
-            {200: str, 204: None},
+            {200: answers.SentEvent, 204: None},
             problems=(404,),
             query=bodies.EventsQuery,
             media_type=MEDIA_TYPE,
         ),
-        Operation(
-            "POST",
+        _post(
             f"{ONE}/signal",
             "signal_execution",
             "Send it a signal.",
             executions.signal,
-            {200: answers.SignalledBody},
+            answers.SignalledBody,
             problems=(404, 409),
             body=bodies.SignalBody,
         ),
-        Operation(
-            "POST",
+        _post(
             f"{ONE}/cancel",
             "cancel_execution",
             "Cancel it; repeating that is harmless.",
             executions.cancel,
-            {200: answers.CancelledBody},
+            answers.CancelledBody,
             problems=(404,),
             body=bodies.CancelBody,
             waits=True,
@@ -161,29 +162,27 @@ def _one_execution(executions: Executions, following: Following) -> Sequence[Ope
     )
 
 
-def _tasks(tasks: Tasks) -> Sequence[Operation]:
+def _tasks(tasks: Tasks, bulk: BulkCancels) -> Sequence[Operation]:
     return (
-        Operation(
-            "GET",
+        _get(
             TASKS,
             "list_tasks",
             "List the tasks of open executions, or with `execution_id` all of one execution.",
             tasks.list_page,
-            {200: answers.TaskPage},
+            answers.TaskPage,
             problems=(404,),
             query=bodies.ListTasksQuery,
         ),
-        Operation(
-            "POST",
+        _post(
             f"{TASKS}/cancel",
             "cancel_tasks",
             "Cancel all open tasks that a filter selects, in bounded steps. Repeating it is harmless.",
-            tasks.cancel_many,
-            {200: answers.CancelCounts},
+            bulk.tasks,
+            answers.CancelCounts,
             body=bodies.CancelManyTasksBody,
             waits=True,
         ),
-        Operation("GET", ONE_TASK, "get_task", "A task as it stands.", tasks.get, {200: answers.TaskBody}, (404,)),
+        _get(ONE_TASK, "get_task", "A task as it stands.", tasks.get, answers.TaskBody, problems=(404,)),
         Operation(
             "DELETE",
             ONE_TASK,
@@ -195,13 +194,12 @@ def _tasks(tasks: Tasks) -> Sequence[Operation]:
             query=bodies.DeleteTaskQuery,
             waits=True,
         ),
-        Operation(
-            "POST",
+        _post(
             f"{ONE_TASK}/cancel",
             "cancel_task",
             "Cancel a task, with a body.",
             tasks.cancel,
-            {200: answers.TaskCancelledBody},
+            answers.TaskCancelledBody,
             problems=(404,),
             body=bodies.CancelTaskBody,
             waits=True,
@@ -211,25 +209,38 @@ def _tasks(tasks: Tasks) -> Sequence[Operation]:
 
 def _state(state: ServerState) -> Sequence[Operation]:
     found = [
-        Operation(
-            "GET",
+        _get(
             "/api/v1/workers",
             "list_workers",
             "List workers; for operators.",
             state.workers,
-            {200: answers.WorkerPage},
+            answers.WorkerPage,
             query=bodies.PageQuery,
-        )
+        ),
+        _get(
+            "/api/v1/audit",
+            "list_audit",
+            "List who asked for what, the last request first; for operators.",
+            state.audit,
+            answers.AuditPage,
+            query=bodies.AuditQuery,
+        ),
+        _get(
+            "/api/v1/whoami",
+            "who_am_i",
+            "Who the caller is to this server, and what it may do.",
+            state.who_am_i,
+            answers.WhoBody,
+        ),
     ]
     for prefix, suffix in (("/api/v1", ""), ("", "_at_root")):
         found += (
-            Operation(
-                "GET",
+            _get(
                 f"{prefix}/stuck",
                 f"get_stuck{suffix}",
                 "What does not go on by itself: not stopped, silent, without a worker, parked; for operators.",
                 state.stuck,
-                {200: answers.StuckBody},
+                answers.StuckBody,
                 query=bodies.StuckQuery,
             ),
             Operation(
@@ -252,3 +263,32 @@ def _state(state: ServerState) -> Sequence[Operation]:
             ),
         )
     return found
+
+
+def _get(
+    path: str,
+    name: str,
+    summary: str,
+    handle: Handle,
+    answer: type[answers.AnswerBody],
+    *,
+    problems: tuple[int, ...] = (),
+    query: type[bodies.Query] = bodies.NoQuery,
+) -> Operation:
+    """One that looks, and has one answer."""
+    return Operation("GET", path, name, summary, handle, {200: answer}, problems, query)
+
+
+def _post(
+    path: str,
+    name: str,
+    summary: str,
+    handle: Handle,
+    answer: type[answers.AnswerBody],
+    *,
+    body: type[bodies.RequestBody],
+    problems: tuple[int, ...] = (),
+    waits: bool = False,
+) -> Operation:
+    """One that changes something, and has one answer."""
+    return Operation("POST", path, name, summary, handle, {200: answer}, problems, body=body, waits=waits)

@@ -8,15 +8,17 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
+from rescind.model.audit import AuditRecord
 from rescind.model.cause import CancelCause
 from rescind.model.events import HistoryEvent, iso_time
 from rescind.model.ids import Instant
 from rescind.model.messages import EntryRecord
 from rescind.model.outcome import Failure
-from rescind.model.overviews import ListedTask, Stuck, WorkerView
+from rescind.model.overviews import STUCK_ADVICE, ListedTask, Stuck, WorkerView
 from rescind.model.payload import JSON_ENCODING, Payload
 from rescind.model.views import CheckpointView, ExecutionView, StopView
 from rescind_server.gateway.http.answers import (
+    AuditRecordBody,
     CauseBody,
     CheckpointBody,
     EntryBody,
@@ -43,12 +45,12 @@ def value(payload: Payload | None) -> Raw:
     if payload is None:
         return NULL
     if payload.encoding != JSON_ENCODING:
-        return encoded(payload.data)
+        return encoded(payload)
     try:
         _is_json(payload.data)
         payload.data.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return encoded(payload.data)
+        return encoded(payload)
     return Raw(payload.data)
 
 
@@ -151,10 +153,29 @@ def worker_body(worker: WorkerView) -> WorkerBody:
     )
 
 
+def audit_body(record: AuditRecord) -> AuditRecordBody:
+    """A request that was recorded."""
+    return AuditRecordBody(
+        at=iso_time(record.at),
+        who=record.who,
+        action=record.action,
+        result=record.result,
+        subject=record.subject,
+        execution_id=record.execution_id,
+        task_id=record.task_id,
+        sequence=record.sequence,
+        source=record.source,
+        reason=record.reason,
+    )
+
+
 def stuck_body(stuck: Stuck) -> StuckBody:
     """What does not go on by itself."""
     return StuckBody(
-        tasks=tuple(StuckTaskBody(each.reason, iso_time(each.since), task_body(each.listed)) for each in stuck.tasks),
+        tasks=tuple(
+            StuckTaskBody(each.reason, iso_time(each.since), STUCK_ADVICE[each.reason], task_body(each.listed))
+            for each in stuck.tasks
+        ),
         task_count=stuck.task_count,
         waiting=tuple(
             WaitingBody(
@@ -187,5 +208,7 @@ def _stop(stop: StopView) -> StopBody:
         stop.state,
         iso_time(stop.requested_at),
         moment(stop.delivered_at),
+        moment(stop.forced_at),
         moment(stop.ended_at),
+        stop.deliveries,
     )

@@ -6,11 +6,14 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
+from rescind.model.audit import AuditFilter
+from rescind.model.ids import ExecutionId
+from rescind_server.access.tokens import Role
 from rescind_server.gateway.client_requests import ClientRequests
-from rescind_server.gateway.http.answers import HealthBody, WorkerPage
-from rescind_server.gateway.http.bodies import PageQuery, StuckQuery
+from rescind_server.gateway.http.answers import AuditPage, HealthBody, WhoBody, WorkerPage
+from rescind_server.gateway.http.bodies import AuditQuery, PageQuery, StuckQuery
 from rescind_server.gateway.http.operations import Call, answer
-from rescind_server.gateway.http.shown import stuck_body, worker_body
+from rescind_server.gateway.http.shown import audit_body, instant, stuck_body, worker_body
 from rescind_server.host.driver import Host
 
 
@@ -45,6 +48,20 @@ class ServerState:
         query: PageQuery = call.query
         workers, token = await self._requests.list_workers(call.caller, query.page_size, query.page_token)
         return answer(WorkerPage(tuple(worker_body(worker) for worker in workers), token))
+
+    async def audit(self, call: Call) -> Response:
+        """A page of who asked for what."""
+        query: AuditQuery = call.query
+        execution_id = ExecutionId(query.execution_id) if query.execution_id is not None else None
+        selection = AuditFilter(instant(query.since), query.who, execution_id)
+        records, token = await self._requests.list_audit(call.caller, selection, query.page_size, query.page_token)
+        return answer(AuditPage(tuple(audit_body(record) for record in records), token))
+
+    async def who_am_i(self, call: Call) -> Response:
+        """Who the caller is, and what it may do."""
+        caller = call.caller
+        roles = tuple(role for role in Role if role in caller.roles)
+        return answer(WhoBody(caller.by, caller.organisation, roles, caller.by is not None))
 
     async def stuck(self, call: Call) -> Response:
         """What does not go on by itself."""

@@ -8,24 +8,21 @@ from typing import Final
 from starlette.responses import Response
 
 from rescind.errors import NotFound, RequestError
-from rescind.model.filters import TaskFilter
-from rescind.model.ids import ExecutionId, WorkerId
+from rescind.model.ids import ExecutionId
 from rescind.model.overviews import ListedTask
 from rescind.model.status import CancelMode, CancelTaskResult
 from rescind.model.texts import checked_task_id
 from rescind_server.gateway.client_requests import ClientRequests
-from rescind_server.gateway.http.answers import CancelCounts, TaskCancelledBody, TaskPage
+from rescind_server.gateway.http.answers import TaskCancelledBody, TaskPage
 from rescind_server.gateway.http.bodies import (
-    CancelManyTasksBody,
     CancelTaskBody,
     DeleteTaskQuery,
     ListTasksQuery,
-    TaskSelection,
 )
-from rescind_server.gateway.http.executions import labels_of
 from rescind_server.gateway.http.operations import Call, answer
 from rescind_server.gateway.http.problems import problem
-from rescind_server.gateway.http.shown import instant, task_body
+from rescind_server.gateway.http.selections import labels_of, task_filter
+from rescind_server.gateway.http.shown import task_body
 
 _ALREADY: Final = {
     CancelTaskResult.ALREADY_CANCELLED: "task is already cancelled",
@@ -46,19 +43,7 @@ class Tasks:
         labels = labels_of(query.label)
         if labels is None:
             return answer(TaskPage((), ""))
-        selection = TaskFilter(
-            statuses=query.status,
-            kind=query.kind,
-            queue=query.queue,
-            agent=query.agent,
-            worker_id=WorkerId(query.worker_id) if query.worker_id is not None else None,
-            execution_id=ExecutionId(query.execution_id) if query.execution_id is not None else None,
-            created_by=query.created_by,
-            labels=labels,
-            scheduled_before=instant(query.scheduled_before),
-            scheduled_after=instant(query.scheduled_after),
-            stopping=query.stopping,
-        )
+        selection = task_filter(query, query.status, labels, stopping=query.stopping)
         listed, token = await self._requests.list_tasks(call.caller, selection, query.page_size, query.page_token)
         return answer(TaskPage(tuple(task_body(each) for each in listed), token))
 
@@ -77,27 +62,17 @@ class Tasks:
     async def delete(self, call: Call) -> Response:
         """Cancel a task: 200 if this cancelled it, 404 if there is none, 400 if it has ended."""
         query: DeleteTaskQuery = call.query
-        return await self._cancel(call, query.execution_id, query.reason, query.mode)
+        return await self._cancel(call, query.execution_id, query)
 
     async def cancel(self, call: Call) -> Response:
         """As `delete`, with a body."""
         body: CancelTaskBody = call.body
-        return await self._cancel(call, None, body.reason, body.mode)
+        return await self._cancel(call, None, body)
 
-    async def cancel_many(self, call: Call) -> Response:
-        """Cancel all that a filter selects, or count them."""
-        body: CancelManyTasksBody = call.body
-        selection = _filter(body.where)
-        if body.dry_run:
-            return answer(CancelCounts(await self._requests.count(call.caller, selection), {}, True))
-        counts: dict[str, int] = {}
-        async for so_far in self._requests.cancel_where(call.caller, selection, body.reason, hard=False):
-            counts = {result.value: count for result, count in so_far.items()}
-        return answer(CancelCounts(sum(counts.values()), counts, False))
-
-    async def _cancel(self, call: Call, execution_id: str | None, reason: str | None, mode: CancelMode) -> Response:
+    async def _cancel(self, call: Call, execution_id: str | None, how: DeleteTaskQuery | CancelTaskBody) -> Response:
         task_id = checked_task_id(call.path["task_id"])
-        result = await self._requests.cancel_task(call.caller, execution_id, task_id, reason, mode)
+        mode = CancelMode.FORCE if how.force else how.mode
+        result = await self._requests.cancel_task(call.caller, execution_id, task_id, how.reason, mode)
         if result is CancelTaskResult.CANCELLED:
             return answer(TaskCancelledBody("task cancelled", result))
         if result is CancelTaskResult.NOT_FOUND:
@@ -116,19 +91,4 @@ def _not_found(task_id: str) -> Response:
         _no_task(task_id),
         "Check the id, or list the tasks.",
         result=CancelTaskResult.NOT_FOUND,
-    )
-
-
-def _filter(where: TaskSelection) -> TaskFilter:
-    return TaskFilter(
-        statuses=where.statuses,
-        kind=where.kind,
-        queue=where.queue,
-        agent=where.agent,
-        worker_id=WorkerId(where.worker_id) if where.worker_id is not None else None,
-        execution_id=ExecutionId(where.execution_id) if where.execution_id is not None else None,
-        created_by=where.created_by,
-        labels=where.labels,
-        scheduled_before=instant(where.scheduled_before),
-        scheduled_after=instant(where.scheduled_after),
     )

@@ -1,0 +1,38 @@
+"""All that a filter selects: counted, or cancelled step by step."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from rescind.model.filters import ExecutionFilter, TaskFilter
+from rescind_server.gateway.client_requests import ClientRequests
+from rescind_server.gateway.http.answers import CancelCounts
+from rescind_server.gateway.http.bodies import CancelManyBody, CancelManyTasksBody
+from rescind_server.gateway.http.operations import Call, answer
+from rescind_server.gateway.http.selections import execution_filter, task_filter
+
+
+class BulkCancels:
+    """Carries out what is asked about many at once."""
+
+    def __init__(self, requests: ClientRequests) -> None:
+        self._requests = requests
+
+    async def executions(self, call: Call) -> Response:
+        """Cancel all executions that a filter selects, or count them."""
+        body: CancelManyBody = call.body
+        return await self._cancel(call, execution_filter(body.where, body.where.statuses, body.where.labels))
+
+    async def tasks(self, call: Call) -> Response:
+        """Cancel all open tasks that a filter selects, or count them."""
+        body: CancelManyTasksBody = call.body
+        return await self._cancel(call, task_filter(body.where, body.where.statuses, body.where.labels))
+
+    async def _cancel(self, call: Call, selection: ExecutionFilter | TaskFilter) -> Response:
+        body: CancelManyBody | CancelManyTasksBody = call.body
+        if body.dry_run:
+            return answer(CancelCounts(await self._requests.count(call.caller, selection), {}, True))
+        counts: dict[str, int] = {}
+        async for so_far in self._requests.cancel_where(call.caller, selection, body.reason, hard=body.force):
+            counts = {result.value: count for result, count in so_far.items()}
+        return answer(CancelCounts(sum(counts.values()), counts, False))
