@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import Final
 
 from rescind.model.events import REQUESTS, HistoryEvent
 from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId
+from rescind.model.messages import StreamedEvent
+from rescind.model.output import event_of
+from rescind.model.status import ExecutionStatus
 from rescind.model.views import ExecutionView
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 from rescind_server.engine.subscriptions import QueueKey
 from rescind_server.engine.viewing import execution_view
+from rescind_server.store.memory_outbox import MemoryOutbox
+from rescind_server.store.outputs import Outputs, Tail
 from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
+
+_MOST_OUTPUT: Final = 64 * 1024 * 1024
 
 
 class MemoryStore:
     """Keeps histories, and executions that have left the engine's memory, in dictionaries."""
 
     def __init__(self) -> None:
+        self.outbox = MemoryOutbox()
         self._histories: dict[ExecutionId, list[HistoryEvent]] = {}
         # In the order of starting, in which executions are committed first.
         self._executions: dict[ExecutionId, Execution] = {}
@@ -28,9 +39,13 @@ class MemoryStore:
         # In the order of time.
         self._requests: list[tuple[RequestPlace, ExecutionId]] = []
         self._never_ran: dict[QueueKey, dict[ExecutionId, Execution]] = {}
+        # Those first that wrote first.
+        self._outputs: dict[ExecutionId, dict[TaskId, Tail]] = {}
+        self._outputs_size = 0
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """See `Store.commit`."""
+        self.outbox.put_told(decisions)
         for decision in decisions:
             for execution_id, event in decision.events:
                 self._histories.setdefault(execution_id, []).append(event)
@@ -64,6 +79,26 @@ class MemoryStore:
     def history(self, execution_id: ExecutionId, after: int = 0, limit: int | None = None) -> Sequence[HistoryEvent]:
         """See `Store.history`."""
         return tuple(self._histories.get(execution_id, ())[after : None if limit is None else after + limit])
+
+    async def keep_outputs(self, outputs: Outputs) -> None:
+        """See `Store.keep_outputs`. Of all executions together no more is kept than fits into memory."""
+        for (execution_id, task_id), pieces in outputs.items():
+            if execution_id in self._executions:
+                tail = self._outputs.setdefault(execution_id, {}).setdefault(task_id, Tail())
+                self._outputs_size -= tail.size
+                tail.add(pieces)
+                self._outputs_size += tail.size
+        for tails in self._outputs.values():
+            for tail in tails.values():
+                if self._outputs_size <= _MOST_OUTPUT:
+                    return
+                self._outputs_size -= tail.size
+                tail.let_go()
+
+    def output(self, execution_id: ExecutionId) -> Sequence[StreamedEvent]:
+        """See `Store.output`."""
+        tails = self._outputs.get(execution_id, {})
+        return [event_of(task_id, piece) for task_id, tail in tails.items() for piece in tail.pieces()]
 
     async def find_requests(self, since: Instant, before: RequestPlace, limit: int) -> Sequence[FoundRequest]:
         """See `Store.find_requests`."""
@@ -129,12 +164,17 @@ class MemoryStore:
         found = await self.find_executions(selection, before, limit)
         return [(each.ordinal, each.view.execution_id) for each in found]
 
+    async def count_executions(self, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
+        """See `Store.count_executions`."""
+        return Counter(found.view.status for found in await self.find_executions(selection, None, sys.maxsize))
+
     def execution_ids(self) -> Sequence[ExecutionId]:
         """See `Store.execution_ids`."""
         return tuple(self._executions)
 
     async def remove_closed(self, ended_before: Instant, most_rows: int) -> bool:
         """See `Store.remove_closed`. What is kept in memory is taken out whole, one execution after the other."""
+        self.outbox.forget_dead_letters(ended_before)
         gone: set[ExecutionId] = set()
         for execution in sorted(self._closed.values(), key=_ended_at):
             if most_rows <= 0 or _ended_at(execution) >= ended_before:
@@ -142,6 +182,7 @@ class MemoryStore:
             execution_id = execution.execution_id
             most_rows -= 1 + len(execution.tasks) + len(self._histories.pop(execution_id, ()))
             del self._closed[execution_id], self._executions[execution_id]
+            self._outputs_size -= sum(tail.size for tail in self._outputs.pop(execution_id, {}).values())
             gone.add(execution_id)
         if gone:
             self._requests = [each for each in self._requests if each[1] not in gone]

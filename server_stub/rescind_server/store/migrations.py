@@ -21,7 +21,7 @@ import msgspec
 from rescind.errors import StoreError
 from rescind.model.events import REQUESTS
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 Step = Callable[[sqlite3.Connection], None]
 """Changes a file of the version before; runs inside a transaction, which it must not end."""
@@ -120,6 +120,14 @@ def _request_at(event: bytes) -> int | None:
     return at if decoded["type"] in REQUESTS else None
 
 
+def _to_3(connection: sqlite3.Connection) -> None:
+    """New tables beside those that there were: of these nothing changes."""
+    known = set(schema(2).split(";\n"))
+    for statement in schema(3).split(";\n"):
+        if statement not in known:
+            connection.execute(statement)
+
+
 _TABLES_OF_1: Final = {
     "labels": "",
     "counters": "",
@@ -132,5 +140,5 @@ _TABLES_OF_1: Final = {
 }
 """The tables of version 1, with what version 2 keeps of those whose rows belong to an execution."""
 
-STEPS: Final[Mapping[int, Step]] = {2: _to_2}
+STEPS: Final[Mapping[int, Step]] = {2: _to_2, 3: _to_3}
 """By the version that each leads to."""

@@ -24,7 +24,7 @@ def open_file(path: Path, durability: Durability) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
         try:
             _take_over(connection, path, durability)
-        except BaseException:
+        except BaseException:  # the file must not stay locked by a store that nobody has
             connection.close()
             raise
     except sqlite3.Error as error:

@@ -8,10 +8,14 @@ from typing import NamedTuple, Protocol
 from rescind.model.events import HistoryEvent
 from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId
+from rescind.model.messages import StreamedEvent
+from rescind.model.status import ExecutionStatus
 from rescind.model.views import ExecutionView
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 from rescind_server.engine.subscriptions import QueueKey
+from rescind_server.store.outbox import Outbox
+from rescind_server.store.outputs import Outputs
 
 
 class Loaded(NamedTuple):
@@ -81,6 +85,10 @@ class FoundRequest(NamedTuple):
 class Store(Protocol):
     """Keeps decisions. One writer; everything of one commit becomes durable, or nothing does."""
 
+    @property
+    def outbox(self) -> Outbox:
+        """Webhooks, and what they are still to be told; a commit may add to that."""
+
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """Make the events and the changed rows of these decisions durable, as one transaction.
 
@@ -108,6 +116,21 @@ class Store(Protocol):
             execution_id: the execution.
             after: the number behind which to begin.
             limit: how many at most; None is all.
+        """
+
+    async def keep_outputs(self, outputs: Outputs) -> None:
+        """Keep what the programs of tasks wrote, and of each task's output the last `KEPT_OUTPUT` bytes at the least.
+
+        What an execution wrote that is not kept any more is not kept either.
+
+        Raises:
+            StoreError: nothing of it is kept.
+        """
+
+    def output(self, execution_id: ExecutionId) -> Sequence[StreamedEvent]:
+        """What is kept of the output of an execution's tasks, as it was streamed, one task after the other.
+
+        Where something of it went meanwhile, the first events of a task say how much.
         """
 
     async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
@@ -144,6 +167,9 @@ class Store(Protocol):
         self, selection: ExecutionFilter, before: int | None, limit: int
     ) -> Sequence[tuple[int, ExecutionId]]:
         """The ordinals and ids of what `find_executions` finds."""
+
+    async def count_executions(self, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
+        """How many executions of each status a filter selects; those of none are left out."""
 
     async def find_requests(self, since: Instant, before: RequestPlace, limit: int) -> Sequence[FoundRequest]:
         """The requests (`REQUESTS`) that were decided from a time on and before a place, the last first.

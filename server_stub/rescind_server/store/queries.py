@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, TaskId
-from rescind.model.status import TERMINAL_EXECUTION
+from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus
 from rescind.model.views import ExecutionView
 from rescind_server.store.port import Found
 from rescind_server.store.records import ExecutionRecord
@@ -50,6 +50,14 @@ def find_ids(
     where = f"where {' and '.join(conditions)} " if conditions else ""
     wanted = f"select ordinal, execution_id from executions {where}order by ordinal desc limit ?"
     return [(ordinal, ExecutionId(found)) for ordinal, found in connection.execute(wanted, (*values, limit))]
+
+
+def count_executions(connection: sqlite3.Connection, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
+    """How many executions of each status a filter selects; those of none are left out."""
+    conditions, values = _conditions(selection, None)
+    where = f"where {' and '.join(conditions)} " if conditions else ""
+    rows = connection.execute(f"select status, count(*) from executions {where}group by status", values)
+    return {ExecutionStatus(status): count for status, count in rows}
 
 
 class TaskPlace(NamedTuple):

@@ -59,6 +59,8 @@ class AttemptRecord(msgspec.Struct, array_like=True):
     last_advance: Instant
     progress: float | None
     stop_cause: CancelCause | None = None
+    stop_forced_at: Instant | None = None
+    deliveries: int = 0
 
 
 class TaskRecord(msgspec.Struct, array_like=True):
@@ -124,6 +126,7 @@ class ExecutionRecord(msgspec.Struct, array_like=True):
     parked: str | None
     ended_at: Instant | None
     sequence: int
+    trace_parent: str | None = None
 
 
 class StoredExecution(msgspec.Struct):
@@ -192,6 +195,7 @@ def record_of_execution(execution: Execution) -> ExecutionRecord:
         execution.parked,
         execution.ended_at,
         execution.sequence,
+        execution.trace_parent,
     )
 
 
@@ -230,6 +234,7 @@ def execution_of(stored: StoredExecution) -> tuple[Execution, Instant | None]:
         parked=row.parked,
         ended_at=row.ended_at,
         sequence=row.sequence,
+        trace_parent=row.trace_parent,
     )
     _add_tasks(execution, stored.tasks)
     for waiting in row.open:
@@ -252,6 +257,8 @@ def _record_of_attempt(attempt: Attempt) -> AttemptRecord:
         attempt.last_advance,
         attempt.progress,
         attempt.stop_cause,
+        attempt.stop_forced_at,
+        attempt.deliveries,
     )
 
 
@@ -299,6 +306,8 @@ def _attempt_of(task: Task, row: AttemptRecord) -> Attempt:
         live=row.live,
         stop=row.stop,
         stop_cause=row.stop_cause,
+        stop_forced_at=row.stop_forced_at,
+        deliveries=row.deliveries,
         stop_requested_at=row.stop_requested_at,
         stop_delivered_at=row.stop_delivered_at,
         stop_ended_at=row.stop_ended_at,

@@ -10,6 +10,7 @@ import msgspec
 from rescind.model.ids import Instant
 from rescind_server.store.records import ExecutionRecord
 from rescind_server.store.requests import forget_requests
+from rescind_server.store.sqlite_outbox import forget_dead_letters
 
 _MOST_AT_ONCE: Final = 50
 """How many executions one step looks at."""
@@ -19,6 +20,7 @@ _PARTS: Final = (
     ("journal", "number"),
     ("entries", "place"),
     ("checkpoints", "sequence"),
+    ("outputs", "rowid"),
 )
 """What belongs to an execution, each with what tells its rows apart."""
 
@@ -39,7 +41,7 @@ def remove_closed(connection: sqlite3.Connection, ended_before: Instant, most_ro
         "select ordinal, record from executions where closed = 1 and ended_at < ? order by ended_at limit ?",
         (ended_before, _MOST_AT_ONCE),
     ).fetchall()
-    left = most_rows
+    left = most_rows - forget_dead_letters(connection, ended_before, most_rows)
     for ordinal, record in found:
         forget_requests(connection, ordinal, left)
         for table, key in _PARTS:
@@ -52,7 +54,7 @@ def remove_closed(connection: sqlite3.Connection, ended_before: Instant, most_ro
             ((name, value, ordinal) for name, value in labels),
         )
         connection.execute("delete from executions where ordinal = ?", (ordinal,))
-    return len(found) == _MOST_AT_ONCE
+    return len(found) == _MOST_AT_ONCE or left <= 0
 
 
 def oldest_end(connection: sqlite3.Connection) -> Instant | None:

@@ -6,12 +6,12 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -19,48 +19,30 @@ from rescind.errors import InvalidInput, StoreError
 from rescind.model.events import HistoryEvent
 from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId
-from rescind.model.messages import JournalEntry
-from rescind.model.status import ExecutionStatus, TaskStatus
-from rescind_server.engine.entities import Execution, Task
+from rescind.model.messages import StreamedEvent
+from rescind.model.status import ExecutionStatus
+from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 from rescind_server.engine.subscriptions import QueueKey
 from rescind_server.store.entities import begun, committed_among, resting, resting_counts
+from rescind_server.store.execution_tables import ExecutionTables
 from rescind_server.store.migrations import SCHEMA_VERSION
 from rescind_server.store.opening import Durability, open_file
+from rescind_server.store.outputs import Outputs, keep_outputs, kept_output
 from rescind_server.store.pace import CommitPace, is_small
 from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
-from rescind_server.store.queries import THE_END, TaskPlace, find_executions, find_ids, look_for_task
-from rescind_server.store.records import StoredExecution, execution_of, record_of_execution, record_of_task
+from rescind_server.store.queries import THE_END, TaskPlace, count_executions, find_executions, find_ids, look_for_task
+from rescind_server.store.records import execution_of
 from rescind_server.store.removal import oldest_end, remove_closed
-from rescind_server.store.requests import find_events, find_requests, put_annotations, put_requests
+from rescind_server.store.requests import find_events, find_requests
+from rescind_server.store.sqlite_outbox import SqliteOutbox
 from rescind_server.store.writability import Place, probe
 
 __all__ = ["SCHEMA_VERSION", "Durability", "SqliteStore"]
 
 ResultT = TypeVar("ResultT")
 
-_encode = msgspec.msgpack.Encoder().encode
-# The name of a member is worked out at every look, and each row has one.
-_STATUS: Final = {status: status.value for status in (*ExecutionStatus, *TaskStatus)}
 _event = msgspec.msgpack.Decoder(HistoryEvent).decode
-
-_PUT_EXECUTION: Final = (
-    "insert into executions (ordinal, execution_id, organisation, kind, queue, created_by, created_at, status, "
-    "ended_at, closed, never_ran, record) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_CHANGE_EXECUTION: Final = (
-    "update executions set status = ?, ended_at = ?, closed = ?, never_ran = ?, record = ? where ordinal = ?"
-)
-_PUT_TASK: Final = (
-    "insert into tasks (execution, ordinal, task_id, status, ended_at, record) values (?, ?, ?, ?, ?, ?) "
-    "on conflict (execution, ordinal) do update set "
-    "status = excluded.status, ended_at = excluded.ended_at, record = excluded.record"
-)
-_PUT_EVENT: Final = "insert into events (execution, sequence, event) values (?, ?, ?)"
-_PUT_LABEL: Final = "insert into labels (name, value, ordinal) values (?, ?, ?)"
-_PUT_JOURNAL: Final = "insert or replace into journal (execution, number, entry) values (?, ?, ?)"
-_PUT_ENTRY: Final = "insert into entries (execution, place, entry) values (?, ?, ?)"
-_PUT_CHECKPOINT: Final = "insert into checkpoints (execution, sequence, checkpoint) values (?, ?, ?)"
 
 
 class SqliteStore:
@@ -89,16 +71,8 @@ class SqliteStore:
         self._pace = CommitPace() if in_place else None
         self._in_thread = 0
         self._searching = asyncio.Lock()
-        # How much of what only grows is in the file already, by the order of an open execution that ran.
-        self._kept: dict[int, _Kept] = {}
-        # What grows with starts and claims, as it is in the file. A commit of a cancel leaves it as it is.
-        self._counters: dict[str, int] = {}
-        # Executions are committed first in the order of starting: what is behind this one is new.
-        self._last = self._last_ordinal()
-
-    def _last_ordinal(self) -> int:
-        (ordinal,) = self._writer.execute("select coalesce(max(ordinal), 0) from executions").fetchone()
-        return int(ordinal)
+        self._tables = ExecutionTables(self._writer)
+        self.outbox = SqliteOutbox(self._writer, self._read, partial(self._in_turn, self._write_whole))
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """See `Store.commit`.
@@ -125,13 +99,9 @@ class SqliteStore:
             return self._load()
 
     def _load(self) -> Loaded:
-        # Also what a commit that failed has left behind is put right.
-        self._kept.clear()
-        self._counters = {}
-        self._last = self._last_ordinal()
         stored = begun(self._writer)
-        for each in stored:
-            self._kept[each.execution.order] = _kept(each.execution.number, each)
+        # Also what a commit that failed has left behind is put right.
+        self._tables.begin_anew(stored)
         counters = dict(self._writer.execute("select name, value from counters").fetchall())
         executions = [execution_of(each) for each in stored]
         return Loaded(
@@ -147,6 +117,15 @@ class SqliteStore:
         with self._reading():
             rows = self._writer.execute(wanted, (execution_id, after, -1 if limit is None else limit)).fetchall()
         return tuple(_event(event) for (event,) in rows)
+
+    async def keep_outputs(self, outputs: Outputs) -> None:
+        """See `Store.keep_outputs`."""
+        await self._in_turn(self._write_whole, lambda connection: keep_outputs(connection, outputs))
+
+    def output(self, execution_id: ExecutionId) -> Sequence[StreamedEvent]:
+        """See `Store.output`."""
+        with self._reading():
+            return kept_output(self._writer, execution_id)
 
     def committed(self, execution_id: ExecutionId) -> Execution | None:
         """See `Store.committed`."""
@@ -177,6 +156,10 @@ class SqliteStore:
     ) -> Sequence[tuple[int, ExecutionId]]:
         """See `Store.find_ids`."""
         return await self._read(lambda connection: find_ids(connection, selection, before, limit))
+
+    async def count_executions(self, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
+        """See `Store.count_executions`."""
+        return await self._read(lambda connection: count_executions(connection, selection))
 
     async def find_requests(self, since: Instant, before: RequestPlace, limit: int) -> Sequence[FoundRequest]:
         """See `Store.find_requests`."""
@@ -262,7 +245,7 @@ class SqliteStore:
                 connection.execute("begin immediate")
                 result = change(connection)
                 connection.execute("commit")
-            except BaseException:
+            except BaseException:  # Ctrl+C, too, must leave no open transaction
                 if connection.in_transaction:
                     with suppress(sqlite3.Error):
                         connection.execute("rollback")
@@ -272,141 +255,5 @@ class SqliteStore:
         return self._write(transaction)
 
     def _put_all(self, decisions: Sequence[Decision]) -> None:
-        executions: dict[ExecutionId, Execution] = {}
-        tasks: dict[str, Task] = {}
-        closed: dict[ExecutionId, Execution] = {}
-        for decision in decisions:
-            executions |= decision.executions
-            tasks |= decision.tasks
-            for execution in decision.closed:
-                closed[execution.execution_id] = execution
-        put = self._writer.executemany
-        self._put_executions(executions.values(), closed)
-        put(_PUT_TASK, map(_task_row, tasks.values()))
-        put(_PUT_EVENT, _event_rows(decisions))
-        put_requests(self._writer, decisions)
-        put_annotations(self._writer, decisions)
-        for execution in executions.values():
-            if execution.run:
-                self._put_what_grew(execution)
-        self._forget_journals(closed.values())
-        counters = {
-            "lease": max(decision.lease for decision in decisions),
-            "order": max(decision.order for decision in decisions),
-        }
-        if counters != self._counters:
-            put("insert or replace into counters (name, value) values (?, ?)", counters.items())
-            self._counters = counters
-
-    def _put_executions(self, executions: Iterable[Execution], closed: Collection[ExecutionId]) -> None:
-        new: list[Execution] = []
-        changed: list[Execution] = []
-        for execution in executions:
-            (new if execution.order > self._last else changed).append(execution)
-        put = self._writer.executemany
-        rows = ((*_changing(each, each.execution_id in closed), each.order) for each in changed)
-        put(_CHANGE_EXECUTION, rows)
-        if not new:
-            return
-        put(_PUT_EXECUTION, ((*_fixed(each), *_changing(each, each.execution_id in closed)) for each in new))
-        put(_PUT_LABEL, ((name, value, each.order) for each in new for name, value in each.labels.items()))
-        self._last = max(each.order for each in new)
-
-    def _forget_journals(self, closed: Iterable[Execution]) -> None:
-        """Nobody runs the code of a closed execution again."""
-        orders = [execution.order for execution in closed if self._kept.pop(execution.order, None) is not None]
-        self._writer.executemany("delete from journal where execution = ?", ((order,) for order in orders))
-
-    def _put_what_grew(self, execution: Execution) -> None:
-        """Journal, entries and checkpoints only grow: write what the file lacks, and the journal's last entry anew."""
-        order = execution.order
-        put = self._writer.executemany
-        kept = self._kept.get(order, _NOTHING)
-        now = _kept(execution.number, execution)
-        if kept.journal_upto and now.journal_from > kept.journal_from:
-            self._writer.execute("delete from journal where execution = ? and number < ?", (order, now.journal_from))
-        new = _from_number(execution.journal, kept.journal_upto)
-        if kept.journal_upto and not (new and new[0].number == kept.journal_upto):
-            # An activation that was taken back leaves the journal at its end; another may stand there already.
-            self._writer.execute("delete from journal where execution = ? and number >= ?", (order, kept.journal_upto))
-        if new:
-            put(_PUT_JOURNAL, ((order, entry.number, _encode(entry)) for entry in new))
-        if len(execution.entries) < kept.entries:
-            # A run that begins at a checkpoint appends anew what the one before had appended behind it.
-            gone = (order, len(execution.entries))
-            self._writer.execute("delete from entries where execution = ? and place >= ?", gone)
-        if entries := execution.entries[kept.entries :]:
-            put(_PUT_ENTRY, ((order, kept.entries + at, _encode(entry)) for at, entry in enumerate(entries)))
-        if checkpoints := execution.checkpoints[kept.checkpoints :]:
-            put(_PUT_CHECKPOINT, ((order, each.sequence, _encode(each)) for each in checkpoints))
-        self._kept[order] = now
-
-
-class _Kept(msgspec.Struct, frozen=True):
-    """What of an execution is in the file: so many entries and checkpoints, and the journal between two numbers."""
-
-    entries: int
-    checkpoints: int
-    journal_upto: int
-    journal_from: int
-
-
-_NOTHING: Final = _Kept(0, 0, 0, 0)
-
-
-def _kept(number: int, written: Execution | StoredExecution) -> _Kept:
-    """What of an execution will be in the file, after its activation of this number."""
-    journal = written.journal
-    first, last = (journal[0].number, journal[-1].number) if journal else (number + 1, 0)
-    return _Kept(len(written.entries), len(written.checkpoints), last, first)
-
-
-def _from_number(journal: Sequence[JournalEntry], number: int) -> Sequence[JournalEntry]:
-    """The entries of a journal from a number on, found from its end: it may be long, and little of it is new."""
-    start = len(journal)
-    while start > 0 and journal[start - 1].number >= number:
-        start -= 1
-    return journal[start:]
-
-
-def _fixed(execution: Execution) -> tuple[Any, ...]:
-    """The columns of an execution that never change."""
-    return (
-        execution.order,
-        execution.execution_id,
-        execution.organisation,
-        execution.kind,
-        execution.queue,
-        execution.created_by,
-        execution.created_at,
-    )
-
-
-def _changing(execution: Execution, is_closed: bool) -> tuple[Any, ...]:
-    return (
-        _STATUS[execution.status],
-        execution.ended_at,
-        is_closed,
-        execution.never_ran,
-        _encode(record_of_execution(execution)),
-    )
-
-
-def _task_row(task: Task) -> tuple[Any, ...]:
-    return (
-        task.execution.order,
-        task.order,
-        task.task_id,
-        _STATUS[task.status],
-        task.ended_at,
-        _encode(record_of_task(task)),
-    )
-
-
-def _event_rows(decisions: Sequence[Decision]) -> Iterable[tuple[Any, ...]]:
-    return (
-        (execution.order, event.sequence, _encode(event))
-        for decision in decisions
-        for execution_id, event in decision.events
-        if (execution := decision.executions.get(execution_id)) is not None
-    )
+        self._tables.put(decisions)
+        self.outbox.put_told(decisions)

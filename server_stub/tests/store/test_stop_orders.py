@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rescind import AgentContext, CancelTaskResult, TaskContext, agent, task
+from rescind import AgentContext, CancelMode, CancelTaskResult, TaskContext, agent, task
 from rescind.model.ids import Instant, TaskId
 from rescind.model.messages import StopOrder, WorkerJoined
 from rescind.testing import Environment
@@ -27,8 +27,9 @@ async def waiting(ctx: AgentContext) -> None:
 
 
 @pytest.mark.rescind
+@pytest.mark.parametrize("by_force", [False, True])
 async def test_a_worker_that_comes_back_behind_a_restart_is_ordered_to_stop_with_the_first_cause(
-    tmp_path: Path,
+    tmp_path: Path, by_force: bool
 ) -> None:
     path = tmp_path / "store.db"
     async with Environment(agents=[waiting], tasks=[stuck], store=path) as env:
@@ -37,6 +38,9 @@ async def test_a_worker_that_comes_back_behind_a_restart_is_ordered_to_stop_with
         await env.kill_worker()
         (only,) = await handle.tasks()
         assert await handle.cancel_task(only.task_id, "not wanted") is CancelTaskResult.CANCELLED
+        if by_force:
+            assert await handle.cancel_task(only.task_id, mode=CancelMode.FORCE) is CancelTaskResult.ALREADY_CANCELLED
+        (only,) = await handle.tasks()
 
     with closing(SqliteStore(path)) as store:
         loaded = store.load()
@@ -44,10 +48,11 @@ async def test_a_worker_that_comes_back_behind_a_restart_is_ordered_to_stop_with
         attempts = execution.tasks[TaskId(str(only.task_id))].attempts
         assert attempts is not None
         (attempt,) = attempts
+        assert (attempt.stop_forced_at, attempt.deliveries) == (only.stops[0].forced_at, only.stops[0].deliveries)
         now = Instant(attempt.started_at + 1)
         engine = Engine()
         engine.restore(*loaded, now)
         joined = WorkerJoined(attempt.worker_id, 10, (), (), (), 1, running=(attempt.lease,))
         (order,) = [message for _, message in engine.decide(joined, now).pushes]
     assert isinstance(order, StopOrder)
-    assert (order.lease, order.cause.reason) == (attempt.lease, "not wanted")
+    assert (order.lease, order.cause.reason, order.force) == (attempt.lease, "not wanted", by_force)
