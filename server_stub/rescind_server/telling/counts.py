@@ -12,9 +12,11 @@ from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 from rescind_server.telling.histogram import Histogram
 
-MOST_KINDS: Final = 1_000
-"""Of how many kinds per organisation each has figures of its own: callers choose kinds, and may invent new ones."""
-OTHER_KINDS: Final = "other"
+MOST_NAMES: Final = 1_000
+"""Of how many kinds, and how many queues, per organisation each has figures of its own: callers may invent new ones."""
+OTHER: Final = "other"
+"""What the figures of all others are told under."""
+EXECUTORS: Final = frozenset({"", "async", "thread", "process", "shell", "container"})
 STOP_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 COMMIT_BOUNDS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0)
 
@@ -106,6 +108,7 @@ class Counts:
         # The stops that are under way; each of them ends.
         self._stopping: dict[tuple[TaskId | None, int], _Stopping] = {}
         self._kinds: defaultdict[str, set[str]] = defaultdict(set)
+        self._queues: defaultdict[str, set[str]] = defaultdict(set)
 
     def note(self, decisions: Sequence[Decision]) -> None:
         """Count what one commit has made durable."""
@@ -125,20 +128,19 @@ class Counts:
                 execution = decision.executions.get(execution_id) or decision.annotated[execution_id]
                 rule(self, decision, execution, event)
 
-    def _kind(self, organisation: str, kind: str) -> str:
-        known = self._kinds[organisation]
-        if kind in known:
-            return kind
-        if len(known) >= MOST_KINDS:
-            return OTHER_KINDS
-        known.add(kind)
-        return kind
+    def kind(self, organisation: str, kind: str) -> str:
+        """The kind under which figures of an organisation's kind are told: its own, or ``other``."""
+        return _told_as(kind, self._kinds[organisation])
+
+    def queue(self, organisation: str, queue: str) -> str:
+        """As `kind`, of a queue."""
+        return _told_as(queue, self._queues[organisation])
 
     def _note_start(self, decision: Decision, execution: Execution, event: HistoryEvent) -> None:
-        self.started[execution.organisation, self._kind(execution.organisation, execution.kind)] += 1
+        self.started[execution.organisation, self.kind(execution.organisation, execution.kind)] += 1
 
     def _note_end(self, decision: Decision, execution: Execution, event: HistoryEvent) -> None:
-        kind = self._kind(execution.organisation, execution.kind)
+        kind = self.kind(execution.organisation, execution.kind)
         self.ended_executions[ByKind(execution.organisation, kind, _ENDS_OF_EXECUTIONS[event.type])] += 1
 
     def _note_end_of_task(self, decision: Decision, execution: Execution, event: HistoryEvent) -> None:
@@ -146,7 +148,7 @@ class Counts:
         task = decision.tasks[event.task_id]
         status = _ENDS_OF_TASKS[event.type]
         failure = (event.details or {}).get("kind", "") if event.type is EventType.TASK_FAILED else ""
-        kind = self._kind(execution.organisation, task.kind)
+        kind = self.kind(execution.organisation, task.kind)
         self.ended_tasks[ByKind(execution.organisation, kind, status, failure)] += 1
 
     def _note_cancel(self, decision: Decision, execution: Execution, event: HistoryEvent) -> None:
@@ -168,11 +170,22 @@ class Counts:
         if stopping is None:
             return  # it was ordered before this server began
         details = event.details or {}
+        # Its worker says what it is, and could say anything.
+        executor = said if (said := details.get("executor", "")) in EXECUTORS else OTHER
         stages = {"delivered": stopping.delivered_at, details["state"].lower(): event.at}
         for stage, at in stages.items():
             if at is not None:
                 seconds = (at - stopping.requested_at) / _MICROSECONDS
-                self.stops[StopStage(execution.organisation, details.get("executor", ""), stage)].note(seconds)
+                self.stops[StopStage(execution.organisation, executor, stage)].note(seconds)
+
+
+def _told_as(name: str, known: set[str]) -> str:
+    if name in known:
+        return name
+    if len(known) >= MOST_NAMES:
+        return OTHER
+    known.add(name)
+    return name
 
 
 _RULES: Final[Mapping[EventType, Callable[[Counts, Decision, Execution, HistoryEvent], None]]] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Final, TypeVar
 
@@ -12,8 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from rescind.model.ids import Instant
-from rescind.model.overviews import ServerFacts, Stuck
+from rescind.model.overviews import ServerFacts, Stuck, WaitingWork
 from rescind_server.telling.counts import Counts
 from rescind_server.telling.histogram import Histogram
 
@@ -24,7 +23,9 @@ LabelsT = TypeVar("LabelsT", bound=tuple[str, ...])
 _MICROSECONDS: Final = 1_000_000
 
 
-def exposition(organisation: str, counts: Counts, facts: ServerFacts, stuck: Stuck | None) -> bytes:
+def exposition(
+    organisation: str, counts: Counts, facts: ServerFacts, stuck: Stuck | None, further: Sequence[Metric] = ()
+) -> bytes:
     """All figures of an organisation, and of the server that it is on, in Prometheus' text format.
 
     Args:
@@ -32,15 +33,19 @@ def exposition(organisation: str, counts: Counts, facts: ServerFacts, stuck: Stu
         counts: what happened since the server began.
         facts: the server as it stands.
         stuck: what of the organisation waits or is stuck; None if that cannot be told, since the store is in trouble.
+        further: what others tell of the organisation.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(organisation, counts, facts, stuck))
+    registry.register(_Figures(organisation, counts, facts, stuck, further))
     return generate_latest(registry)
 
 
 class _Figures(Collector):
-    def __init__(self, organisation: str, counts: Counts, facts: ServerFacts, stuck: Stuck | None) -> None:
+    def __init__(
+        self, organisation: str, counts: Counts, facts: ServerFacts, stuck: Stuck | None, further: Sequence[Metric]
+    ) -> None:
         self._organisation = organisation
+        self._further = further
         self._counts = counts
         self._facts = facts
         self._stuck = stuck
@@ -50,7 +55,8 @@ class _Figures(Collector):
         yield from self._cancels()
         yield from self._server()
         if self._stuck is not None:
-            yield from _waiting(self._stuck, self._facts.now)
+            yield from self._waiting(self._stuck)
+        yield from self._further
 
     def _outcomes(self) -> Iterator[Metric]:
         counts = self._counts
@@ -105,37 +111,45 @@ class _Figures(Collector):
             "rescind_start_time_seconds", "When the server began to serve.", facts.started_at / _MICROSECONDS
         )
 
+    def _waiting(self, stuck: Stuck) -> Iterator[Metric]:
+        labels = ("sort", "queue", "kind")
+        waiting: defaultdict[tuple[str, ...], list[WaitingWork]] = defaultdict(list)
+        for each in stuck.waiting:
+            sort = "agent" if each.is_agent else "task"
+            queue = self._counts.queue(self._organisation, each.queue)
+            waiting[sort, queue, self._counts.kind(self._organisation, each.kind)].append(each)
+        yield _gauge(
+            "rescind_queue_depth",
+            "Agents and tasks that wait for a worker.",
+            labels,
+            {key: sum(each.count for each in works) for key, works in waiting.items()},
+        )
+        yield _gauge(
+            "rescind_queue_oldest_seconds",
+            "How long the oldest of them has waited.",
+            labels,
+            {
+                key: max(0, self._facts.now - min(each.since for each in works)) / _MICROSECONDS
+                for key, works in waiting.items()
+            },
+        )
+        yield _gauge(
+            "rescind_queue_workers",
+            "Connected workers that take them; of several kinds, those that the fewest workers take.",
+            labels,
+            {key: min(each.workers for each in works) for key, works in waiting.items()},
+        )
+        yield GaugeMetricFamily(
+            "rescind_stuck_tasks", "Tasks that do not stop, or whose worker is away.", stuck.task_count
+        )
+        parked: Counter[tuple[str, ...]] = Counter()
+        for agents in stuck.parked:
+            parked[self._counts.kind(self._organisation, agents.kind),] += agents.count
+        yield _gauge("rescind_parked_agents", "Agents that wait for another deployment.", ("kind",), parked)
+
     def _own(self, counted: Counter[LabelsT]) -> Iterator[tuple[tuple[str, ...], int]]:
         """What is counted of this organisation, by the labels behind its name."""
         return ((each[1:], count) for each, count in counted.items() if each[0] == self._organisation)
-
-
-def _waiting(stuck: Stuck, now: Instant) -> Iterator[Metric]:
-    labels = ("sort", "queue", "kind")
-    waiting = {("agent" if each.is_agent else "task", each.queue, each.kind): each for each in stuck.waiting}
-    yield _gauge(
-        "rescind_queue_depth",
-        "Agents and tasks that wait for a worker.",
-        labels,
-        {key: each.count for key, each in waiting.items()},
-    )
-    yield _gauge(
-        "rescind_queue_oldest_seconds",
-        "How long the oldest of them has waited.",
-        labels,
-        {key: max(0, now - each.since) / _MICROSECONDS for key, each in waiting.items()},
-    )
-    yield _gauge(
-        "rescind_queue_workers",
-        "Connected workers that take them.",
-        labels,
-        {key: each.workers for key, each in waiting.items()},
-    )
-    yield GaugeMetricFamily("rescind_stuck_tasks", "Tasks that do not stop, or whose worker is away.", stuck.task_count)
-    parked: Counter[tuple[str, ...]] = Counter()
-    for each in stuck.parked:
-        parked[each.kind,] += each.count
-    yield _gauge("rescind_parked_agents", "Agents that wait for another deployment.", ("kind",), parked)
 
 
 def _counter(name: str, meaning: str, labels: tuple[str, ...], values: Mapping[LabelsT, int]) -> Metric:

@@ -111,7 +111,7 @@ def test_commits_are_counted_by_how_much_was_decided_in_them() -> None:
 
 
 def test_kinds_that_callers_invent_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MOST_KINDS", 2)
+    monkeypatch.setattr(counting, "MOST_NAMES", 2)
     stage = Stage()
     for number in range(5):
         stage.start(f"x-{number}", kind=f"kind-{number}")
@@ -120,6 +120,38 @@ def test_kinds_that_callers_invent_do_not_fill_the_memory(monkeypatch: pytest.Mo
         ("default", "kind-1"): 1,
         ("default", "other"): 3,
     }
+
+
+def test_the_1001st_kind_and_all_that_come_behind_it_share_one_figure() -> None:
+    counts = Counts()
+    told = {counts.kind("default", f"kind-{number}") for number in range(1_002)}
+    assert told == {f"kind-{number}" for number in range(1_000)} | {"other"}
+    assert counts.kind("default", "kind-7") == "kind-7"
+    assert counts.kind("of another organisation", "kind-1001") == "kind-1001"
+
+
+def test_what_waits_of_many_kinds_and_queues_is_told_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "MOST_NAMES", 1)
+    waiting = tuple(
+        WaitingWork(False, f"queue-{number}", f"kind-{number}", 10, Instant(number * 1_000_000), number)
+        for number in range(1, 5)
+    )
+    told = samples(Counts(), Stuck(waiting=waiting))
+    assert {labels: value for (name, labels), value in told.items() if name == "rescind_queue_depth"} == {
+        "kind=kind-1,queue=queue-1,sort=task": 10,
+        "kind=other,queue=other,sort=task": 30,
+    }
+    assert told["rescind_queue_oldest_seconds", "kind=other,queue=other,sort=task"] == 8
+    assert told["rescind_queue_workers", "kind=other,queue=other,sort=task"] == 2
+
+
+def test_an_executor_that_a_worker_made_up_gets_no_figure_of_its_own() -> None:
+    stage = Stage()
+    (task_id,) = stage.start().schedule()
+    stage.cancel(task_id)
+    lease = stage.activations[task_id][-1].lease
+    stage.decide(StopReported(task_id, lease, StopState.STOPPED, executor="x" * 50))
+    assert list(counted(stage).stops) == [StopStage("default", "other", "stopped")]
 
 
 def test_a_value_is_counted_at_every_bound_that_it_does_not_pass() -> None:
