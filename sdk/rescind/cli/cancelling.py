@@ -22,7 +22,7 @@ from rescind.cli.refusals import (
     EXIT_UNREACHABLE,
     Refused,
 )
-from rescind.cli.remote import ask, print_json
+from rescind.cli.remote import ask_either, print_json
 from rescind.cli.times import counted
 from rescind.errors import InvalidInput
 from rescind.model.filters import ExecutionFilter, TaskFilter
@@ -31,6 +31,7 @@ from rescind.model.texts import checked_task_id
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
+    from rescind.temporal import TemporalClient
 
 _MET: Final = {
     CancelTaskResult.CANCELLED: "is cancelled by this request.",
@@ -57,7 +58,7 @@ ResultT = TypeVar("ResultT")
     "--mode",
     type=click.Choice([mode.value.lower() for mode in CancelMode], case_sensitive=False),
     help="How a task is cancelled. try, the default: at once, then its work is stopped. wait: its work is asked to "
-    "stop, and decides. abandon: at once, and its work is left alone.",
+    "stop, and decides. abandon: at once, and its work is left alone. force: as --force.",
 )
 @click.option(
     "--where",
@@ -68,8 +69,15 @@ ResultT = TypeVar("ResultT")
 @click.option("--tasks", "of_tasks", is_flag=True, help="With --where: cancel open tasks, not executions.")
 @click.option("--yes", is_flag=True, help="With --where: do not ask before it is done.")
 @click.option("--reason", help="Why, in words; its code, its tasks and its history see them.")
-@click.option("--hard", "--force", "hard", is_flag=True, help="End an execution at once, without its clean-up.")
-@remote_options("The server to ask.")
+@click.option(
+    "--hard",
+    "--force",
+    "hard",
+    is_flag=True,
+    help="End an execution at once, without its clean-up, and work without its grace; also what is being stopped "
+    "already.",
+)
+@remote_options("The server to ask.", clusters=True)
 @json_option("Print one JSON object: what the request met, or how many met what.")
 def cancel(
     execution_id: str | None,
@@ -88,16 +96,22 @@ def cancel(
     Conditions are name=value with the names status, kind, queue, creator, worker, agent, label.NAME, and for tasks
     execution; and age>1h or age<1h.
 
-    Repeating it is harmless. The exit code is 4 if what is named had ended otherwise before.
+    Repeating it is harmless; with --force it ends at once what an earlier request is still stopping. The exit code is 4
+    if what is named had ended otherwise before.
     """
     _check_together(execution_id, task_id, mode, where, of_tasks=of_tasks, yes=yes, hard=hard)
     if where is not None:
         selection = _selection(where, of_tasks=of_tasks)
         _cancel_many(remote, selection, reason, hard=hard, yes=yes, as_json=as_json)
     elif task_id is not None:
-        how = CancelMode((mode or CancelMode.TRY).upper())
+        how = CancelMode.FORCE if hard else CancelMode((mode or CancelMode.TRY).upper())
         execution = execution_id or ""
         known = _task_id(task_id)
+        if remote.cluster is not None and not execution:
+            raise Refused(
+                "a Temporal cluster knows a task only by its execution: give its ID, too.",
+                EXIT_BAD_INPUT,
+            )
         result = _ask_to_cancel(
             remote, lambda client: client.cancel_task(known, reason, mode=how, execution_id=execution)
         )
@@ -124,7 +138,7 @@ def _check_together(
         (where is not None and (execution_id or task_id) is not None, "give --where alone, or an ID or --task."),
         (where is None and (of_tasks or yes), "--tasks and --yes go with --where."),
         (mode is not None and task_id is None, "--mode goes with --task."),
-        (hard and (task_id is not None or of_tasks), "--hard is for executions, not for tasks."),
+        (hard and mode not in (None, "force"), "--force is a mode of its own: leave --mode out."),
     ]
     for is_wrong, message in wrong:
         if is_wrong:
@@ -140,10 +154,10 @@ def _task_id(given: str) -> str:
         ) from None
 
 
-def _ask_to_cancel(remote: Remote, work: Callable[[Client], Awaitable[ResultT]]) -> ResultT:
-    """As `ask`. Whoever lost the server meanwhile cannot know whether it took the request, and need not know."""
+def _ask_to_cancel(remote: Remote, work: Callable[[Client | TemporalClient], Awaitable[ResultT]]) -> ResultT:
+    """As `ask_either`. Whoever lost the server meanwhile cannot know whether it took the request, and need not know."""
     try:
-        return ask(remote, work)
+        return ask_either(remote, work)
     except Refused as refused:
         if refused.exit_code != EXIT_UNREACHABLE:
             raise
@@ -178,7 +192,7 @@ def _cancel_many(
     as_json: bool,
 ) -> None:
     sort = "execution" if isinstance(selection, ExecutionFilter) else "task"
-    found = ask(remote, lambda client: client.count(selection))
+    found = ask_either(remote, lambda client: client.count(selection))
     counts: Counts = {}
     if found:
         if not yes:
@@ -203,7 +217,12 @@ def _ask_before(what: str) -> None:
 
 
 async def _cancelled(
-    client: Client, selection: ExecutionFilter | TaskFilter, reason: str | None, found: int, *, hard: bool
+    client: Client | TemporalClient,
+    selection: ExecutionFilter | TaskFilter,
+    reason: str | None,
+    found: int,
+    *,
+    hard: bool,
 ) -> Counts:
     counts: Counts = {}
     console = Console(stderr=True)

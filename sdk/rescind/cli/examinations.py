@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rescind.cli.times import age_in_words, counted
 from rescind.errors import NotPermitted, RescindError, ServerUnavailable
 from rescind.model.ids import Instant
-from rescind.model.overviews import ServerFacts, Stuck, StuckReason, StuckTask, WaitingWork
+from rescind.model.overviews import STUCK_ADVICE, ServerFacts, Stuck, StuckReason, StuckTask, WaitingWork
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
@@ -50,6 +50,50 @@ class Finding(NamedTuple):
     level: Level
     message: str
     advice: str = ""
+
+
+class Look(NamedTuple):
+    """What is said of the tasks that are stuck for one reason.
+
+    Attributes:
+        check: what was looked at.
+        level: how it is meant if there are such.
+        all_well: what is said if there are none.
+        trouble: what is wrong with them.
+    """
+
+    check: str
+    level: Level
+    all_well: str
+    trouble: str
+
+
+_LOOKS: Final = {
+    StuckReason.NOT_STOPPED: Look(
+        "stops",
+        Level.FAIL,
+        "Everything that was cancelled has stopped, or is within its grace.",
+        "Past its grace, and still at work",
+    ),
+    StuckReason.NOT_ACKNOWLEDGED: Look(
+        "orders",
+        Level.FAIL,
+        "Every worker that was told to stop something has said that it knows.",
+        "Told to stop, and not acknowledged",
+    ),
+    StuckReason.STOP_WAITS: Look(
+        "offline",
+        Level.WARN,
+        "No order to stop waits for a worker to come back.",
+        "To be stopped, on a worker that is not connected",
+    ),
+    StuckReason.WORKER_AWAY: Look(
+        "contact",
+        Level.WARN,
+        "Every running task's worker is connected.",
+        "On a worker that is not connected",
+    ),
+}
 
 
 async def examine(client: Client) -> list[Finding]:
@@ -125,28 +169,13 @@ def _workers(facts: ServerFacts) -> Finding:
 
 
 def _work(stuck: Stuck, facts: ServerFacts) -> Iterator[Finding]:
-    not_stopped = [each for each in stuck.tasks if each.reason is StuckReason.NOT_STOPPED]
-    yield (
-        Finding("stops", Level.OK, "Everything that was cancelled has stopped, or is within its grace.")
-        if not not_stopped
-        else Finding(
-            "stops",
-            Level.FAIL,
-            f"Past its grace, and still at work: {counted(len(not_stopped), 'task')}: {_named(not_stopped)}.",
-            "See `rescind tasks --stopping`; restart their workers to end them by force.",
-        )
-    )
-    away = [each for each in stuck.tasks if each.reason is StuckReason.WORKER_AWAY]
-    yield (
-        Finding("contact", Level.OK, "Every running task's worker is connected.")
-        if not away
-        else Finding(
-            "contact",
-            Level.WARN,
-            f"On a worker that is not connected: {counted(len(away), 'task')}: {_named(away)}.",
-            "They are tried elsewhere when their lease ends. See `rescind workers`.",
-        )
-    )
+    for reason, look in _LOOKS.items():
+        found = [each for each in stuck.tasks if each.reason is reason]
+        if not found:
+            yield Finding(look.check, Level.OK, look.all_well)
+        else:
+            message = f"{look.trouble}: {counted(len(found), 'task')}: {_named(found)}."
+            yield Finding(look.check, look.level, message, STUCK_ADVICE[reason])
     yield _waiting([each for each in stuck.waiting if not each.workers], facts.now)
     yield (
         Finding("parked", Level.OK, "No agent waits for another deployment.")
@@ -176,10 +205,18 @@ def _waiting(without_worker: list[WaitingWork], now: Instant) -> Finding:
 
 def _named(stuck: list[StuckTask]) -> str:
     names = [
-        f"{each.listed.task.kind} {each.listed.task.task_id} of {each.listed.execution_id}"
+        f"{each.listed.task.kind} {each.listed.task.task_id} of {each.listed.execution_id}{_told(each)}"
         for each in stuck[:_MOST_NAMED]
     ]
     return ", ".join(names) + (f" and {len(stuck) - _MOST_NAMED} more" if len(stuck) > _MOST_NAMED else "")
+
+
+def _told(stuck: StuckTask) -> str:
+    """How often its workers were told to stop, where that is what is wrong."""
+    if stuck.reason is not StuckReason.NOT_ACKNOWLEDGED:
+        return ""
+    unheard = [attempt for attempt in stuck.listed.at_work if not attempt.acknowledged]
+    return "".join(f" (worker {attempt.worker_id} was told {attempt.deliveries} times)" for attempt in unheard)
 
 
 def _now() -> Instant:

@@ -29,6 +29,8 @@ from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import FailureKind, StopState
 from rescind.runtime.failures import failure_of, rejection_of
 from rescind.runtime.task_context import CancelHook, TaskContext, take_hooks, tell_cancelled, tell_lost
+from rescind.telemetry.at_work import AT_WORK, AtWork
+from rescind.telemetry.traces import NOT_TRACED, begin_attempt
 from rescind.worker.executors.folders import make_folder, remove_folder
 from rescind.worker.executors.port import Encoded, Executor, FailedElsewhere, WorkKilled
 
@@ -51,6 +53,7 @@ class Attempt:
         executor: Executor,
         send: Callable[[FromWorker], None],
         payload_limit: int,
+        worker: str = "",
     ) -> None:
         self.activation = activation
         self.unresponsive = False
@@ -61,10 +64,16 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._cause: CancelCause | None = None
         self._decided = False
+        self._is_forced = False
+        self._told_at = 0.0
         self._grace: asyncio.TimerHandle | None = None
         self._hook_tasks: list[asyncio.Task[None]] = []
         self._folder: Path | None = None
         self._was_killed = False
+        self._span = begin_attempt(activation, worker, definition.executor)
+        self._at_work = AtWork(
+            activation.execution_id, worker, activation.task_id, activation.attempt, "", activation.trace_parent
+        )
         self._context = TaskContext(
             self,
             task_id=activation.task_id,
@@ -81,17 +90,37 @@ class Attempt:
         self._task.add_done_callback(lambda _: self._ended(on_end))
 
     def order_stop(self, order: StopOrder) -> None:
-        """Stop the code: it is told at once, and told again if it outlives its grace."""
-        decided_anew = order.decided and not self._decided
+        """Stop the code: it is told at once, and told again if it outlives its grace, of which `force` leaves nothing.
+
+        An order that comes twice is acknowledged twice, and does nothing else.
+        """
         self._decided = self._decided or order.decided
         if self._cause is None:
             self._begin_stop(order.cause)
-        if decided_anew:
-            # Behind the telling: in the loop's next turn the code wakes first, and the report is written after it.
-            self._send(StopReported(self.activation.task_id, self.activation.lease, StopState.DELIVERED))
+        if order.force and not self._is_forced:
+            self._is_forced = True
+            self._end_grace()
+        # Behind the telling: in the loop's next turn the code wakes first, and the report is written after it.
+        self._send(
+            StopReported(
+                self.activation.task_id,
+                self.activation.lease,
+                StopState.DELIVERED,
+                decided=order.decided,
+                force=order.force,
+            )
+        )
+
+    def _end_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+        # In the next turn: code that was told in this one has not heard of it yet, and would be told but once.
+        self._grace = self._loop.call_later(0, self._tell_again)
 
     def _begin_stop(self, cause: CancelCause) -> None:
         self._cause = cause
+        self._span.begin_stop(cause)
+        self._told_at = self._loop.time()
         tell_cancelled(self._context, cause)
         if self._executor.hooks_end_it:
             self._run_hooks_now()
@@ -101,6 +130,8 @@ class Attempt:
     def discard(self) -> None:
         """The worker is lost: nothing is reported any more, and the code goes on or ends as it would in its death."""
         self._send = _nothing
+        self._span.end("LOST")
+        self._span = NOT_TRACED
         tell_lost(self._context)
         if self._grace is not None:
             self._grace.cancel()
@@ -128,6 +159,10 @@ class Attempt:
 
     async def _run(self) -> TaskReported:
         task_id, lease = self.activation.task_id, self.activation.lease
+        # In the context of this asyncio task, which ends with it.
+        if (carried := self._span.enter()) is not None:
+            self._at_work = msgspec.structs.replace(self._at_work, trace_parent=carried)
+        AT_WORK.set(self._at_work)
         try:
             task_input = self._definition.decode_input(self.activation.input)
             result = await self._executor.run(self._definition, self._context, task_input)
@@ -195,11 +230,11 @@ class Attempt:
     def _run_hook(self, hook: CancelHook) -> None:
         try:
             waits = hook()
-        except Exception:
-            _LOG.exception("a clean-up of task %s raised", self.activation.task_id)
+        except Exception:  # the author's code: the other clean-ups run nevertheless
+            _log_clean_up(self._at_work)
             return
         if inspect.isawaitable(waits):
-            self._hook_tasks.append(self._loop.create_task(_logged(waits, self.activation.task_id)))
+            self._hook_tasks.append(self._loop.create_task(_logged(waits, self._at_work)))
 
     def _outlive_grace(self) -> None:
         if not self.unresponsive and not self._executor.ends_by_force:
@@ -208,8 +243,12 @@ class Attempt:
                 "task %s (%s) still runs %s ms after it was told to stop; it is told again until it ends",
                 self.activation.task_id,
                 self.activation.kind,
-                self.activation.grace_ms,
+                round((self._loop.time() - self._told_at) * 1_000),
+                extra={"at_work": self._at_work},
             )
+        self._tell_again()
+
+    def _tell_again(self) -> None:
         self._tell()
         self._grace = self._loop.call_later(_TELL_AGAIN_AFTER, self._outlive_grace)
 
@@ -231,26 +270,39 @@ class Attempt:
         if self._decided:
             size = _size_of_result(report)
             end = StopState.KILLED if self._was_killed else StopState.STOPPED
+            self._span.end(end.value)
             self._send(
                 StopReported(self.activation.task_id, self.activation.lease, end, size, self._definition.executor)
             )
-        elif report is not None:
-            self._send(report)
-        elif self._cause is not None:
-            self._send(TaskReported(self.activation.task_id, self.activation.lease, cancelled=True))
-        else:
-            self._send(TaskReported(self.activation.task_id, self.activation.lease, failure=_CANCELLED_ITSELF))
+            return
+        task_id, lease = self.activation.task_id, self.activation.lease
+        if report is None and self._cause is not None:
+            report = TaskReported(task_id, lease, cancelled=True)
+        elif report is None:
+            report = TaskReported(task_id, lease, failure=_CANCELLED_ITSELF)
+        self._span.end(_status_of(report), report.failure)
+        self._send(report)
 
 
 def _nothing(message: FromWorker) -> None:
     """Where a lost worker's messages go."""
 
 
-async def _logged(waits: Any, task_id: str) -> None:
+async def _logged(waits: Any, at_work: AtWork) -> None:
     try:
         await waits
-    except Exception:
-        _LOG.exception("a clean-up of task %s raised", task_id)
+    except Exception:  # the author's code: it must not end the attempt's own clean-up
+        _log_clean_up(at_work)
+
+
+def _log_clean_up(at_work: AtWork) -> None:
+    _LOG.exception("a clean-up of task %s raised", at_work.task_id, extra={"at_work": at_work})
+
+
+def _status_of(report: TaskReported) -> str:
+    if report.failure is not None:
+        return "FAILED"
+    return "CANCELLED" if report.cancelled else "COMPLETED"
 
 
 def _size_of_result(report: TaskReported | None) -> int | None:

@@ -30,6 +30,7 @@ from rescind.runtime.ports import WorkerPort
 from rescind.worker.agent_runs import AgentRuns
 from rescind.worker.attempt import Attempt
 from rescind.worker.executors.selection import Executors
+from rescind.worker.held_output import HeldOutput
 from rescind.worker.reports import LastReports
 
 DEFAULT_SLOTS: Final = 1_000
@@ -86,7 +87,8 @@ class Worker:
         self._attempts: dict[Lease, Attempt] = {}
         self._last_lease = 0
         self._reports = LastReports(slots)
-        self._runs = AgentRuns(self._agents, self._send, payload_limit)
+        self._held_output = HeldOutput()
+        self._runs = AgentRuns(self._agents, self._send, payload_limit, self.worker_id)
         self._executors = Executors(slots, payload_limit)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -120,9 +122,18 @@ class Worker:
         self._join()
         self._report_again()
 
+    def note_cut(self) -> None:
+        """The session was cut: what programs write from now on is told over the next one, too."""
+        self._held_output.begin()
+
+    def note_joined(self) -> None:
+        """The other side has answered over the present session: what is sent arrives."""
+        self._held_output.end()
+
     def _report_again(self) -> None:
-        for report in self._reports:
-            self._port.send(report)
+        # First what was written, then how it ended: of an attempt that is over nothing more is taken.
+        for told in (*self._held_output, *self._reports):
+            self._port.send(told)
 
     def _join(self) -> None:
         self._port.open(self._receive)
@@ -181,6 +192,7 @@ class Worker:
 
     def _send(self, message: FromWorker) -> None:
         self._reports.note(message)
+        self._held_output.note(message)
         self._port.send(message)
 
     def _receive(self, message: ToWorker) -> None:
@@ -204,7 +216,7 @@ class Worker:
         self._last_lease = activation.lease
         definition = self._tasks.get(activation.kind)
         executor = self._executors.of(definition)
-        attempt = Attempt(activation, definition, executor, self._send, self._payload_limit)
+        attempt = Attempt(activation, definition, executor, self._send, self._payload_limit, self.worker_id)
         self._attempts[activation.lease] = attempt
         self._idle.clear()
         attempt.start(self._attempt_ended)

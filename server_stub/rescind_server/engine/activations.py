@@ -87,6 +87,8 @@ def assign(state: State, execution: Execution, worker: Worker) -> None:
         entries=tuple(execution.entries[: execution.kept_entries]),
         base_position=execution.base_position,
         journal=tuple(execution.journal),
+        trace_parent=execution.trace_parent,
+        started_at=execution.created_at,
     )
     _activate(state, execution, worker, start)
 

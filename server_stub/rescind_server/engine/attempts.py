@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.events import EventType
-from rescind.model.ids import Instant
+from rescind.model.ids import Instant, Lease
 from rescind.model.messages import TaskAlive, TaskReported
 from rescind.model.outcome import Failure
 from rescind.model.status import FailureKind, StopState, TaskStatus
@@ -112,6 +112,22 @@ def time_out(state: State, deadline: Deadline, attempt: Attempt) -> None:
             _end_silence(state, attempt, deadline.kind, attempt.last_advance, options.idle_ms or 0, "idle")
         case _:
             _end_attempt_in_time(state, attempt, options.start_to_close_ms or 0, "start_to_close")
+
+
+def overrun(state: State, lease: Lease, kind: DeadlineKind) -> None:
+    """Whoever runs an attempt has measured that it reached one of its limits."""
+    attempt = state.attempts.get(lease)
+    if attempt is None:
+        return
+    options = attempt.task.options
+    limits = {
+        DeadlineKind.START_TO_CLOSE: (options.start_to_close_ms, "start_to_close"),
+        DeadlineKind.HEARTBEAT: (options.heartbeat_ms, "heartbeat"),
+        DeadlineKind.IDLE: (options.idle_ms, "idle"),
+    }
+    limit, name = limits[kind]
+    if limit is not None:
+        _end_attempt_in_time(state, attempt, limit, name)
 
 
 def time_out_task(state: State, task: Task, kind: DeadlineKind) -> None:

@@ -98,13 +98,15 @@ def _claim(state: State, worker: Worker, task: Task) -> None:
             task.queue,
             options.heartbeat_ms,
             options.labels,
+            task.execution.trace_parent,
         ),
     )
 
 
 def _watch(state: State, attempt: Attempt) -> None:
     options = attempt.task.options
-    if options is DEFAULT_TASK_OPTIONS:  # what most tasks have, and all of them share
+    # The default is what most tasks have, and all of them share.
+    if options is DEFAULT_TASK_OPTIONS or not state.watches_attempts:
         return
     limits = (
         (DeadlineKind.START_TO_CLOSE, options.start_to_close_ms),

@@ -19,6 +19,7 @@ class DeadlineKind(Enum):
     START_TO_CLOSE = auto()
     HEARTBEAT = auto()
     IDLE = auto()
+    REDELIVERY = auto()
     RETRY = auto()
     OPERATION = auto()
     CLEAN_UP = auto()

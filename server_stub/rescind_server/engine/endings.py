@@ -101,17 +101,21 @@ def request_cancel(
     attempt = task.current
     if task.outcome is not None:
         _record_request(state, task, cause, mode, ALREADY_ENDED[task.status].value)
+        if mode is CancelMode.FORCE:
+            stops.force_stops(state, task, cause)
         return ALREADY_ENDED[task.status]
     if mode is CancelMode.WAIT and attempt is not None:
         _record_request(state, task, cause, mode, "ASKED")
         if task.cancel_requested_at is None:
             task.cancel_requested_at = state.now
             task.cancel_cause = cause
-            stops.ask_to_stop(state, attempt, cause)
+            stops.ask_to_stop(state, attempt)
         return None
     _record_request(state, task, cause, mode, CancelTaskResult.CANCELLED.value)
     cancel_open_task(state, task, cause, by_request=True)
-    if attempt is not None and mode is not CancelMode.ABANDON:
+    if mode is CancelMode.FORCE:
+        stops.force_stops(state, task, cause)
+    elif attempt is not None and mode is not CancelMode.ABANDON:
         # The first cause is kept, also where the work was asked before (mode WAIT) and is ordered now.
         stops.order_stop(state, attempt, task.cancel_cause or cause)
     return CancelTaskResult.CANCELLED

@@ -43,6 +43,10 @@ class Attempt(msgspec.Struct, eq=False):
         live: the worker has not yet said, or been found, to be done with it. It takes up a slot until then.
         stop: how far its stopping has come; None if it was never ordered to stop. Set once it is ordered, for ever.
         stop_cause: why it was ordered; a worker that was away is told the same when it comes back.
+        stop_forced_at: when it was decided to end it by force, without its grace.
+        deliveries: how often the order, or the request, that stands was sent.
+        acknowledged: whether the worker has said that it has it.
+        redelivery: when it is sent again, if it is not acknowledged before.
     """
 
     lease: Lease
@@ -56,6 +60,10 @@ class Attempt(msgspec.Struct, eq=False):
     stop_requested_at: Instant | None = None
     stop_delivered_at: Instant | None = None
     stop_ended_at: Instant | None = None
+    stop_forced_at: Instant | None = None
+    deliveries: int = 0
+    acknowledged: bool = False
+    redelivery: Deadline | None = None
     last_contact: Instant = Instant(0)
     last_advance: Instant = Instant(0)
     progress: float | None = None
@@ -222,6 +230,7 @@ class Execution(msgspec.Struct, eq=False):
         open: its operations that have no answer yet, by position.
         sequence: the number of its last history event.
         unsettled: open tasks and attempts at work; once ended and 0, it leaves memory.
+        trace_parent: the span that it was started in; handed on to those who run it.
     """
 
     execution_id: ExecutionId
@@ -261,6 +270,7 @@ class Execution(msgspec.Struct, eq=False):
     ended_at: Instant | None = None
     sequence: int = 0
     unsettled: int = 0
+    trace_parent: str | None = None
 
     @property
     def ended(self) -> bool:

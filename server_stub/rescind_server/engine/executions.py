@@ -33,12 +33,13 @@ from rescind.model.operations import AnyOperation, StepRecorded
 from rescind.model.outcome import Failure
 from rescind.model.payload import Payload
 from rescind.model.status import (
+    CancelMode,
     CancelTaskResult,
     ExecutionStatus,
     FailureKind,
     ParentClosePolicy,
 )
-from rescind_server.engine import activations, agent_operations, endings, placement, signals, waits
+from rescind_server.engine import activations, agent_operations, endings, placement, signals, stops, waits
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase, StepWait, Worker
 from rescind_server.engine.naming import shared
@@ -76,6 +77,7 @@ def start(state: State, command: StartExecution, execution_id: ExecutionId) -> R
         shared(command.by),
         state.now,
         state.next_order(),
+        trace_parent=command.trace_parent,
     )
     state.executions[execution_id] = execution
     record(state, execution, EventType.EXECUTION_STARTED, kind=command.kind, queue=command.queue, by=command.by)
@@ -200,6 +202,8 @@ def cancel(state: State, command: CancelExecution) -> Reply:
     record(state, execution, EventType.EXECUTION_CANCEL_REQUESTED, **request_details(command, result))
     if not execution.ended:
         _begin_cancel(state, execution, cause, hard=command.hard)
+    if command.hard:
+        _force_its_stops(state, execution, cause)
     return CancelAnswered(result)
 
 
@@ -241,7 +245,7 @@ def _begin_cancel(state: State, execution: Execution, cause: CancelCause, *, har
         execution.status = ExecutionStatus.CANCELLING
     never_ran = execution.run == 0
     if hard or never_ran or execution.phase is Phase.PARKED:
-        _finish(state, execution, ExecutionStatus.CANCELLED)
+        _finish(state, execution, ExecutionStatus.CANCELLED, hard=hard)
         return
     if not first:
         return
@@ -251,11 +255,22 @@ def _begin_cancel(state: State, execution: Execution, cause: CancelCause, *, har
     activations.wake(state, execution)
 
 
-def _cancel_its_tasks(state: State, execution: Execution, cause: CancelCause) -> None:
-    passed_on = CancelCause(CancelSource.PARENT, cause.by, cause.reason)
+def _cancel_its_tasks(state: State, execution: Execution, cause: CancelCause, *, hard: bool = False) -> None:
+    mode = CancelMode.FORCE if hard else CancelMode.TRY
+    passed_on = CancelCause(CancelSource.PARENT, cause.by, cause.reason, cause.trace_parent)
     for task in list(execution.tasks.values()):
         if task.outcome is None and task.options.parent_close is ParentClosePolicy.CANCEL:
-            endings.request_cancel(state, task, passed_on)
+            endings.request_cancel(state, task, passed_on, mode)
+
+
+def _force_its_stops(state: State, execution: Execution, cause: CancelCause) -> None:
+    """What is being stopped already loses its grace; what was left running goes on."""
+    if not execution.unsettled:
+        return
+    for task in execution.tasks.values():
+        for attempt in task.attempts or ():
+            if attempt.stop is not None:
+                stops.order_stop(state, attempt, cause, force=True)
 
 
 def _finish(
@@ -265,8 +280,9 @@ def _finish(
     *,
     output: Payload | None = None,
     failure: Failure | None = None,
+    hard: bool = False,
 ) -> None:
-    """End an execution: nothing of it waits any more, and its open tasks go by their policy."""
+    """End an execution: nothing of it waits any more, and its open tasks go by their policy; `hard` leaves no grace."""
     activations.evict(state, execution)
     if not execution.run:
         placement.note_ended(state, execution)
@@ -287,7 +303,7 @@ def _finish(
     details = {"error": failure.message, "error_type": failure.error_type} if failure is not None else {}
     if execution.unsettled:
         reason = CancelCause(CancelSource.PARENT, f"agent:{execution.execution_id}", f"its agent is {status.value}")
-        _cancel_its_tasks(state, execution, execution.cause or reason)
+        _cancel_its_tasks(state, execution, execution.cause or reason, hard=hard)
     record(state, execution, _ENDS[status], **details)
 
 

@@ -54,7 +54,12 @@ class Engine:
     """
 
     def __init__(
-        self, *, seed: int = 0, lease_ms: int = DEFAULT_LEASE_MS, agents_in_memory: int = AGENTS_IN_MEMORY
+        self,
+        *,
+        seed: int = 0,
+        lease_ms: int = DEFAULT_LEASE_MS,
+        agents_in_memory: int = AGENTS_IN_MEMORY,
+        watches_attempts: bool = True,
     ) -> None:
         """Make an empty engine.
 
@@ -63,8 +68,11 @@ class Engine:
             lease_ms: how long the attempts of a worker that went away stay its own.
             agents_in_memory: of how many executions that never ran, per queue and kind, the engine knows more than that
                 they rest in the store.
+            watches_attempts: whether the length and the silences of attempts are measured here, and orders to stop
+                repeated. If not, whoever runs them does so, and tells of limits by `overrun`: attempts that wait for a
+                worker elsewhere begin there.
         """
-        self._state = State(lease_ms=lease_ms, agents_in_memory=agents_in_memory)
+        self._state = State(lease_ms=lease_ms, agents_in_memory=agents_in_memory, watches_attempts=watches_attempts)
         self._seed = seed
 
     def decide(self, command: Command, now: Instant, closed_execution: Execution | None = None) -> Decision:
@@ -124,6 +132,17 @@ class Engine:
             _come_due(state, deadline, subject)
         return self._finish()
 
+    def overrun(self, lease: Lease, kind: DeadlineKind, now: Instant) -> Decision:
+        """Decide that a running attempt has reached one of its limits, as whoever runs it has measured.
+
+        Args:
+            lease: the attempt; one that runs no more changes nothing.
+            kind: START_TO_CLOSE, HEARTBEAT or IDLE.
+            now: the time.
+        """
+        attempts.overrun(self._begin(now), lease, kind)
+        return self._finish()
+
     def restore(
         self,
         executions: Iterable[tuple[Execution, Instant | None]],
@@ -138,12 +157,19 @@ class Engine:
 
     def forget(self) -> None:
         """Be as empty as a new engine, to go on from what was written down: what is remembered is not durable."""
-        self._state = State(lease_ms=self._state.lease_ms, agents_in_memory=self._state.agents_in_memory)
+        state = self._state
+        self._state = State(
+            lease_ms=state.lease_ms, agents_in_memory=state.agents_in_memory, watches_attempts=state.watches_attempts
+        )
 
     def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
         """An execution as it stands, with all that belongs to it; None if it is not in memory."""
         execution = self._state.executions.get(execution_id)
         return details_of(execution) if execution is not None else None
+
+    def execution(self, execution_id: ExecutionId) -> Execution | None:
+        """An execution itself, to be looked at and not changed; None if it is not in memory."""
+        return self._state.executions.get(execution_id)
 
     def execution_ids(self) -> list[ExecutionId]:
         """The executions in memory, in the order in which they came there."""
@@ -208,6 +234,8 @@ _FROM_WORKER: Final[Mapping[type, Callable[[State, Any], None]]] = {
 
 def _come_due(state: State, deadline: Deadline, subject: Task | Attempt | Execution | OpenOperation | Worker) -> None:
     match subject:
+        case Attempt() if deadline.kind is DeadlineKind.REDELIVERY:
+            stops.send_order(state, subject)
         case Attempt():
             attempts.time_out(state, deadline, subject)
         case Task() if deadline.kind is DeadlineKind.RETRY:

@@ -119,12 +119,15 @@ def parked_agents(engine: Engine) -> Iterator[ParkedAgents]:
 
 def _stuck(state: State, attempt: Attempt, now: Instant, quiet_ms: int | None) -> tuple[Instant, StuckReason] | None:
     due = stop_due(attempt)
-    if due is not None and due < now:
-        return due, StuckReason.NOT_STOPPED
     worker = state.workers.get(attempt.worker_id)
     if worker is None or not worker.connected:
         last_contact = attempt.last_contact if worker is None else max(worker.last_contact, attempt.last_contact)
-        return last_contact, StuckReason.WORKER_AWAY
+        return last_contact, StuckReason.WORKER_AWAY if due is None else StuckReason.STOP_WAITS
+    if attempt.deliveries > 1 and not attempt.acknowledged:
+        asked_at = attempt.stop_requested_at or attempt.task.cancel_requested_at or now
+        return asked_at, StuckReason.NOT_ACKNOWLEDGED
+    if due is not None and due < now:
+        return due, StuckReason.NOT_STOPPED
     if quiet_ms is not None and due is None and attempt.last_contact + quiet_ms * 1_000 < now:
         return attempt.last_contact, StuckReason.NO_HEARTBEAT
     return None

@@ -84,6 +84,7 @@ class State:
             passed over when their turn comes.
         agent_backlog: executions that need a worker, likewise.
         agents_in_memory: of how many executions that never ran, per queue and kind, more than the store knows.
+        watches_attempts: whether the limits of running attempts are measured here, and orders to stop repeated.
         resting: executions that rest, and are in memory because this turn of the host is about them.
         task_workers: connected workers, and which have a free slot.
         agent_workers: the same for agents.
@@ -96,11 +97,12 @@ class State:
         parked: executions per kind that wait for another deployment.
     """
 
-    def __init__(self, *, lease_ms: int, agents_in_memory: int) -> None:
+    def __init__(self, *, lease_ms: int, agents_in_memory: int, watches_attempts: bool = True) -> None:
         self.now = Instant(0)
         self.decision = Decision()
         self.lease_ms = lease_ms
         self.agents_in_memory = agents_in_memory
+        self.watches_attempts = watches_attempts
         self.executions: dict[ExecutionId, Execution] = {}
         self.attempts: dict[Lease, Attempt] = {}
         self.workers: dict[WorkerId, Worker] = {}

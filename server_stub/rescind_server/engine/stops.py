@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rescind.model.cause import CancelCause
 from rescind.model.events import EventType
-from rescind.model.ids import Lease, TaskId
+from rescind.model.ids import Instant, Lease, TaskId
 from rescind.model.messages import StopOrder, StopReported
 from rescind.model.operations import AwaitStopped, Resolution, TasksStopped
 from rescind.model.status import STOP_ENDED, STOP_TRANSITIONS, StopState
@@ -13,39 +15,76 @@ from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Attempt, Execution, StopWait, Task
 from rescind_server.engine.state import State, record
 
+_FIRST_PAUSE_MS: Final = 1_000
+"""How long an order is waited for to be acknowledged before it is sent again; the next time twice as long."""
+_LONGEST_PAUSE_MS: Final = 60_000
 
-def order_stop(state: State, attempt: Attempt, cause: CancelCause) -> None:
-    """The attempt's task was ended from outside: let its worker stop the work, and keep a record of it."""
-    if not attempt.live or attempt.stop is not None:
+
+def order_stop(state: State, attempt: Attempt, cause: CancelCause, *, force: bool = False) -> None:
+    """The attempt's task was ended from outside: let its worker stop the work, and keep a record of it.
+
+    With `force`, work that is being stopped already loses its grace.
+    """
+    if not attempt.live:
         return
-    task = attempt.task
-    attempt.stop = StopState.REQUESTED
-    attempt.stop_cause = cause
-    attempt.stop_requested_at = state.now
-    drop_deadlines(state, attempt)
-    record(
-        state, task.execution, EventType.STOP_REQUESTED, task, attempt.number, source=cause.source.value, by=cause.by
-    )
-    push_order(state, attempt)
+    if attempt.stop is None:
+        _begin_record(state, attempt, cause, force=force)
+    elif attempt.stop_forced_at is not None or not force:
+        return
+    if force:
+        attempt.stop_forced_at = state.now
+    _send_first(state, attempt)
 
 
-def ask_to_stop(state: State, attempt: Attempt, cause: CancelCause) -> None:
-    """Ask the work to stop, and let it decide (mode WAIT)."""
-    worker = state.workers[attempt.worker_id]
-    state.push(worker, StopOrder(attempt.task.task_id, attempt.lease, cause, decided=False))
+def force_stops(state: State, task: Task, cause: CancelCause) -> None:
+    """End all by force that may still run of a task that has ended."""
+    for attempt in task.attempts or ():
+        order_stop(state, attempt, task.cancel_cause or cause, force=True)
 
 
-def push_order(state: State, attempt: Attempt) -> None:
-    """Send the order to the worker; one that is away is sent it when it comes back (`workers.join`)."""
+def ask_to_stop(state: State, attempt: Attempt) -> None:
+    """Ask the work to stop, and let it decide (mode WAIT): its task says why."""
+    _send_first(state, attempt)
+
+
+def send_order(state: State, attempt: Attempt) -> None:
+    """Send the order that stands to the worker, and again later, until it is acknowledged.
+
+    A worker that is away is sent it when it comes back (`workers.join`).
+    """
+    _drop_redelivery(state, attempt)
     worker = state.workers.get(attempt.worker_id)
-    if worker is not None and attempt.stop_cause is not None:
-        state.push(worker, StopOrder(attempt.task.task_id, attempt.lease, attempt.stop_cause))
+    order = standing_order(attempt)
+    if order is None or worker is None or not worker.connected:
+        return
+    state.push(worker, order)
+    attempt.deliveries += 1
+    _note_changed(state, attempt)
+    if not attempt.acknowledged and state.watches_attempts:
+        due = Instant(state.now + _pause_behind(attempt.deliveries) * 1_000)
+        attempt.redelivery = state.deadlines.set(due, DeadlineKind.REDELIVERY, attempt)
+
+
+def standing_order(attempt: Attempt) -> StopOrder | None:
+    """What the worker is to be told: to stop it, or to ask it to (mode WAIT). None if it may run on, or has ended."""
+    task = attempt.task
+    if not attempt.live:
+        return None
+    if attempt.stop is not None and attempt.stop_cause is not None:
+        return StopOrder(task.task_id, attempt.lease, attempt.stop_cause, force=attempt.stop_forced_at is not None)
+    if task.current is attempt and task.cancel_requested_at is not None and task.cancel_cause is not None:
+        return StopOrder(task.task_id, attempt.lease, task.cancel_cause, decided=False)
+    return None
 
 
 def report(state: State, message: StopReported) -> None:
     """A worker says how far the stopping of an attempt has come. An old or repeated report changes nothing."""
     attempt = state.attempts.get(message.lease)
-    if attempt is None or attempt.stop is None or message.state not in STOP_TRANSITIONS[attempt.stop]:
+    if attempt is None:
+        return
+    if message.state is StopState.DELIVERED:
+        _acknowledge(state, attempt, message)
+    if attempt.stop is None or message.state not in STOP_TRANSITIONS[attempt.stop]:
         return
     task = attempt.task
     if message.state is StopState.DELIVERED:
@@ -64,12 +103,12 @@ def end_attempt(state: State, attempt: Attempt, stop: StopState, executor: str =
         return
     attempt.live = False
     drop_deadlines(state, attempt)
+    _drop_redelivery(state, attempt)
     state.attempts.pop(attempt.lease, None)
     task = attempt.task
     task.execution.unsettled -= 1
-    # Also where no event tells of it (an abandoned attempt): the rows change, and the execution may be closed by it.
-    state.decision.tasks[task.task_id] = task
-    state.decision.executions[task.execution.execution_id] = task.execution
+    # An abandoned attempt has no event; and the execution may be closed by it.
+    _note_changed(state, attempt)
     worker = state.workers.get(attempt.worker_id)
     if worker is not None:
         worker.running.pop(attempt.lease, None)
@@ -147,6 +186,47 @@ def is_still(task: Task) -> bool:
 def stop_state(task: Task) -> StopState | None:
     """How far the stopping of the task's last attempt has come; None if there was nothing to stop."""
     return task.attempts[-1].stop if task.attempts else None
+
+
+def _begin_record(state: State, attempt: Attempt, cause: CancelCause, *, force: bool) -> None:
+    attempt.stop = StopState.REQUESTED
+    attempt.stop_cause = cause
+    attempt.stop_requested_at = state.now
+    drop_deadlines(state, attempt)
+    details = {"source": cause.source.value, "by": cause.by} | ({"force": True} if force else {})
+    record(state, attempt.task.execution, EventType.STOP_REQUESTED, attempt.task, attempt.number, **details)
+
+
+def _acknowledge(state: State, attempt: Attempt, message: StopReported) -> None:
+    order = standing_order(attempt)
+    if order is not None and (message.decided, message.force) == (order.decided, order.force):
+        attempt.acknowledged = True
+        _drop_redelivery(state, attempt)
+
+
+def _send_first(state: State, attempt: Attempt) -> None:
+    attempt.deliveries = 0
+    attempt.acknowledged = False
+    _note_changed(state, attempt)
+    send_order(state, attempt)
+
+
+def _pause_behind(deliveries: int) -> int:
+    doubled = min(deliveries - 1, _LONGEST_PAUSE_MS.bit_length())
+    return min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS << doubled)
+
+
+def _drop_redelivery(state: State, attempt: Attempt) -> None:
+    if attempt.redelivery is not None:
+        state.deadlines.cancel(attempt.redelivery)
+        attempt.redelivery = None
+
+
+def _note_changed(state: State, attempt: Attempt) -> None:
+    """No event may tell of it, and the rows change all the same."""
+    task = attempt.task
+    state.decision.tasks[task.task_id] = task
+    state.decision.executions[task.execution.execution_id] = task.execution
 
 
 def _states(wait: StopWait) -> TasksStopped:

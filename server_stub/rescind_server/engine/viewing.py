@@ -43,7 +43,13 @@ def task_view(task: Task) -> TaskView:
     """A task as it stands, its stop state beside its status."""
     stops = tuple(
         StopView(
-            attempt.number, attempt.stop, attempt.stop_requested_at, attempt.stop_delivered_at, attempt.stop_ended_at
+            attempt.number,
+            attempt.stop,
+            attempt.stop_requested_at,
+            attempt.stop_delivered_at,
+            attempt.stop_ended_at,
+            attempt.stop_forced_at,
+            attempt.deliveries,
         )
         for attempt in task.attempts or ()
         if attempt.stop is not None and attempt.stop_requested_at is not None
@@ -88,6 +94,8 @@ def attempt_view(attempt: Attempt) -> AttemptView:
         progress=attempt.progress,
         stop_state=attempt.stop,
         stop_due=stop_due(attempt),
+        deliveries=attempt.deliveries,
+        acknowledged=attempt.acknowledged,
     )
 
 
@@ -95,6 +103,8 @@ def stop_due(attempt: Attempt) -> Instant | None:
     """When the grace of an attempt ends that is being stopped; None if it is not, or has stopped."""
     if not attempt.live:
         return None
+    if attempt.stop_forced_at is not None:
+        return attempt.stop_forced_at
     task = attempt.task
     asked_at = attempt.stop_requested_at
     if asked_at is None and task.current is attempt:

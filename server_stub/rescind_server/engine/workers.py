@@ -17,10 +17,9 @@ from rescind.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
-from rescind.model.status import STOP_ENDED
 from rescind_server.engine import activations, attempts, executions, placement, stops
 from rescind_server.engine.deadlines import DeadlineKind
-from rescind_server.engine.entities import Attempt, Worker
+from rescind_server.engine.entities import Worker
 from rescind_server.engine.state import State
 
 _UNKNOWN_LEASE = CancelCause(CancelSource.REQUEST, "server", "this attempt is not yours any more")
@@ -138,19 +137,11 @@ def _reconcile(state: State, worker: Worker, named: set[Lease]) -> None:
     for lease, attempt in list(worker.running.items()):
         if lease not in named:
             attempts.lose(state, attempt)
-        elif attempt.stop is not None and attempt.stop not in STOP_ENDED:
-            stops.push_order(state, attempt)
-        elif (cause := _asked_to_stop(attempt)) is not None:
-            stops.ask_to_stop(state, attempt, cause)
+        elif stops.standing_order(attempt) is not None:
+            stops.send_order(state, attempt)
     for lease in sorted(named - worker.running.keys()):
         # The lease alone names an attempt; whose it was the server has forgotten.
         state.push(worker, StopOrder(TaskId(""), lease, _UNKNOWN_LEASE))
-
-
-def _asked_to_stop(attempt: Attempt) -> CancelCause | None:
-    """Why a running attempt was asked to stop and left to decide (mode WAIT); None if it was not."""
-    task = attempt.task
-    return task.cancel_cause if task.current is attempt and task.cancel_requested_at is not None else None
 
 
 def _watch_silence(state: State, worker: Worker) -> None:

@@ -204,8 +204,18 @@ class Stage:
         """The worker tells how far the stopping has come."""
         return self.decide(StopReported(task_id, self.lease(task_id, attempt), state, discarded_bytes))
 
+    def acknowledge(self, task_id: TaskId, attempt: int = -1) -> Decision:
+        """The worker says that it has the last order that was sent for the task."""
+        order = self.orders(task_id)[-1]
+        lease = self.lease(task_id, attempt)
+        return self.decide(StopReported(task_id, lease, StopState.DELIVERED, decided=order.decided, force=order.force))
+
     def orders(self, task_id: TaskId) -> list[StopOrder]:
-        """The stop orders that were sent for a task, to whatever worker."""
+        """The stop orders that were sent for a task, to whatever worker; one that was sent again is told once."""
+        return list(dict.fromkeys(self.deliveries(task_id)))
+
+    def deliveries(self, task_id: TaskId) -> list[StopOrder]:
+        """The stop orders that were sent for a task, as often as they were sent."""
         every = [message for messages in self.pushed.values() for message in messages]
         return [message for message in every if isinstance(message, StopOrder) and message.task_id == task_id]
 

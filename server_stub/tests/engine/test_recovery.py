@@ -160,6 +160,7 @@ def test_operations_that_the_checkpoint_dropped_leave_nothing_behind() -> None:
     outside = stage.cancel(task_id, CancelMode.WAIT)
     stage.leave("w")
     stage.join("w", agents=[CHECKPOINTING], running=[stage.lease(task_id)])
+    stage.acknowledge(task_id)
     assert stage.engine.next_due() is None
     stage.obey(task_id)
     assert stage.late_result(outside) is CancelTaskResult.CANCELLED

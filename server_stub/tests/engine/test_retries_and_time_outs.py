@@ -122,6 +122,8 @@ def test_a_limit_ends_the_task_at_its_time_and_says_which_it_was(
     assert task.failure == Failure(FailureKind.TIMED_OUT, f"Task timed out after 500 ms ({name})")
     assert [order.cause.source for order in stage.orders(task_id)] == [CancelSource.DEADLINE] * is_claimed
     assert task.stop_state is (StopState.REQUESTED if is_claimed else None)
+    if is_claimed:
+        stage.acknowledge(task_id)
     assert stage.engine.next_due() is None
 
 
