@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         TaskCancelled,
         TaskFailed,
         TaskTimedOut,
+        TlsFailed,
         UnknownKind,
         WrongEventLoop,
     )
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from rescind.runtime.agent_context import AgentContext
     from rescind.runtime.future import AgentTaskFuture, AgentTaskFutureRaw
     from rescind.runtime.task_context import TaskContext
+    from rescind.settings import Tls
     from rescind.worker.connecting import Worker
 
 __version__ = VERSION
@@ -124,6 +126,7 @@ _PLACES = {
         "TaskCancelled",
         "TaskFailed",
         "TaskTimedOut",
+        "TlsFailed",
         "UnknownKind",
         "WrongEventLoop",
     ),
@@ -153,6 +156,7 @@ _PLACES = {
     "rescind.runtime.agent_context": ("AgentContext",),
     "rescind.runtime.future": ("AgentTaskFuture", "AgentTaskFutureRaw"),
     "rescind.runtime.task_context": ("TaskContext",),
+    "rescind.settings": ("Tls",),
     "rescind.worker.connecting": ("Worker",),
 }
 _LATER = {name: place for place, names in _PLACES.items() for name in names}
@@ -228,6 +232,8 @@ __all__ = [
     "TaskOutcome",
     "TaskStatus",
     "TaskTimedOut",
+    "Tls",
+    "TlsFailed",
     "TokenUsage",
     "UnknownKind",
     "Worker",

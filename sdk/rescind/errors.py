@@ -30,7 +30,8 @@ RescindError
 ├── StoreError                mend the disk or the file; nothing that was answered is lost
 ├── AddressUnavailable        choose another address to serve at
 ├── ServerUnavailable         try again; nothing that was accepted is lost
-│   └── RateLimited           more calls than this token may make
+│   ├── RateLimited           more calls than this token may make
+│   └── TlsFailed             no encrypted connection; see to the certificates
 └── NonRetryable              raised by a task: do not try it again
 
 asyncio.CancelledError
@@ -252,6 +253,10 @@ class ServerUnavailable(RescindError):
 
 class RateLimited(ServerUnavailable):
     """This token makes more calls than it may. Wait a moment, and make fewer; nothing of this call was carried out."""
+
+
+class TlsFailed(ServerUnavailable):
+    """There is a server, and no TLS with it: one of both certificates is missing, expired, or not trusted."""
 
 
 class NonRetryable(RescindError):

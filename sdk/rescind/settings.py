@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,25 @@ DEFAULT_ADDRESS: Final = "127.0.0.1:7233"
 FILE_NAME: Final = "rescind.toml"
 FILE_VARIABLE: Final = "RESCIND_CONFIG"
 DURABILITIES: Final = ("full", "normal", "off")
+LOG_FORMS: Final = ("text", "json")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """How a client or worker speaks TLS with its server.
+
+    Attributes:
+        authority: a PEM file: the server must have a certificate of one of these authorities; None takes the public
+            ones that gRPC knows.
+        certificate: a PEM file: what the client proves itself with, where the server asks for that.
+        key: a PEM file: the certificate's private key, without a password.
+        server_name: the name that the server's certificate must have; None is the one in the address.
+    """
+
+    authority: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    server_name: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -34,6 +53,17 @@ class Settings(msgspec.Struct, frozen=True):
         store: the file in which a server keeps everything; None keeps it in memory.
         durability: what a commit of the server waits for: ``full``, ``normal`` or ``off``.
         retention: how long a server keeps executions that have ended; None keeps them for ever.
+        token_file: the file that the token stands in, alone; `token` goes before it.
+        tls: whether clients and workers speak TLS; None is yes if one of the following is said.
+        tls_ca: see `Tls.authority`.
+        tls_certificate: see `Tls.certificate`.
+        tls_key: see `Tls.key`.
+        tls_server_name: see `Tls.server_name`.
+        log: the form of the log of a server or worker: ``text`` or ``json``.
+        log_level: the least level that it tells: ``debug``, ``info``, ``warning`` or ``error``.
+        temporal: for the command line: the ``host:port`` of the Temporal cluster that is meant instead of a server; or
+            ``environment``, for the one that Temporal's own variables and configuration file name.
+        temporal_namespace: the namespace there; None is the one that they name.
     """
 
     address: str = DEFAULT_ADDRESS
@@ -44,6 +74,47 @@ class Settings(msgspec.Struct, frozen=True):
     store: Path | None = None
     durability: str = "full"
     retention: timedelta | None = None
+    token_file: Path | None = None
+    tls: bool | None = None
+    tls_ca: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_server_name: str | None = None
+    log: str = "text"
+    log_level: str = "info"
+    temporal: str | None = None
+    temporal_namespace: str | None = None
+
+    def caller_token(self) -> str | None:
+        """What proves who calls: the token, or else what its file says. Raises InvalidInput if that cannot be read."""
+        return self.token if self.token is not None or self.token_file is None else token_in(self.token_file)
+
+    def client_tls(self) -> Tls | None:
+        """How to speak TLS with the server; None is in the clear."""
+        said = Tls(self.tls_ca, self.tls_certificate, self.tls_key, self.tls_server_name)
+        return said if self.tls or (self.tls is None and said != Tls()) else None
+
+
+def tls_given(given: Tls | bool | None) -> Tls | None:
+    """What is meant where a caller may also say yes or no."""
+    return (Tls() if given else None) if isinstance(given, bool) else given
+
+
+def token_in(path: Path) -> str:
+    """The token that stands in a file, alone.
+
+    Raises:
+        InvalidInput: it cannot be read, or there is no token in it.
+    """
+    try:
+        text = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise InvalidInput(f"the token cannot be read from {path}: {error.strerror or error}.") from None
+    except UnicodeDecodeError:
+        text = ""
+    if not text:
+        raise InvalidInput(f"there is no token in {path}. Write into it what `rescind token create` showed.")
+    return _secret(text, f"what stands in {path}")
 
 
 def load_settings(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
@@ -65,9 +136,10 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
     path = _file(given, folder or Path.cwd())
     if path is not None:
         found = {name: _READ[name](value, f"{path}: {name}") for name, value in _keys_of(path).items()}
-        if (store := found.get("store")) is not None:
-            # As the one who wrote the file means it, wherever the command is typed.
-            found["store"] = path.parent / store
+        # As the one who wrote the file means it, wherever the command is typed.
+        found |= {name: path.parent / value for name, value in found.items() if isinstance(value, Path)}
+    if given.get(variable_of("token_file")):
+        found.pop("token", None)  # a variable goes before the file, whichever of the two it is
     for name, read in _READ.items():
         variable = variable_of(name)
         if given.get(variable):
@@ -119,13 +191,24 @@ def _slots(value: Any, what: str) -> int:
     return value
 
 
-def _durability(value: Any, what: str) -> str:
-    if value not in DURABILITIES:
-        raise InvalidInput(f"{what} is {value!r}. Give one of {', '.join(DURABILITIES)}.")
-    return str(value)
+def _one_of(choices: Sequence[str]) -> Callable[[Any, str], str]:
+    def read(value: Any, what: str) -> str:
+        if value not in choices:
+            raise InvalidInput(f"{what} is {value!r}. Give one of {', '.join(choices)}.")
+        return str(value)
+
+    return read
 
 
-def _store(value: Any, what: str) -> Path:
+def _switch(value: Any, what: str) -> bool:
+    if isinstance(value, str) and value.lower() in _SWITCHED:
+        return _SWITCHED[value.lower()]
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{what} is {value!r}. Give true or false.")
+    return value
+
+
+def _path(value: Any, what: str) -> Path:
     return Path(_text(value, what)).expanduser()
 
 
@@ -141,15 +224,26 @@ def _number_if_meant(name: str, text: str) -> Any:
     return int(text) if _READ[name] is _slots and text.isascii() and text.isdigit() else text
 
 
+_SWITCHED: Final[Mapping[str, bool]] = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _READ: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "address": _text,
     "token": _secret,
     "queue": _text,
     "slots": _slots,
     "agent_slots": _slots,
-    "store": _store,
-    "durability": _durability,
+    "store": _path,
+    "durability": _one_of(DURABILITIES),
     "retention": _retention,
+    "log": _one_of(LOG_FORMS),
+    "log_level": _one_of(LOG_LEVELS),
+    "token_file": _path,
+    "tls": _switch,
+    "tls_ca": _path,
+    "tls_certificate": _path,
+    "tls_key": _path,
+    "tls_server_name": _text,
+    "temporal": _text,
+    "temporal_namespace": _text,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Final, TypeVar, Unpack, overload
 
 import msgspec
 
@@ -20,10 +20,9 @@ from rescind.authoring.container_work import (
 from rescind.authoring.shell import STREAMED_PER_SECOND, Command
 from rescind.authoring.signature import check_kind
 from rescind.authoring.task import TaskDefinition
-from rescind.authoring.work import work_definition
+from rescind.authoring.work import WorkOptions, patterns_given, work_definition
 from rescind.errors import InvalidInput
 from rescind.model.options import RetryPolicy, ScheduleAgentTaskOptions, Seconds
-from rescind.model.texts import checked_text
 
 InputT = TypeVar("InputT")
 
@@ -31,7 +30,7 @@ CommandLike = Command | str | Sequence[str]
 MountsLike = Iterable[Mount] | Callable[[Any], Iterable[Mount]]
 
 
-class ContainerOptions(TypedDict, total=False):
+class ContainerOptions(WorkOptions, total=False):
     """The options of `container`, for type checkers."""
 
     env: Mapping[str, str] | None
@@ -44,21 +43,6 @@ class ContainerOptions(TypedDict, total=False):
     network: str
     pull: Pull
     init: bool
-    check: bool
-    output_folder: str | os.PathLike[str] | None
-    queue: str | None
-    timeout: Seconds | None
-    schedule_to_start: Seconds | None
-    start_to_close: Seconds | None
-    schedule_to_close: Seconds | None
-    idle: Seconds | None
-    retry: RetryPolicy | None
-    max_retries: int | None
-    grace: Seconds | None
-    labels: Mapping[str, str] | None
-    version: str
-    description: str | None
-    tags: Iterable[str]
 
 
 @overload
@@ -195,8 +179,9 @@ def container_images(
 
     Args:
         kind: the name under which it is registered and scheduled.
-        allowed: patterns of images, compared with the reference as it is written: ``alpine:*`` allows ``alpine:3``.
-            The networks are then ``none`` and ``bridge``. The pattern ``*`` alone allows every image and network.
+        allowed: patterns of images, compared with the reference as it is written, part by part: ``alpine:*`` allows
+            ``alpine:3``. As the last part, ``*`` stands for any number of parts: ``ghcr.io/team/*``. The networks are
+            then ``none`` and ``bridge``. The pattern ``*`` alone allows every image and network.
         mount_roots: the folders in which the sources of mounts must lie, also where links lead.
         check: as for `container`.
         streamed_per_second: how many bytes of output are streamed, at most; what is more is counted and left out.
@@ -204,16 +189,11 @@ def container_images(
     Raises:
         InvalidInput: no pattern, or one that cannot be meant.
     """
-    if isinstance(allowed, str):
-        raise InvalidInput(f"allowed is the string {allowed!r}. Give a list of patterns.")
-    patterns = tuple(checked_text(pattern, "a pattern of images") for pattern in allowed)
-    if not patterns:
-        raise InvalidInput("no image is allowed. Give at least one pattern.")
     work = ContainerWork(
         container=_as_it_is,
         mount_roots=checked_roots(mount_roots),
         check=check,
-        allowed=patterns,
+        allowed=patterns_given(allowed, "image"),
         streamed_per_second=streamed_per_second,
     )
     return _definition(kind, work, ScheduleAgentTaskOptions(), description="Runs the container that it is given.")

@@ -178,12 +178,19 @@ def checked_roots(given: Iterable[str | os.PathLike[str]] | None) -> tuple[str, 
 def _check_allowed(made: Container, patterns: tuple[str, ...]) -> None:
     if EVERYTHING in patterns:
         return
-    if not any(fnmatch.fnmatchcase(made.image, pattern) for pattern in patterns):
+    if not any(_matches(made.image.split("/"), pattern.split("/")) for pattern in patterns):
         raise InvalidInput(
             f"this worker does not allow the image {made.image!r}. It allows {', '.join(map(repr, patterns))}."
         )
     if made.network not in _NETWORKS_OF_INPUTS:
         raise InvalidInput(f"this worker does not allow the network {made.network!r}. It allows 'none' and 'bridge'.")
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    """Part by part: the registry ``alpine:5000`` is no version of the image ``alpine``."""
+    if pattern[-1] == EVERYTHING and len(parts) > len(pattern):
+        parts = parts[: len(pattern)]
+    return len(parts) == len(pattern) and all(map(fnmatch.fnmatchcase, parts, pattern))
 
 
 def _within(mount: Mount, roots: Iterable[str]) -> Mount:

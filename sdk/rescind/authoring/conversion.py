@@ -13,7 +13,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias, Union, get_args, get_origin
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
@@ -39,7 +39,7 @@ def encode(value: object, *, what: str, as_type: object = None, limit: int = DEF
         return NULL_PAYLOAD
     try:
         data = _write(value)
-    except Exception as error:
+    except Exception as error:  # the value's own class takes part in writing it, and may raise what it likes
         raise _refusal(value, what, as_type, error) from error
     # msgspec writes NaN and infinity as null, so a text without null holds none.
     if b"null" in data and _may_hold_non_finite(value):
@@ -72,14 +72,14 @@ def decode(payload: Payload, as_type: object, *, what: str) -> Any:
         )
     try:
         read = _reader(as_type)
-    except Exception as error:
+    except Exception as error:  # pydantic and msgspec each have errors of their own for types
         raise InvalidInput(
             f"{what}: {type_name(as_type)} cannot be read from JSON: {error}. Declare a dataclass, a TypedDict, a "
             "pydantic or msgspec model, or plain JSON types."
         ) from error
     try:
         return read(payload.data)
-    except Exception as error:
+    except Exception as error:  # validators are the author's code
         raise InvalidInput(f"{what} {_misfit(error, as_type)}") from error
 
 
@@ -89,9 +89,9 @@ def json_schema(as_type: object) -> dict[str, Any] | None:
         return None
     try:
         if _is_pydantic_model(as_type):
-            return _pydantic_reader(as_type).json_schema()  # type: ignore[no-any-return]
+            return _pydantic_reader(as_type).json_schema()
         return msgspec.json.schema(as_type)
-    except Exception:
+    except Exception:  # a schema is for people to read: a type that has none is no failure
         return None
 
 
@@ -268,7 +268,7 @@ def _problem_of_leaf(part: object) -> _Problem | None:
 def _is_writable(part: object) -> bool:
     try:
         _write(part)
-    except Exception:
+    except Exception:  # whatever is raised, it cannot be written; what and why is told by the caller
         return False
     return True
 
@@ -330,14 +330,14 @@ def _build_reader(as_type: object) -> Callable[[bytes], Any]:
     if as_type in _UNDECLARED:
         return msgspec.json.Decoder().decode
     if _is_pydantic_model(as_type):
-        return _pydantic_reader(as_type).validate_json  # type: ignore[no-any-return]
+        return _pydantic_reader(as_type).validate_json
     try:
         return msgspec.json.Decoder(as_type, dec_hook=_from_plain).decode
     except TypeError:
         # msgspec can tell no two models apart in a union; pydantic can.
         if not _mentions_pydantic(as_type):
             raise
-        return _pydantic_reader(as_type).validate_json  # type: ignore[no-any-return]
+        return _pydantic_reader(as_type).validate_json
 
 
 _cached_reader: Final = lru_cache(maxsize=2048)(_build_reader)
@@ -367,9 +367,17 @@ def _mentions_pydantic(as_type: object) -> bool:
     return _is_pydantic_model(as_type) or any(_mentions_pydantic(argument) for argument in get_args(as_type))
 
 
-def _pydantic_reader(as_type: object) -> Any:
+class _PydanticReader(Protocol):
+    """What is used of a `pydantic.TypeAdapter`."""
+
+    def validate_json(self, data: bytes, /) -> Any: ...
+    def json_schema(self) -> dict[str, Any]: ...
+
+
+def _pydantic_reader(as_type: object) -> _PydanticReader:
     # Never imported: who has a model of it has loaded it.
-    return sys.modules["pydantic"].TypeAdapter(as_type)
+    reader: _PydanticReader = sys.modules["pydantic"].TypeAdapter(as_type)
+    return reader
 
 
 def _pydantic_text(error: Any) -> str:

@@ -7,16 +7,15 @@ import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypedDict, TypeVar, Unpack, overload
+from typing import Annotated, Any, Final, TypeVar, Unpack, overload
 
 import msgspec
 
 from rescind.authoring.signature import check_kind
 from rescind.authoring.task import TaskDefinition
-from rescind.authoring.work import work_definition
+from rescind.authoring.work import WorkOptions, patterns_given, work_definition
 from rescind.errors import InvalidInput
 from rescind.model.options import RetryPolicy, ScheduleAgentTaskOptions, Seconds
-from rescind.model.texts import checked_text
 
 InputT = TypeVar("InputT")
 
@@ -112,27 +111,12 @@ CommandLike = Command | str | Sequence[str]
 """A command, or just the line or the list in it."""
 
 
-class ShellOptions(TypedDict, total=False):
+class ShellOptions(WorkOptions, total=False):
     """The options of `shell`, for type checkers."""
 
     env: Mapping[str, str | None] | None
     cwd: str | os.PathLike[str] | None
     stdin: str | None
-    check: bool
-    output_folder: str | os.PathLike[str] | None
-    queue: str | None
-    timeout: Seconds | None
-    schedule_to_start: Seconds | None
-    start_to_close: Seconds | None
-    schedule_to_close: Seconds | None
-    idle: Seconds | None
-    retry: RetryPolicy | None
-    max_retries: int | None
-    grace: Seconds | None
-    labels: Mapping[str, str] | None
-    version: str
-    description: str | None
-    tags: Iterable[str]
 
 
 @overload
@@ -247,11 +231,7 @@ def shell_commands(
     Raises:
         InvalidInput: no pattern, or one that cannot be read.
     """
-    if isinstance(allowed, str):
-        raise InvalidInput(f"allowed is the string {allowed!r}. Give a list of patterns.")
-    patterns = tuple(checked_text(pattern, "a pattern of commands") for pattern in allowed)
-    if not patterns:
-        raise InvalidInput("no command is allowed. Give at least one pattern.")
+    patterns = patterns_given(allowed, "command")
     for pattern in patterns:
         _words(pattern, f"the pattern {pattern!r}")
     work = ShellWork(command=_as_it_is, check=check, allowed=patterns, streamed_per_second=streamed_per_second)

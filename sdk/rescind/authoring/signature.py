@@ -164,7 +164,7 @@ class Signature:
         holder = SimpleNamespace(__annotations__={"it": annotation})
         try:
             return typing.get_type_hints(holder, getattr(plain, "__globals__", {}), names, include_extras=True)["it"]
-        except Exception as error:
+        except Exception as error:  # evaluating an annotation runs the author's code
             text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
             raise self.error(
                 f"the annotation {text!r} of {place} cannot be resolved: {error}. Import or define its types at the "

@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypedDict
 
 from rescind.authoring.task import TaskDefinition
 from rescind.errors import InvalidInput
-from rescind.model.options import ScheduleAgentTaskOptions
+from rescind.model.options import RetryPolicy, ScheduleAgentTaskOptions, Seconds
+from rescind.model.texts import checked_text
+
+
+class WorkOptions(TypedDict, total=False):
+    """The options that all such tasks have, for type checkers."""
+
+    check: bool
+    output_folder: str | os.PathLike[str] | None
+    queue: str | None
+    timeout: Seconds | None
+    schedule_to_start: Seconds | None
+    start_to_close: Seconds | None
+    schedule_to_close: Seconds | None
+    idle: Seconds | None
+    retry: RetryPolicy | None
+    max_retries: int | None
+    grace: Seconds | None
+    labels: Mapping[str, str] | None
+    version: str
+    description: str | None
+    tags: Iterable[str]
+
+
+def patterns_given(allowed: Iterable[str], what: str) -> tuple[str, ...]:
+    """The patterns of what an input may choose.
+
+    Args:
+        allowed: the patterns.
+        what: what they are patterns of, in the singular.
+
+    Raises:
+        InvalidInput: there is none, or one is no text.
+    """
+    if isinstance(allowed, str):
+        raise InvalidInput(f"allowed is the string {allowed!r}. Give a list of patterns.")
+    patterns = tuple(checked_text(pattern, f"a pattern of {what}s") for pattern in allowed)
+    if not patterns:
+        raise InvalidInput(f"no {what} is allowed. Give at least one pattern.")
+    return patterns
 
 
 def work_definition(

@@ -6,16 +6,18 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from rescind.cli.refusals import EXIT_BAD_INPUT, Refused, refusals_in_one_line
+from rescind.cli.temporal import CLUSTER_OPTIONS, Cluster, cluster_given, cluster_options
 from rescind.model.ages import age_of
-from rescind.settings import DEFAULT_ADDRESS, Settings, load_settings, variable_of
+from rescind.settings import DEFAULT_ADDRESS, Settings, Tls, load_settings, token_in, variable_of
 
 ADDRESS_VARIABLE: Final = variable_of("address")
 
@@ -23,6 +25,7 @@ _HOST_AND_PORT: Final = re.compile(r".+:(\d{1,5})")
 _HIGHEST_PORT: Final = 65_535
 _SHORTEST_RETENTION: Final = timedelta(seconds=1)
 _SETTINGS: Final = "rescind.cli.settings"
+_TLS: Final = ("tls", "tls_ca", "tls_certificate", "tls_key", "tls_server_name")
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -39,10 +42,14 @@ class Remote(NamedTuple):
     Attributes:
         address: its ``host:port``.
         token: the token; None if there is none.
+        tls: how to speak TLS with it; None is in the clear.
+        cluster: the Temporal cluster that is asked instead; None if there is none.
     """
 
     address: str
     token: str | None = None
+    tls: Tls | None = None
+    cluster: Cluster | None = None
 
 
 def settings_here() -> Settings:
@@ -73,6 +80,8 @@ def setting_option(*names: str, setting: str, default: str | None = None, **opti
         return value if value is not None else getattr(settings_here(), setting)
 
     shown: dict[str, Any] = {"show_default": default} if default is not None else {}
+    if "/" in names[0]:
+        shown["default"] = None  # a switch that is not given is neither on nor off
     return click.option(
         *names, envvar=variable_of(setting), show_envvar=True, **{"callback": resolved, **shown, **options}
     )
@@ -100,18 +109,90 @@ def token_option() -> Decorator:
     )
 
 
-def remote_options(meaning: str) -> Decorator:
-    """The options `--address` and `--token`; the command gets both as `remote`."""
+def remote_options(meaning: str, *, clusters: bool = False) -> Decorator:
+    """The options that say which server is asked, by whom, and how; the command gets them as `remote`.
+
+    Args:
+        meaning: what the server is for.
+        clusters: whether a Temporal cluster may be asked instead.
+    """
 
     def decorate(command: CommandT) -> CommandT:
         @functools.wraps(command)
-        def with_remote(*arguments: Any, address: str, token: str | None, **options: Any) -> Any:
-            return command(*arguments, remote=Remote(address, token), **options)
+        def with_remote(*arguments: Any, address: str, **options: Any) -> Any:
+            given = {name: options.pop(name) for name in ("token", "token_file", *_TLS)}
+            cluster = _cluster(given, **{name: options.pop(name) for name in CLUSTER_OPTIONS})
+            if cluster is not None:
+                return command(*arguments, remote=Remote("", cluster=cluster), **options)
+            return command(*arguments, remote=_remote(address, **given), **options)
 
-        decorated: Any = address_option(meaning)(token_option()(with_remote))
-        return decorated  # type: ignore[no-any-return]
+        decorated: Any = with_remote
+        server = [address_option(meaning), token_option(), _token_file_option(), *_tls_options()]
+        for option in reversed([*server, *cluster_options(shown=clusters)]):
+            decorated = option(decorated)
+        return cast(CommandT, decorated)
 
     return decorate
+
+
+def _token_file_option() -> Decorator:
+    return click.option(
+        "--token-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help=f"The file that the token stands in, alone. Or set {variable_of('token_file')}.",
+    )
+
+
+def _tls_options() -> Iterable[Decorator]:
+    def file(name: str, meaning: str) -> Decorator:
+        option = f"--{name.replace('_', '-')}"
+        return setting_option(
+            option, setting=name, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=meaning
+        )
+
+    yield setting_option("--tls/--no-tls", setting="tls", help="Speak TLS; the following include it.")
+    yield file("tls_ca", "PEM: the authorities of which the server must have its certificate; else public ones.")
+    yield file("tls_certificate", "PEM: what this side proves itself with, where the server asks for it.")
+    yield file("tls_key", "PEM: the key of that certificate, without a password.")
+    yield setting_option(
+        "--tls-server-name",
+        setting="tls_server_name",
+        metavar="NAME",
+        help="The name in the server's certificate, if it is not the one in the address.",
+    )
+
+
+def _remote(
+    address: str,
+    token: str | None,
+    token_file: Path | None,
+    tls: bool | None,
+    tls_ca: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    tls_server_name: str | None,
+) -> Remote:
+    said = click.get_current_context().get_parameter_source("token") is ParameterSource.COMMANDLINE
+    if token_file is not None and said:
+        raise Refused("--token and --token-file are both given. Give one of them.", EXIT_BAD_INPUT)
+    with refusals_in_one_line():
+        given = token_in(token_file) if token_file is not None else token or settings_here().caller_token()
+    files = Tls(tls_ca, tls_certificate, tls_key, tls_server_name)
+    return Remote(address, given, files if tls or (tls is None and files != Tls()) else None)
+
+
+def _cluster(of_server: Mapping[str, Any], **of_cluster: str | None) -> Cluster | None:
+    """The cluster that is meant. The settings of TLS are a server's: only options count."""
+    context = click.get_current_context()
+    typed = {name for name in _TLS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    tls: Tls | bool | None = None
+    if typed - {"tls"}:
+        files = ("tls_ca", "tls_certificate", "tls_key", "tls_server_name")
+        tls = Tls(*(of_server[name] if name in typed else None for name in files))
+    if "tls" in typed and (tls is None or not of_server["tls"]):
+        tls = bool(of_server["tls"])
+    return cluster_given(settings_here(), tls, checked=_checked, **of_cluster)
 
 
 def json_option(meaning: str) -> Decorator:
@@ -137,7 +218,10 @@ def checked_retention(context: click.Context, parameter: click.Parameter, given:
 
 
 def _checked_address(context: click.Context, parameter: click.Parameter, given: str | None) -> str:
-    address = given if given is not None else settings_here().address
+    return _checked(given if given is not None else settings_here().address)
+
+
+def _checked(address: str) -> str:
     scheme, sign, rest = address.partition("://")
     if sign:
         plain = rest.rstrip("/") or DEFAULT_ADDRESS

@@ -21,7 +21,7 @@ from rescind.cli.execution_parts import as_json, details_in_words
 from rescind.cli.execution_view import ending_in_words
 from rescind.cli.options import Remote, json_option, remote_options
 from rescind.cli.printable import printable
-from rescind.cli.remote import ask
+from rescind.cli.remote import ask_either
 from rescind.cli.timeline import Timeline
 from rescind.cli.times import counted, local_time
 from rescind.model.agent_values import StreamEvent
@@ -32,6 +32,7 @@ from rescind.model.views import ExecutionDetails
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
+    from rescind.temporal import TemporalClient
 
 _FRAMES_A_SECOND: Final = 10
 # The axis of a run that still goes on: the first of these that it fits on, in microseconds.
@@ -49,7 +50,7 @@ Seen = HistoryEvent | StreamEvent
     type=click.IntRange(min=0),
     help="Begin behind the event of this number. With 0 what has happened is told first.",
 )
-@remote_options("The server to ask.")
+@remote_options("The server to ask.", clusters=True)
 @json_option("Print a JSON object per line: events as in a history, and what its code streams.")
 def watch(execution_id: str, after: int, remote: Remote, as_json: bool) -> None:
     """Follow an execution to its end: what happens to it, and what its code streams.
@@ -58,7 +59,7 @@ def watch(execution_id: str, after: int, remote: Remote, as_json: bool) -> None:
     """
     console = console_for_lines()
 
-    async def work(client: Client) -> ExecutionDetails:
+    async def work(client: Client | TemporalClient) -> ExecutionDetails:
         handle = client.handle(execution_id)
         # Asked first: a server that is not there, or does not know the id, is told at once.
         await handle.status()
@@ -71,7 +72,7 @@ def watch(execution_id: str, after: int, remote: Remote, as_json: bool) -> None:
             audience.close()
         return await handle.details()
 
-    details = ask(remote, work)
+    details = ask_either(remote, work)
     if not as_json:
         _tell_end(details)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypeVar, overload
 from uuid import UUID
 
 from rescind.authoring.agent import AgentDefinition
@@ -22,9 +22,14 @@ from rescind.model.views import CheckpointView, ExecutionDetails, ExecutionView
 from rescind.runtime.agent_conversation import loaded_messages
 from rescind.runtime.failures import error_for_caller
 from rescind.runtime.ports import ClientPort
+from rescind.telemetry.traces import calling
 
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
+
+# What spans call them.
+EXECUTION_ID: Final = "rescind.execution.id"
+TASK_ID: Final = "rescind.task.id"
 
 
 class ExecutionHandle(Generic[OutputT]):
@@ -98,17 +103,20 @@ class ExecutionHandle(Generic[OutputT]):
         """Everything that happened to it, in order."""
         return History(await self._port.history(self.id))
 
-    async def follow(self, after: int = 0) -> AsyncGenerator[HistoryEvent | StreamEvent, None]:
+    async def follow(self, after: int = 0, *, output: bool = False) -> AsyncGenerator[HistoryEvent | StreamEvent, None]:
         """Its history so far, then each event as it happens, and what its code streams, to its end.
 
         Args:
             after: the number of the last event that is known already; 0 begins with the first.
+            output: whether to begin with what its programs wrote so far, as events of kind ``output``: the last 1 MiB
+                of each task's, and ``left_out`` in the first of them says how much came before. What comes later
+                follows without a gap.
 
         Raises:
             NotFound: no such execution.
             ServerUnavailable: nothing comes any more.
         """
-        async for seen in self._port.follow(self.id, after):
+        async for seen in self._port.follow(self.id, after, output=output):
             yield seen if isinstance(seen, HistoryEvent) else _streamed(seen)
 
     async def signal(self, name: str, value: Any = None) -> None:
@@ -122,14 +130,16 @@ class ExecutionHandle(Generic[OutputT]):
         """
         name = checked_text(name, "a signal's name")
         payload = encode(value, what=f"signal {name!r}", limit=self._payload_limit)
-        await self._port.signal_execution(self.id, name, payload)
+        with calling("signal execution", {EXECUTION_ID: self.id, "rescind.signal": name}):
+            await self._port.signal_execution(self.id, name, payload)
 
     async def cancel(self, reason: str | None = None, *, hard: bool = False) -> CancelTaskResult:
         """Cancel it: its code is told, its work is stopped; `result()` tells when it has ended.
 
         Args:
             reason: why, in words; its code, its tasks and its history see them.
-            hard: end it at once, without its clean-up.
+            hard: end it at once, without its clean-up, and its work without its grace. Asked behind another cancel, it
+                ends by force what is being stopped already.
 
         Returns:
             What the request met. CANCELLED: this request began the cancellation.
@@ -137,18 +147,28 @@ class ExecutionHandle(Generic[OutputT]):
         Raises:
             InvalidInput: `reason` is no text, or too long.
         """
-        return await self._port.cancel_execution(self.id, checked_reason(reason), hard=hard)
+        reason = checked_reason(reason)
+        with calling("cancel execution", {EXECUTION_ID: self.id}):
+            return await self._port.cancel_execution(self.id, reason, hard=hard)
 
     async def cancel_task(
         self, task_id: UUID | str, reason: str | None = None, *, mode: CancelMode = CancelMode.TRY
     ) -> CancelTaskResult:
         """Cancel one of its tasks from outside.
 
+        Args:
+            task_id: which.
+            reason: why, in words.
+            mode: how; with WAIT the answer comes when its work has decided. FORCE leaves its work no grace, also where it
+                is being stopped already.
+
         Raises:
             InvalidInput: `task_id` is no UUID, `reason` is no text, `mode` is no mode.
         """
         how = checked_choice(CancelMode, mode, "mode")
-        return await self._port.cancel_task(self.id, checked_task_id(task_id), checked_reason(reason), how)
+        wanted, reason = checked_task_id(task_id), checked_reason(reason)
+        with calling("cancel task", {EXECUTION_ID: self.id, TASK_ID: wanted}):
+            return await self._port.cancel_task(self.id, wanted, reason, how)
 
     def __repr__(self) -> str:
         return f"<ExecutionHandle {self.id!r}>"
@@ -225,9 +245,10 @@ class BaseClient:
             payload = encode(agent_input, what=f"input of agent {agent!r}", limit=self._payload_limit)
         else:
             raise InvalidInput(f"start() was given {agent!r}. Give it a function decorated with @agent, or a kind.")
-        execution_id = await self._port.start_execution(
-            kind, payload, execution_id=id, queue=queue, labels=checked_labels(labels or {})
-        )
+        labels = checked_labels(labels or {})
+        with calling(f"start {kind}", {}) as note:
+            execution_id = await self._port.start_execution(kind, payload, execution_id=id, queue=queue, labels=labels)
+            note(EXECUTION_ID, execution_id)
         return ExecutionHandle(self._port, execution_id, result_type, self._payload_limit)
 
     def handle(self, execution_id: str, result_type: Any = None) -> ExecutionHandle[Any]:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from rescind.client.client import BaseClient, ExecutionHandle
+from rescind.client.client import TASK_ID, BaseClient, ExecutionHandle
 from rescind.errors import RescindError
 from rescind.model.audit import AuditFilter, AuditRecord
 from rescind.model.commands import StartExecution
@@ -18,9 +18,11 @@ from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.model.status import CancelMode, CancelTaskResult
 from rescind.model.texts import checked_choice, checked_reason, checked_task_id
 from rescind.model.views import ExecutionView
-from rescind.settings import load_settings, user_name
+from rescind.settings import Tls, load_settings, tls_given, user_name
+from rescind.telemetry.traces import calling
 
 try:
+    from rescind.client.webhooks import WebhookClient
     from rescind.transport.grpc_client import DEFAULT_TIMEOUT, GrpcConnection
     from rescind.transport.grpc_client_port import GrpcClientPort
 except ImportError as error:
@@ -34,6 +36,7 @@ class Client(BaseClient):
 
     Attributes:
         address: the server's ``host:port``.
+        webhooks: who is told over HTTP of what happens; for operators.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Client(BaseClient):
         timeout: float = DEFAULT_TIMEOUT,
         patience: float = 60.0,
         payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+        tls: Tls | bool | None = None,
         credentials: Any = None,
     ) -> None:
         """Make a client; the first call connects.
@@ -58,20 +62,23 @@ class Client(BaseClient):
             patience: how long a call that waits (``result``, ``follow``) may find no server, in seconds: it outlives a
                 restart of the server.
             payload_limit: the largest payload in bytes.
-            credentials: gRPC's channel credentials, for TLS; None connects in the clear.
+            tls: the files of TLS; True trusts public authorities, False connects in the clear; None takes what
+                ``RESCIND_TLS…`` or ``rescind.toml`` say, which is in the clear if they say nothing.
+            credentials: gRPC's channel credentials, instead of `tls`.
 
         Raises:
-            InvalidInput: the address is empty, or ``rescind.toml`` cannot be meant.
+            InvalidInput: the address is empty, ``rescind.toml`` cannot be meant, or a file of TLS cannot be used.
         """
-        if address is None or token is None:
+        if address is None or token is None or (tls is None and credentials is None):
             settings = load_settings()
             address = settings.address if address is None else address
-            token = settings.token if token is None else token
+            token = settings.caller_token() if token is None else token
+            tls = settings.client_tls() if tls is None else tls
         self.address = address
-        self._connection = GrpcConnection(address, token=token, credentials=credentials)
-        self._remote = GrpcClientPort(
-            self._connection, by or f"client:{user_name()}", timeout=timeout, patience=patience
-        )
+        self._connection = GrpcConnection(address, token=token, credentials=credentials, tls=tls_given(tls))
+        name = by or f"client:{user_name()}"
+        self._remote = GrpcClientPort(self._connection, name, timeout=timeout, patience=patience)
+        self.webhooks = WebhookClient(self._connection, name, timeout)
         super().__init__(self._remote, payload_limit=payload_limit)
 
     async def __aenter__(self) -> Self:
@@ -92,7 +99,8 @@ class Client(BaseClient):
         Returns:
             In their order a handle for each, or what it was refused with.
         """
-        started = await self._remote.start_many(starts)
+        with calling("start many", {}):
+            started = await self._remote.start_many(starts)
         return [each if isinstance(each, RescindError) else self.handle(each) for each in started]
 
     async def list_page(
@@ -210,15 +218,17 @@ class Client(BaseClient):
         Args:
             task_id: which.
             reason: why, in words.
-            mode: how; with WAIT the answer comes when its work has decided.
+            mode: how; with WAIT the answer comes when its work has decided. FORCE leaves its work no grace, also where it
+                is being stopped already.
             execution_id: the execution that it belongs to, which spares the server to look for it.
 
         Raises:
             InvalidInput: `task_id` is no UUID, `reason` is no text, `mode` is no mode.
         """
         how = checked_choice(CancelMode, mode, "mode")
-        wanted = checked_task_id(task_id)
-        return await self._remote.cancel_task(ExecutionId(execution_id), wanted, checked_reason(reason), how)
+        wanted, reason = checked_task_id(task_id), checked_reason(reason)
+        with calling("cancel task", {TASK_ID: wanted}):
+            return await self._remote.cancel_task(ExecutionId(execution_id), wanted, reason, how)
 
     async def cancel_where(
         self, selection: ExecutionFilter | TaskFilter, reason: str | None = None, *, hard: bool = False
@@ -228,7 +238,7 @@ class Client(BaseClient):
         Args:
             selection: which; without statuses, what is open.
             reason: why, in words.
-            hard: end executions at once, without their clean-up.
+            hard: end executions at once, without their clean-up, and the work of tasks without its grace.
 
         Yields:
             After each durable step how many requests met which result so far; the last is the whole. Leaving the

@@ -55,6 +55,7 @@ class AuditRecord(msgspec.Struct, frozen=True, gc=False):
         sequence: the number of its event in the execution's history; 0 if there is none.
         source: what brought a cancel about: ``request``, ``race_lost``, ``deadline`` and so on.
         reason: why, in the words that were given, if any were.
+        forced: whether it asked to end at once: an execution without its clean-up, work without its grace.
     """
 
     at: Instant
@@ -67,3 +68,4 @@ class AuditRecord(msgspec.Struct, frozen=True, gc=False):
     sequence: int = 0
     source: str | None = None
     reason: str | None = None
+    forced: bool = False

@@ -27,11 +27,13 @@ class CancelCause(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         source: what brought it about.
         by: who asked: ``agent:<id>``, ``client:<name>``, ``server``.
         reason: the words given with the request, if any.
+        trace_parent: the span that asked, as W3C Trace Context writes it; None if nobody traced the request.
     """
 
     source: CancelSource
     by: str = "server"
     reason: str | None = None
+    trace_parent: str | None = None
 
     def __str__(self) -> str:
         words = f": {self.reason}" if self.reason else ""

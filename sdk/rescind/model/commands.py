@@ -26,6 +26,7 @@ class StartExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
         labels: free text by name.
         by: who asks.
         organisation: whose it is.
+        trace_parent: the span that asks, as W3C Trace Context writes it; None if nobody traces it.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class StartExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
     labels: dict[str, str] = {}
     by: str = "client"
     organisation: str = DEFAULT_ORGANISATION
+    trace_parent: str | None = None
 
 
 class SignalExecution(msgspec.Struct, frozen=True, gc=False, tag=True):

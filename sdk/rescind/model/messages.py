@@ -91,6 +91,8 @@ class AgentStart(msgspec.Struct, frozen=True, gc=False):
         entries: the conversation up to where the journal begins.
         base_position: positions up to this one were dropped from the journal.
         journal: what was answered before, oldest first; the activation that brings this is not in it.
+        trace_parent: the span that it was started in; None if nobody traced the start.
+        started_at: when it was started.
     """
 
     kind: str
@@ -104,6 +106,8 @@ class AgentStart(msgspec.Struct, frozen=True, gc=False):
     entries: tuple[EntryRecord, ...] = ()
     base_position: int = 0
     journal: tuple[JournalEntry, ...] = ()
+    trace_parent: str | None = None
+    started_at: Instant = Instant(0)
 
 
 # ── server to worker ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +143,7 @@ class AgentEviction(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class TaskActivation(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Run one attempt of a task."""
+    """Run one attempt of a task. `trace_parent` is the span that its agent was started in."""
 
     task_id: TaskId
     lease: Lease
@@ -151,22 +155,25 @@ class TaskActivation(msgspec.Struct, frozen=True, gc=False, tag=True):
     queue: str = "default"
     heartbeat_ms: int | None = None
     labels: dict[str, str] = {}
+    trace_parent: str | None = None
 
 
 class StopOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Stop the work of one attempt.
+    """Stop the work of one attempt. Acknowledged by `StopReported` with DELIVERED, each time that it comes.
 
     Attributes:
         task_id: the task.
         lease: the attempt.
         cause: why; the code sees it.
         decided: True if the outcome is decided already; False if the work may still decide it (mode WAIT).
+        force: True if its grace is over, or it has none: it is ended by force at once.
     """
 
     task_id: TaskId
     lease: Lease
     cause: CancelCause
     decided: bool = True
+    force: bool = False
 
 
 ToWorker = AgentActivation | AgentEviction | TaskActivation | StopOrder
@@ -331,6 +338,8 @@ class StopReported(msgspec.Struct, frozen=True, gc=False, tag=True):
         state: DELIVERED, or an end: STOPPED or KILLED.
         discarded_bytes: the size of the result that the attempt had when it was too late, if it had one.
         executor: what ran it: ``async``, ``thread``, ``process``, ``shell`` and so on; empty if that is not said.
+        decided: with DELIVERED, what the order said that is acknowledged.
+        force: likewise.
     """
 
     task_id: TaskId
@@ -338,6 +347,8 @@ class StopReported(msgspec.Struct, frozen=True, gc=False, tag=True):
     state: StopState
     discarded_bytes: int | None = None
     executor: str = ""
+    decided: bool = True
+    force: bool = False
 
 
 class TaskAlive(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -22,6 +24,8 @@ class AttemptView(msgspec.Struct, frozen=True, gc=False):
         progress: the last that its code reported, between 0 and 1.
         stop_state: how far its stopping has come; None if it was not ordered to stop.
         stop_due: when its grace ends, if it was ordered or asked to stop. One that runs on after that is unresponsive.
+        deliveries: how often it was told to stop, with the order that stands.
+        acknowledged: whether its worker has said that it has that order.
     """
 
     number: int
@@ -31,6 +35,8 @@ class AttemptView(msgspec.Struct, frozen=True, gc=False):
     progress: float | None = None
     stop_state: StopState | None = None
     stop_due: Instant | None = None
+    deliveries: int = 0
+    acknowledged: bool = False
 
 
 class ListedTask(msgspec.Struct, frozen=True, gc=False):
@@ -85,11 +91,31 @@ class StuckReason(StrEnum):
     """Why a task is listed as stuck."""
 
     NOT_STOPPED = "NOT_STOPPED"
-    """It was ordered or asked to stop, and runs on after the end of its grace."""
+    """Its worker has the order to stop, and it runs on after the end of its grace."""
     WORKER_AWAY = "WORKER_AWAY"
     """It runs on a worker that is not connected."""
     NO_HEARTBEAT = "NO_HEARTBEAT"
     """It runs, and has given no sign of life for longer than was asked about."""
+    NOT_ACKNOWLEDGED = "NOT_ACKNOWLEDGED"
+    """It was told to stop more than once; its worker is connected, and has not said that it has the order."""
+    STOP_WAITS = "STOP_WAITS"
+    """It is to stop, and its worker is not connected: the order waits for it."""
+
+
+STUCK_ADVICE: Final[Mapping[StuckReason, str]] = {
+    StuckReason.NOT_STOPPED: (
+        "End it by force: rescind cancel --task ID --force. Code on a thread that does not look ends with its worker."
+    ),
+    StuckReason.WORKER_AWAY: "Bring its worker back; when the worker's lease ends, it is tried elsewhere.",
+    StuckReason.NO_HEARTBEAT: "See whether it still does something; else cancel it: rescind cancel --task ID.",
+    StuckReason.NOT_ACKNOWLEDGED: (
+        "The order is sent again until it is acknowledged. If its worker hangs, end that: its attempts are lost then."
+    ),
+    StuckReason.STOP_WAITS: (
+        "Its worker is told when it comes back. If its lease ends first, the stop is LOST: look there whether it runs."
+    ),
+}
+"""What to do about each."""
 
 
 class StuckTask(msgspec.Struct, frozen=True, gc=False):

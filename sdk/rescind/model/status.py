@@ -105,6 +105,8 @@ class CancelMode(StrEnum):
     """Ask the work to stop, and let it decide."""
     ABANDON = "ABANDON"
     """Decide at once, and leave the work alone."""
+    FORCE = "FORCE"
+    """Decide at once, and end the work by force, without its grace; also work that is being stopped already."""
 
 
 class ParentClosePolicy(StrEnum):

@@ -67,8 +67,8 @@ def checked_task_id(task_id: object) -> TaskId:
     if isinstance(task_id, UUID):
         return TaskId(str(task_id))
     try:
-        return TaskId(str(UUID(task_id)))  # type: ignore[arg-type]
-    except (ValueError, AttributeError, TypeError):
+        return TaskId(str(UUID(task_id if isinstance(task_id, str) else "")))
+    except ValueError:
         raise InvalidInput(f"{task_id!r} is no task id. Give future.task_id, or a UUID in text.") from None
 
 

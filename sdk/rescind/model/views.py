@@ -13,13 +13,25 @@ from rescind.model.status import ExecutionStatus, StopState, TaskStatus
 
 
 class StopView(msgspec.Struct, frozen=True, gc=False):
-    """The stop record of one attempt (cancellation.md, section 4), each state with its time."""
+    """The stop record of one attempt (cancellation.md, section 4), each state with its time.
+
+    Attributes:
+        attempt: the attempt's number.
+        state: how far it has come.
+        requested_at: when the order was decided.
+        delivered_at: when the worker had it.
+        ended_at: when the work ended.
+        forced_at: when it was decided to end it by force, without its grace; None if it was not.
+        deliveries: how often the order that stands was sent. One that is not acknowledged is sent again.
+    """
 
     attempt: int
     state: StopState
     requested_at: Instant
     delivered_at: Instant | None = None
     ended_at: Instant | None = None
+    forced_at: Instant | None = None
+    deliveries: int = 0
 
 
 class TaskView(msgspec.Struct, frozen=True, gc=False):

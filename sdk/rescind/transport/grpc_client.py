@@ -11,14 +11,19 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from rescind.errors import InvalidInput
+from rescind.errors import InvalidInput, RescindError
+from rescind.model.trace_parent import HEADER
+from rescind.settings import Tls
+from rescind.telemetry.traces import current_trace_parent
 from rescind.transport.conversion.pairs import parse
 from rescind.transport.grpc_errors import error_of, was_never_sent
-from rescind.transport.grpc_methods import CLIENT_METHODS, TOKEN_METADATA, WORKER_METHODS
+from rescind.transport.grpc_methods import CLIENT_METHODS, TOKEN_METADATA, WEBHOOK_METHODS, WORKER_METHODS
+from rescind.transport.grpc_tls import credentials_of, options_of
 
 DEFAULT_TIMEOUT: Final = 30.0
 """How long a call may take, in seconds, unless it is one that waits."""
 
+_METHODS: Final = {**CLIENT_METHODS, **WEBHOOK_METHODS}
 _LONGEST_GAP: Final = 2.0
 """How long a call looks for a server that was there before, in seconds: it may be starting anew."""
 _LOOK_AGAIN: Final = 0.1
@@ -54,6 +59,7 @@ class GrpcConnection:
         *,
         token: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        tls: Tls | None = None,
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         """Make a connection; it is opened with the first call.
@@ -61,15 +67,19 @@ class GrpcConnection:
         Args:
             address: ``host:port``, or any other name that gRPC resolves.
             token: what proves who calls; None sends nothing.
-            credentials: for TLS; None connects in the clear.
+            credentials: for TLS.
+            tls: likewise, from files; with neither, it connects in the clear.
             options: further options of gRPC's channel, which override ours.
+
+        Raises:
+            InvalidInput: the address is empty, or the files of TLS cannot be used.
         """
         if not address:
             raise InvalidInput("the server's address is empty. Give host:port.")
         self.address = address
         self._metadata = ((TOKEN_METADATA, f"Bearer {token}"),) if token is not None else ()
-        self._credentials = credentials
-        self._options = [*dict([*_OPTIONS, *options]).items()]
+        self._credentials = credentials_of(tls) if tls is not None and credentials is None else credentials
+        self._options = [*dict([*_OPTIONS, *(options_of(tls) if tls is not None else ()), *options]).items()]
         self._opened: grpc.aio.Channel | None = None
         self._calls: dict[str, Any] = {}
         self._was_connected = False
@@ -101,7 +111,7 @@ class GrpcConnection:
         return self._opened
 
     async def call(self, name: str, request: Message, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
-        """Make one call of the Client service and return its reply. Leaving it tells the server that nobody waits.
+        """Make one call of the Client or the Webhooks service and return its reply. Leaving it tells the server that nobody waits.
 
         Args:
             name: the call.
@@ -111,7 +121,7 @@ class GrpcConnection:
         Raises:
             RescindError: the server refused, or could not be reached.
         """
-        method = CLIENT_METHODS[name]
+        method = _METHODS[name]
         known = self._calls.get(name)
         if known is None:
             known = self._calls[name] = self._channel.unary_unary(method.path)
@@ -126,27 +136,36 @@ class GrpcConnection:
             RescindError: the server refused, or could not be reached.
         """
         method = CLIENT_METHODS[name]
-        call = self._channel.unary_stream(method.path)(request.SerializeToString(), metadata=self._metadata)
+        call = self._channel.unary_stream(method.path)(request.SerializeToString(), metadata=self._metadata_now())
         try:
             async for data in call:
                 yield parse(data, method.reply, f"the server at {self.address}")
         except grpc.RpcError as failure:
-            raise error_of(failure, self.address) from None
+            raise self.error_of(failure) from None
         finally:
             call.cancel()
 
     async def _repeated_until_sent(self, call: Any, data: bytes, timeout: float | None) -> bytes:
         """Make a call; where a connection there was is gone, give the channel a moment to find the server again."""
         loop = asyncio.get_running_loop()
+        metadata = self._metadata_now()
         give_up = loop.time() + (_LONGEST_GAP if self._was_connected else 0.0)
         while True:
             try:
-                answer: bytes = await call(data, timeout=timeout, metadata=self._metadata)
+                answer: bytes = await call(data, timeout=timeout, metadata=metadata)
                 return answer
             except grpc.RpcError as failure:
                 if not was_never_sent(failure) or loop.time() >= give_up:
-                    raise error_of(failure, self.address) from None
+                    raise self.error_of(failure) from None
             await asyncio.sleep(_LOOK_AGAIN)
+
+    def _metadata_now(self) -> tuple[tuple[str, str], ...]:
+        trace_parent = current_trace_parent()
+        return self._metadata if trace_parent is None else (*self._metadata, (HEADER, trace_parent))
+
+    def error_of(self, failure: grpc.RpcError) -> RescindError:
+        """What to raise for a call that failed."""
+        return error_of(failure, self.address, is_encrypted=self._credentials is not None)
 
     def open_session(self) -> Any:
         """The raw call of the Worker service: bytes in both directions."""

@@ -27,6 +27,7 @@ from rescind.transport.conversion.pairs import Seen, fill, from_message
 from rescind.transport.grpc_client import DEFAULT_TIMEOUT, GrpcConnection
 from rescind.transport.grpc_errors import named_error
 from rescind.transport.grpc_methods import BATCH_BYTES
+from rescind.transport.seen_output import SeenOutput
 
 _RESULTS: Final = {
     number: result
@@ -216,26 +217,35 @@ class GrpcClientPort:
         return ExecutionDetails(from_message(reply, ExecutionView))
 
     async def follow(
-        self, execution_id: ExecutionId, after: int = 0
+        self, execution_id: ExecutionId, after: int = 0, *, output: bool = False
     ) -> AsyncGenerator[HistoryEvent | StreamedEvent, None]:
-        """See `ClientPort`. Goes on behind a restart of the server; what was streamed meanwhile is lost."""
+        """See `ClientPort`. Goes on behind a restart of the server.
+
+        Of what was streamed meanwhile, that which programs wrote is shown then, if `output` is asked for.
+        """
         retry = _Retry(self._patience)
+        seen_output = SeenOutput()
         while True:
-            request = client_pb2.WatchRequest(execution_id=execution_id, after=after)
+            request = client_pb2.WatchRequest(execution_id=execution_id, after=after, output=output)
             try:
                 async for batch in self._connection.stream("Watch", request):
                     retry.succeeded()
                     for each in batch.seen:
                         seen = from_message(each, Seen)
-                        if isinstance(seen, HistoryEvent):
-                            after = seen.sequence
+                        if not isinstance(seen, HistoryEvent):
+                            fresh = seen_output.unseen(seen, is_kept=batch.is_kept_output) if output else seen
+                            if fresh is not None:
+                                yield fresh
+                            continue
+                        after = seen.sequence
                         yield seen
-                        if isinstance(seen, HistoryEvent) and seen.type in EXECUTION_ENDS:
+                        if seen.type in EXECUTION_ENDS:
                             return
                 # It had ended before the number that was asked for.
                 return
             except ServerUnavailable as error:
                 await retry.failed(error)
+            seen_output.begin_again()
 
     def _start_request(self, start: StartExecution) -> client_pb2.StartRequest:
         request = client_pb2.StartRequest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from rescind.errors import (
     RescindError,
     ServerUnavailable,
     StoreError,
+    TlsFailed,
     UnknownKind,
 )
 
@@ -55,6 +57,32 @@ _ERRORS: Final[Mapping[grpc.StatusCode, type[RescindError]]] = {
 # Trying again would fail in the same way.
 _CUT_WITHIN_GRPC: Final = "Internal error from Core"
 """What gRPC says on this side when the connection goes while a message is being written."""
+_NO_CONNECTION: Final = "failed to connect"
+"""How it begins what it says when there is no connection."""
+# What gRPC says of a handshake, and what that means. It tells all of it with one status code.
+_OVER_TLS: Final = (
+    (
+        r"CERTIFICATE_VERIFY_FAILED: ([^:]*)",
+        "its certificate is not taken ({0}). Name its authority with tls_ca; an expired one is to be renewed there.",
+    ),
+    (
+        r"Hostname Verification",
+        "its certificate is for another name. Use the name that stands in it as the address, or say it as "
+        "tls_server_name.",
+    ),
+    (r"WRONG_VERSION_NUMBER", "it serves in the clear. Leave TLS away, or give the server a certificate."),
+    (
+        r"Socket closed|CERTIFICATE|alert",
+        "it closed the connection. It may ask for a certificate of an authority that it knows: give tls_certificate "
+        "and tls_key, and see that the certificate has not expired.",
+    ),
+)
+_IN_THE_CLEAR: Final = (
+    (
+        r"Socket closed",
+        "it closed a connection in the clear. It may ask for TLS: say tls, or tls_ca with its authority.",
+    ),
+)
 _ITS_FAULT: Final = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
 
 
@@ -66,12 +94,13 @@ def code_of(error: RescindError) -> grpc.StatusCode:
     return grpc.StatusCode.INTERNAL
 
 
-def error_of(failure: grpc.RpcError, address: str) -> RescindError:
+def error_of(failure: grpc.RpcError, address: str, *, is_encrypted: bool = False) -> RescindError:
     """What to raise for a call that failed.
 
     Args:
         failure: what gRPC raised.
         address: where the call went, for the text.
+        is_encrypted: whether it went over TLS.
     """
     code, text = failure.code(), failure.details() or ""
     name = dict(failure.trailing_metadata() or ()).get(ERROR_NAME)
@@ -83,13 +112,13 @@ def error_of(failure: grpc.RpcError, address: str) -> RescindError:
     if code in _ITS_FAULT and text != _CUT_WITHIN_GRPC:
         return RescindError(f"the server at {address} failed ({code.name}: {text}). Its log tells why.")
     error_class = _ERRORS.get(code)
-    return error_class(text) if error_class is not None else _unavailable(code, text, address)
+    return error_class(text) if error_class is not None else _unavailable(code, text, address, is_encrypted)
 
 
 def was_never_sent(failure: grpc.RpcError) -> bool:
     """Whether the call found no connection, so that repeating it can do nothing twice."""
     text = failure.details() or ""
-    return failure.code() is grpc.StatusCode.UNAVAILABLE and text.startswith("failed to connect")
+    return failure.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_CONNECTION)
 
 
 def named_error(name: str, text: str) -> RescindError | None:
@@ -101,9 +130,13 @@ def named_error(name: str, text: str) -> RescindError | None:
     return None
 
 
-def _unavailable(code: grpc.StatusCode, text: str, address: str) -> ServerUnavailable:
+def _unavailable(code: grpc.StatusCode, text: str, address: str, is_encrypted: bool) -> ServerUnavailable:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return ServerUnavailable(f"the server at {address} did not answer in time. Try again, or allow it more time.")
+    if code is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_CONNECTION):
+        for sign, meaning in _OVER_TLS if is_encrypted else _IN_THE_CLEAR:
+            if found := re.search(sign, text):
+                return TlsFailed(f"no TLS with the server at {address}: {meaning.format(*found.groups())}")
     if code is grpc.StatusCode.UNAVAILABLE:
         return ServerUnavailable(
             f"the server at {address} cannot be reached ({text}). Is it running, and is the address right? What it "

@@ -18,7 +18,6 @@ from rescind.model.messages import FromWorker, ToWorker, WorkerAlive, WorkerJoin
 from rescind.transport.batches import batches_of
 from rescind.transport.conversion.pairs import from_message, parse
 from rescind.transport.grpc_client import GrpcConnection
-from rescind.transport.grpc_errors import error_of
 from rescind.transport.grpc_methods import MESSAGE_LIMIT, PROTOCOL_VERSION
 from rescind.transport.oversize import instead_of
 
@@ -123,7 +122,7 @@ class GrpcSession:
             await self._read(call)
             return None if self._is_closing else self._gone("the server ended the session")
         except grpc.RpcError as failure:
-            return error_of(failure, self._connection.address)
+            return self._connection.error_of(failure)
         except RescindError as error:
             return error
         finally:
@@ -146,7 +145,7 @@ class GrpcSession:
         assert self._receive is not None
         try:
             self._receive(message)
-        except Exception:
+        except Exception:  # one message that fails must not end the session of all others
             _LOG.exception("a message could not be carried out: %r", type(message).__name__)
 
     async def _write(self, call: Any) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from rescind.model.messages import (
 )
 from rescind.model.texts import recordable
 from rescind.runtime.failures import failure_of
+from rescind.worker.agent_spans import in_step, tell_agent
 from rescind.worker.executors.daemon_threads import DaemonThreads
 
 _LOG: Final = logging.getLogger("rescind.worker")
@@ -39,11 +41,16 @@ class AgentRuns:
     """Activates agents; keeps them suspended in between."""
 
     def __init__(
-        self, registry: Registry[AgentDefinition[Any, Any]], send: Callable[[FromWorker], None], payload_limit: int
+        self,
+        registry: Registry[AgentDefinition[Any, Any]],
+        send: Callable[[FromWorker], None],
+        payload_limit: int,
+        worker: str = "",
     ) -> None:
         self._registry = registry
         self._send = send
         self._payload_limit = payload_limit
+        self._worker = worker
         self._runs: dict[ExecutionId, AgentRun] = {}
         # The last run of each agent that is over here, and when it was last told something: its first activation, come
         # once more, must not begin it anew. An id that its server has forgotten may be given again, and counts from 1.
@@ -66,7 +73,9 @@ class AgentRuns:
             if run is not None:
                 self._drop(run)
             definition = self._registry.get(activation.start.kind)
-            run = AgentRun(definition, activation, activation.start, payload_limit=self._payload_limit)
+            run = AgentRun(
+                definition, activation, activation.start, payload_limit=self._payload_limit, worker=self._worker
+            )
             self._runs[activation.execution_id] = run
         elif run is None or run.run != activation.run:
             return
@@ -74,12 +83,16 @@ class AgentRuns:
             answer = run.activate(activation)
         except Exception as error:
             # Ours, not the agent's: its own errors end in its answer. Without one the execution would wait for ever.
-            _LOG.exception("agent %s could not be run", activation.execution_id)
+            _LOG.exception("agent %s could not be run", activation.execution_id, extra={"at_work": run.at_work})
             problem = recordable(f"its worker could not run it: {type(error).__name__}: {error}")
             answer = AgentParked(activation.execution_id, activation.run, problem)
         else:
             if isinstance(answer, AgentParked):
-                _LOG.warning("agent %s is parked: %s", answer.execution_id, answer.problem)
+                _LOG.warning(
+                    "agent %s is parked: %s", answer.execution_id, answer.problem, extra={"at_work": run.at_work}
+                )
+            elif answer.ending is not None:
+                tell_agent(run, answer.ending)
         self._send(answer)
         if not isinstance(answer, AgentProgress) or answer.ending is not None:
             self._drop(run)
@@ -144,7 +157,8 @@ class AgentRuns:
 
     async def _run_step(self, run: AgentRun, position: int, name: str, function: StepFunction) -> None:
         try:
-            result = await self._call(function)
+            with in_step(run, name):
+                result = await self._call(function)
             value = encode(result, what=f"result of step {name!r}", limit=self._payload_limit)
             report = StepReported(run.execution_id, run.run, position, value=value)
         except asyncio.CancelledError as error:
@@ -152,7 +166,7 @@ class AgentRuns:
                 raise
             # Nobody cancelled it: its own code raised that, and the agent waits.
             report = StepReported(run.execution_id, run.run, position, failure=failure_of(error))
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # the step's own code: whatever it raises is its outcome
             report = StepReported(run.execution_id, run.run, position, failure=failure_of(error))
         self._send(report)
 
@@ -160,5 +174,7 @@ class AgentRuns:
         inner = getattr(function, "func", function)
         if inspect.iscoroutinefunction(inner):
             return await function()
-        result = await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        # As asyncio.to_thread: the thread knows what it belongs to.
+        call = partial(copy_context().run, function)
+        result = await asyncio.get_running_loop().run_in_executor(self._threads, call)
         return await result if inspect.isawaitable(result) else result

@@ -22,7 +22,7 @@ from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.model.texts import checked_text
 from rescind.model.version import VERSION
-from rescind.settings import load_settings
+from rescind.settings import Tls, load_settings, tls_given
 from rescind.worker.worker import DEFAULT_SLOTS
 from rescind.worker.worker import Worker as SessionWorker
 
@@ -65,6 +65,7 @@ class Worker:
         token: str | None = None,
         silence_ms: int = DEFAULT_SILENCE_MS,
         payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+        tls: Tls | bool | None = None,
         credentials: Any = None,
     ) -> None:
         """Make a worker that has not begun; nothing is opened before it runs.
@@ -84,18 +85,24 @@ class Worker:
             silence_ms: how long it may say nothing before the server takes it for lost. An event loop that is blocked
                 for longer loses its attempts.
             payload_limit: the largest payload in bytes.
-            credentials: gRPC's channel credentials, for TLS; None connects in the clear.
+            tls: as for `Client`.
+            credentials: gRPC's channel credentials, instead of `tls`.
 
         Raises:
-            InvalidInput: the address or a queue is empty, `queue` and `queues` are both given, or ``rescind.toml``
-                cannot be meant.
+            InvalidInput: the address or a queue is empty, `queue` and `queues` are both given, ``rescind.toml`` cannot
+                be meant, or a file of TLS cannot be used.
         """
         settings = load_settings()
         self.address = settings.address if address is None else address
         self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.queues = _queues(queue, queues, settings.queue)
-        self._token = settings.token if token is None else token
-        self._credentials = credentials
+        tls = settings.client_tls() if tls is None and credentials is None else tls
+        self._connection = GrpcConnection(
+            self.address,
+            token=settings.caller_token() if token is None else token,
+            credentials=credentials,
+            tls=tls_given(tls),
+        )
         self._silence_ms = silence_ms
         self._options: dict[str, Any] = {
             "agents": agents,
@@ -125,7 +132,7 @@ class Worker:
         joined = asyncio.create_task(self._joined.wait())
         try:
             await asyncio.wait([self._running, joined], return_when=asyncio.FIRST_COMPLETED)
-        except BaseException:
+        except BaseException:  # also where the caller is cancelled, the worker must not go on alone
             self._running.cancel()
             await asyncio.wait([self._running])
             raise
@@ -149,7 +156,7 @@ class Worker:
             RequestError: the server refuses this worker, for good: another version of the protocol, no permission,
                 another worker of this id.
         """
-        async with GrpcConnection(self.address, token=self._token, credentials=self._credentials) as connection:
+        async with self._connection as connection:
             try:
                 await self._keep_joined(connection)
             finally:
@@ -178,12 +185,17 @@ class Worker:
             "worker %s has results that its server has not got: it tries for %g s to report them, then ends",
             self.worker_id,
             _LONGEST_REPORTING,
+            extra={"worker": self.worker_id},
         )
         try:
             async with asyncio.timeout(_LONGEST_REPORTING):
                 await self._settled.wait()
         except TimeoutError:
-            _LOG.warning("worker %s ends without having reported everything: that is tried again", self.worker_id)
+            _LOG.warning(
+                "worker %s ends without having reported everything: that is tried again",
+                self.worker_id,
+                extra={"worker": self.worker_id},
+            )
 
     async def _keep_joined(self, connection: GrpcConnection) -> None:
         pause = _FIRST_PAUSE
@@ -194,6 +206,8 @@ class Worker:
             begun = time.monotonic()
             try:
                 error = await self._until_cut(session)
+                if self._worker is not None:
+                    self._worker.note_cut()
             finally:
                 await session.cut()
             if error is None:
@@ -214,7 +228,13 @@ class Worker:
             # A server may be away for long: what was said already is said again to those alone who look closely.
             level = logging.DEBUG if str(error) == said else logging.WARNING
             said = str(error)
-            _LOG.log(level, "worker %s is not connected, and tries again: %s", self.worker_id, error)
+            _LOG.log(
+                level,
+                "worker %s is not connected, and tries again: %s",
+                self.worker_id,
+                error,
+                extra={"worker": self.worker_id},
+            )
             await self._wait(pause * random.uniform(0.5, 1.0))
             pause = min(_LONGEST_PAUSE, pause * _GROWTH)
 
@@ -250,7 +270,9 @@ class Worker:
     def _note_joined(self) -> None:
         self._joined.set()
         self._settled.set()
-        _LOG.info("worker %s is connected to %s", self.worker_id, self.address)
+        if self._worker is not None:
+            self._worker.note_joined()
+        _LOG.info("worker %s is connected to %s", self.worker_id, self.address, extra={"worker": self.worker_id})
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -120,3 +120,46 @@ def test_an_input_that_is_no_container_is_refused() -> None:
     given: Any = {"command": ["true"]}
     with pytest.raises(InvalidInput):
         container_images(allowed=["*"]).encode_input(given)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "image"),
+    [
+        ("alpine:*", "alpine:3"),
+        ("alpine:*", "alpine:3@sha256:" + "0" * 64),
+        ("alpine@sha256:*", "alpine@sha256:" + "0" * 64),
+        ("ghcr.io/team/*", "ghcr.io/team/tool:1"),
+        ("ghcr.io/team/*", "ghcr.io/team/tools/one:1"),
+        ("*", "anybody.example:5000/anything"),
+    ],
+)
+def test_an_image_that_a_pattern_allows_may_be_chosen(pattern: str, image: str) -> None:
+    assert work_of(container_images(allowed=[pattern])).container_for(Container(image=image)).image == image
+
+
+@pytest.mark.parametrize(
+    ("pattern", "image"),
+    [
+        ("alpine:*", "alpine"),
+        ("alpine:*", "alpine@sha256:" + "0" * 64),
+        ("alpine:*", "library/alpine:3"),
+        ("alpine:*", "evil.example/alpine:3"),
+        ("alpine:*", "evil.example:5000/alpine:3"),
+        ("alpine:*", "alpine:5000/evil:3"),  # a registry on a machine that is called alpine
+        ("alpine:*", "alpine:3/../evil"),
+        ("alpine:3", "alpine:3.1"),
+        ("alpine:3", "ALPINE:3"),
+        ("ghcr.io/team/*", "ghcr.io/team"),
+        ("ghcr.io/team/*", "ghcr.io/team-evil/tool"),
+        ("ghcr.io/*/tool", "ghcr.io/team/evil/tool"),
+    ],
+)
+def test_a_pattern_of_images_cannot_be_got_around(pattern: str, image: str) -> None:
+    with pytest.raises(InvalidInput, match="this worker does not allow the image"):
+        work_of(container_images(allowed=[pattern])).container_for(Container(image=image))
+
+
+@pytest.mark.parametrize("image", ["alpine:3 evil", "alpine:3\nevil", "$(evil)", "alpine;evil", "-v", "../evil", ""])
+def test_what_is_no_reference_is_no_image(image: str) -> None:
+    with pytest.raises(InvalidInput, match="Give a reference"):
+        Container(image=image)

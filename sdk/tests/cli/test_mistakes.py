@@ -73,7 +73,7 @@ def test_a_server_that_is_not_there_is_told_in_one_line(command: tuple[str, ...]
         pytest.param(("cancel", "id", "--where", "queue=a"), "give --where alone", id="one and many"),
         pytest.param(("cancel", "id", "--yes"), "--tasks and --yes go with --where", id="yes to nothing"),
         pytest.param(("cancel", "id", "--mode", "wait"), "--mode goes with --task", id="mode of an execution"),
-        pytest.param(("cancel", "--task", "x", "--hard"), "--hard is for executions", id="hard task"),
+        pytest.param(("cancel", "--task", "x", "--force", "--mode", "wait"), "leave --mode out", id="forced to decide"),
         pytest.param(
             ("cancel", "--task", "x"), "'x' is no task id. Give one as `rescind tasks`", id="malformed task id"
         ),

@@ -84,6 +84,18 @@ def test_a_cancelled_task_that_runs_on_is_listed_until_it_stops(served: Programs
     assert (level, stopping["task_id"] in message) == ("fail", True)
 
 
+def test_force_ends_the_grace_of_what_is_being_stopped_and_changes_no_outcome(served: Programs) -> None:
+    served.json("start", "clings", "--id", "stuck")
+    task_id = task_of(served, "stuck")["task_id"]
+    assert served.json("cancel", "--task", task_id)["result"] == "CANCELLED"
+    assert served.json("cancel", "--task", task_id, "--force")["result"] == "ALREADY_CANCELLED"
+    (stop,) = task_of(served, "stuck", "CANCELLED")["stops"]
+    assert stop["forced_at"] is not None
+    requests = [each for each in served.json("audit")["requests"] if each["action"] == "CANCEL_TASK"]
+    assert [each["forced"] for each in requests] == [True, False]
+    assert "cancel task by force" in served.run("audit").stdout
+
+
 def test_lists_tell_on_stderr_that_they_are_empty_or_not_whole(served: Programs) -> None:
     assert served.run("tasks").stderr == "No tasks.\n"
     start_many(served, 2)
@@ -96,7 +108,8 @@ def test_lists_tell_on_stderr_that_they_are_empty_or_not_whole(served: Programs)
 def test_the_doctor_finds_nothing_where_all_is_well(served: Programs) -> None:
     checks = checks_of(served, code=0)
     assert {level for level, _ in checks.values()} == {"ok"}
-    assert list(checks) == ["address", "access", "clock", "store", "workers", "stops", "contact", "kinds", "parked"]
+    expected = "address access clock store workers stops orders offline contact kinds parked"
+    assert list(checks) == expected.split()
     assert "store.db" in checks["store"][1]
     lines = served.run("doctor").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [["ok", check] for check in checks]

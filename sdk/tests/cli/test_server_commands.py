@@ -114,7 +114,7 @@ def test_the_log_of_a_server_has_times_and_levels_and_leaves_stdout_to_programs(
     assert ended(server, signal.SIGTERM) == 0
     assert next_event(server) == {"event": "stopped"}
     lines = programs.log().splitlines()
-    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [a-z_.]+: ", line) for line in lines)
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ [a-z_.]+: ", line) for line in lines)
     (line,) = (line for line in lines if f"serving at {serving['address']}" in line)
     assert " INFO " in line
 

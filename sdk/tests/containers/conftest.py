@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdk.tests.containers.engine import TestEngine
+from sdk.tests.containers.engine import TestEngine, make_engine
 
 HERE = Path(__file__).parent
 
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def started_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestEngine]:
     """The engine, with IMAGE on it."""
-    engine = TestEngine(tmp_path_factory.mktemp("engine"))
+    engine = make_engine(tmp_path_factory.mktemp("engine"))
     engine.start()
     try:
         engine.make_image()

@@ -1,4 +1,7 @@
-"""A container engine of the tests' own: Docker's daemon, with its socket and its data in a temporary folder."""
+"""A container engine of the tests' own: Docker's daemon, with its socket and its data in a temporary folder.
+
+With ``RESCIND_TESTED_ENGINE=podman`` it is Podman's service instead.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,12 @@ class TestEngine:
     """
 
     __test__ = False
+    _image = IMAGE
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        """An engine that is not started yet, with further options for its daemon."""
         self._folder = folder
+        self._options = options
         self._socket = str(folder / "docker.sock")
         self.address = f"unix://{self._socket}"
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -44,21 +50,19 @@ class TestEngine:
         folder = self._folder
         # Its containerd dies with a daemon that is killed; its number may mean another process by now.
         (folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
-        options = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--host", self.address]
-        places = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
         with (folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(
-                ["dockerd", *options, *places],
+                self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env=self._environment(),
             )
         until = time.monotonic() + _COMES_UP_WITHIN
         while not self._answers():
             if self._daemon.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(
-                    f"dockerd did not come up:\n{(folder / 'log').read_text('utf-8', 'replace')[-4_000:]}"
+                    f"{self._command()[0]} did not come up:\n{(folder / 'log').read_text('utf-8', 'replace')[-4_000:]}"
                 )
             time.sleep(0.05)
 
@@ -75,6 +79,17 @@ class TestEngine:
             self._daemon.send_signal(signal.SIGTERM)
             self._daemon.wait(_ENDS_WITHIN)
         self._remove_files()
+
+    def _environment(self) -> dict[str, str]:
+        """Without proxies, which the registries of tests are not behind; with the folders in which daemons lie."""
+        environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        return {**environment, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])}
+
+    def _command(self) -> list[str]:
+        folder = self._folder
+        options = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--host", self.address]
+        places = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
+        return ["dockerd", *options, *places, *self._options]
 
     def _remove_files(self) -> None:
         """One that was killed has not unmounted what it had mounted."""
@@ -103,8 +118,7 @@ class TestEngine:
     def make_image(self) -> None:
         """Make IMAGE: nothing but a static busybox, and links to it."""
         with self._client() as client:
-            repository, _, tag = IMAGE.partition(":")
-            parameters = {"fromSrc": "-", "repo": repository, "tag": tag}
+            parameters = {"fromSrc": "-", "repo": self._image}
             client.post("/images/create", params=parameters, content=file_system()).raise_for_status()
 
     def _answers(self) -> bool:
@@ -120,10 +134,32 @@ class TestEngine:
         return httpx.Client(transport=httpx.HTTPTransport(uds=self._socket), base_url="http://engine", timeout=60)
 
 
-def _environment() -> dict[str, str]:
-    """Without proxies, which the registries of tests are not behind; with the folders in which daemons lie."""
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    return {**environment, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])}
+class TestPodman(TestEngine):
+    """Podman's service, which speaks Docker's API."""
+
+    # Where it looks for an image without a registry, and not where it puts one.
+    _image = f"docker.io/library/{IMAGE}"
+
+    def start(self) -> None:
+        """See `TestEngine.start`."""
+        # It asks for more open files and processes than a machine of tests may allow.
+        limits = '"nofile=1024:1024", "nproc=1024:1024"'
+        (self._folder / "containers.conf").write_text(f"[containers]\ndefault_ulimits = [{limits}]\n")
+        super().start()
+
+    def _environment(self) -> dict[str, str]:
+        return {**super()._environment(), "CONTAINERS_CONF": f"{self._folder}/containers.conf"}
+
+    def _command(self) -> list[str]:
+        folder = self._folder
+        places = ["--root", f"{folder}/data", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
+        service = ["--cgroup-manager", "cgroupfs", "system", "service", "--time", "0", self.address]
+        return ["podman", *places, *service, *self._options]
+
+
+def make_engine(folder: Path) -> TestEngine:
+    """The engine that is to be tested, not started yet."""
+    return (TestPodman if os.environ.get("RESCIND_TESTED_ENGINE") == "podman" else TestEngine)(folder)
 
 
 def file_system() -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from rescind.executors import container
 from rescind.worker.executors import container_run
-from sdk.tests.containers.engine import IMAGE, TestEngine
+from sdk.tests.containers.engine import IMAGE, TestEngine, make_engine
 from sdk.tests.containers.observed import how_it_ended, ready
 from sdk.tests.worker.executors.observed import in_real_time, observed
 
@@ -17,7 +17,7 @@ from sdk.tests.worker.executors.observed import in_real_time, observed
 @pytest.fixture
 def fragile(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestEngine]:
     """An engine of the test's own, which it may kill; without containers when the test is over."""
-    engine = TestEngine(tmp_path_factory.mktemp("fragile"))
+    engine = make_engine(tmp_path_factory.mktemp("fragile"))
     engine.start()
     try:
         engine.make_image()

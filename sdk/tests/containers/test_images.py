@@ -83,7 +83,9 @@ async def test_a_registry_that_is_away_is_a_failure_that_may_pass() -> None:
     assert (record.view.failure.error_type, record.view.failure.retryable) == ("EngineFailed", True)
 
 
-def test_a_cancel_while_the_image_is_pulled_stops_the_pull(registry: Registry, engine: TestEngine) -> None:
+def test_a_cancel_while_the_container_image_is_being_prepared_stops_its_pull(
+    registry: Registry, engine: TestEngine
+) -> None:
     @in_real_time
     async def main() -> None:
         async with observed(container("young", registry.image, ["true"], pull="always")) as seen:

@@ -65,6 +65,21 @@ async def test_without_a_grace_it_is_killed_at_once() -> None:
         assert how_it_ended(await seen.over()) == ("CANCELLED", "KILLED")
 
 
+@pytest.mark.parametrize("first", [None, CancelMode.TRY])
+def test_by_force_it_is_killed_at_once_and_removed(first: CancelMode | None, engine: TestEngine) -> None:
+    @in_real_time
+    async def main() -> None:
+        deaf = container("deaf", IMAGE, "trap '' TERM; echo ready; while :; do sleep 1; done", grace=10_000)
+        async with ready(deaf) as seen:
+            if first is not None:
+                await seen.cancel(first)
+            await seen.cancel(CancelMode.FORCE)
+            assert how_it_ended(await seen.over()) == ("CANCELLED", "KILLED")
+        assert engine.containers() == []
+
+    main()
+
+
 @in_real_time
 async def test_two_hundred_deaf_children_are_gone_with_their_container() -> None:
     command = "trap '' TERM; for i in $(seq 200); do setsid sleep 1000 & done; echo ready; wait; sleep 1000"

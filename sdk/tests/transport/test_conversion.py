@@ -33,6 +33,7 @@ from rescind.model.options import RetryPolicy, TaskOptions
 from rescind.model.outcome import Failure
 from rescind.model.payload import Payload
 from rescind.model.views import ExecutionDetails
+from rescind.model.webhooks import DeadDelivery, WebhookRequest, WebhookSecret
 from rescind.transport.conversion.pairs import Seen, from_message, parse, to_message
 
 UNIONS: Final[dict[str, Any]] = {
@@ -52,6 +53,9 @@ ALONE: Final = (
     TaskFilter,
     TaskOptions,
     HistoryEvent,
+    WebhookRequest,
+    WebhookSecret,
+    DeadDelivery,
 )
 TRAVELLERS: Final = [
     *(

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from rescind_proto.rescind.v1 import client_pb2, operations_pb2, values_pb2, worker_pb2
+from rescind_proto.rescind.v1 import client_pb2, operations_pb2, values_pb2, webhooks_pb2, worker_pb2
 
 PROTO: Final = Path(__file__).parents[3] / "proto"
-MODULES: Final = (client_pb2, operations_pb2, values_pb2, worker_pb2)
+MODULES: Final = (client_pb2, operations_pb2, values_pb2, webhooks_pb2, worker_pb2)
 
 
 @pytest.fixture(scope="module")

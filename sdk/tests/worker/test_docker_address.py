@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,6 +78,33 @@ def test_else_it_is_at_a_default_socket(tmp_path: Path, monkeypatch: pytest.Monk
         found = find_engine({"XDG_RUNTIME_DIR": str(tmp_path)}, tmp_path)
     # A machine may have an engine of its own, which comes before that of a user.
     assert found.socket in (str(tmp_path / "podman" / "podman.sock"), "/var/run/docker.sock")
+
+
+def test_without_a_session_a_users_engines_are_looked_for_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_socket", lambda path: str(path) == f"/run/user/{os.getuid()}/podman/podman.sock")
+    assert find_engine({}, tmp_path).socket == f"/run/user/{os.getuid()}/podman/podman.sock"
+
+
+def test_where_none_is_found_it_is_told_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_socket", lambda path: False)
+    with pytest.raises(EngineUnavailable) as caught:
+        find_engine({"XDG_RUNTIME_DIR": "/runtime"}, tmp_path)
+    for place in ("/var/run/docker", "/runtime/docker", "/runtime/podman/podman", "/run/podman/podman"):
+        assert f"{place}.sock" in str(caught.value)
+    assert str(caught.value).endswith("Start Docker or Podman, or say in DOCKER_HOST where one is.")
+
+
+def test_a_context_brings_its_certificates(tmp_path: Path) -> None:
+    make_context(tmp_path, "secured", "tcp://builder:99")
+    digest = hashlib.sha256(b"secured").hexdigest()
+    certificates = tmp_path / ".docker" / "contexts" / "tls" / digest / "docker"
+    certificates.mkdir(parents=True)
+    found = find_engine({"DOCKER_CONTEXT": "secured"}, tmp_path)
+    assert (found.url, found.certificates, found.verifies) == ("https://builder:99", certificates, True)
 
 
 def make_context(home: Path, name: str, host: str) -> None:

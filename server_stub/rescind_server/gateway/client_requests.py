@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, TypeVar
-from uuid import uuid4
 
 import msgspec
 
@@ -16,7 +15,6 @@ from rescind.errors import AlreadyExists, InvalidInput, NotFound, NotPermitted, 
 from rescind.model.audit import AuditFilter, AuditRecord
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import (
-    DEFAULT_ORGANISATION,
     CancelAnswered,
     CancelExecution,
     CancelTaskFromOutside,
@@ -31,10 +29,9 @@ from rescind.model.commands import (
 from rescind.model.events import EXECUTION_ENDS
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId
-from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
-from rescind.model.payload import NULL_PAYLOAD, Payload
-from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult
+from rescind.model.payload import Payload
+from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult, ExecutionStatus
 from rescind.model.texts import LONGEST_TEXT
 from rescind.model.views import ExecutionDetails, ExecutionView
 from rescind.transport.grpc_errors import named_error
@@ -42,27 +39,14 @@ from rescind_server.access.tokens import Role
 from rescind_server.gateway import organisations
 from rescind_server.gateway.identity import Caller
 from rescind_server.gateway.limits import Limits
+from rescind_server.gateway.starts import StartRequest, start_command
 from rescind_server.host.driver import Host
 from rescind_server.host.queries import Queries
 
 PAGE: Final = 100
 """How many a page has, unless asked otherwise."""
 LARGEST_PAGE: Final = 1_000
-RESERVED_LABELS: Final = "rescind."
-"""What labels begin with that the server itself gives."""
-
 FilterT = TypeVar("FilterT", ExecutionFilter, TaskFilter)
-
-
-class StartRequest(msgspec.Struct, frozen=True):
-    """An agent to start, as its caller names things; see `StartExecution`."""
-
-    kind: str
-    input: Payload = NULL_PAYLOAD
-    execution_id: str | None = None
-    queue: str = DEFAULT_QUEUE
-    labels: Mapping[str, str] = {}
-    by: str = ""
 
 
 class ClientRequests:
@@ -89,7 +73,7 @@ class ClientRequests:
             AlreadyExists: another request, or another caller, has this id.
         """
         caller.require(Role.CLIENT, Role.OPERATOR)
-        command = self._start_command(caller, request, own_labels or {})
+        command = start_command(caller, request, self._limits, own_labels or {})
         result = await self._started(caller, command, await self._host.ask(command))
         if isinstance(result, RescindError):
             raise result
@@ -104,7 +88,7 @@ class ClientRequests:
         caller.require(Role.CLIENT, Role.OPERATOR)
         if len(requests) > self._limits.starts:
             raise InvalidInput(f"{len(requests)} starts at once; at most {self._limits.starts} are taken.")
-        commands = [self._start_command(caller, request, {}) for request in requests]
+        commands = [start_command(caller, request, self._limits) for request in requests]
         # Asked in one turn of the event loop, they are one turn of the host, and one commit.
         replies = await self._host.ask_all(commands)
         return [await self._started(caller, *each) for each in zip(commands, replies, strict=True)]
@@ -205,6 +189,10 @@ class ClientRequests:
             else self._own_tasks(caller, selection)
         )
 
+    async def counts(self, caller: Caller, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
+        """How many executions there are of each status, of those that a filter selects."""
+        return await self._queries.counts(self._own_executions(caller, selection))
+
     async def signal(self, caller: Caller, execution_id: str, name: str, value: Payload, by: str = "") -> Signalled:
         """Send a signal.
 
@@ -282,12 +270,14 @@ class ClientRequests:
     async def cancel_where(
         self, caller: Caller, selection: ExecutionFilter | TaskFilter, reason: str | None, *, hard: bool, by: str = ""
     ) -> AsyncIterator[Mapping[CancelTaskResult, int]]:
-        """Cancel all that a filter selects. Yields the counts so far, after each durable step."""
+        """Cancel all that a filter selects, `hard` by force. Yields the counts so far, after each durable step."""
         cause = _cause(caller, reason, by)
         steps = (
             self._queries.cancel_executions(self._own_executions(caller, selection), cause, hard=hard)
             if isinstance(selection, ExecutionFilter)
-            else self._queries.cancel_tasks(self._own_tasks(caller, selection), cause)
+            else self._queries.cancel_tasks(
+                self._own_tasks(caller, selection), cause, CancelMode.FORCE if hard else CancelMode.TRY
+            )
         )
         async for counts in steps:
             yield counts
@@ -305,36 +295,6 @@ class ClientRequests:
     def inner_id(self, caller: Caller, execution_id: str) -> ExecutionId:
         """The engine's name of an execution of this caller's organisation. Raises InvalidInput."""
         return organisations.inner_id(caller.organisation, execution_id)
-
-    def _start_command(self, caller: Caller, request: StartRequest, own_labels: Mapping[str, str]) -> StartExecution:
-        limits = self._limits
-        limits.check_name(request.kind, "the agent's kind")
-        limits.check_name(request.queue, "the queue's name")
-        limits.check_payload(request.input, f"the input of agent {request.kind!r}")
-        for name, value in request.labels.items():
-            limits.check_name(name, "a label's name")
-            if name.startswith(RESERVED_LABELS):
-                raise InvalidInput(f"label {name!r} begins with {RESERVED_LABELS!r}, which is the server's own.")
-            if len(value) > LONGEST_TEXT:
-                raise InvalidInput(f"label {name!r} has {len(value)} characters; at most {LONGEST_TEXT} are taken.")
-        organisation = caller.organisation
-        if request.execution_id is not None:
-            limits.check_name(request.execution_id, "the execution's id")
-        return StartExecution(
-            request.kind,
-            request.input,
-            self._id_for(organisation, request.execution_id),
-            organisations.inner(organisation, request.queue),
-            {**request.labels, **own_labels},
-            caller.name_for(request.by),
-            organisation,
-        )
-
-    def _id_for(self, organisation: str, chosen: str | None) -> ExecutionId | None:
-        if chosen is not None:
-            return organisations.inner_id(organisation, chosen)
-        # The engine's own ids are of the default organisation.
-        return None if organisation == DEFAULT_ORGANISATION else organisations.inner_id(organisation, str(uuid4()))
 
     async def _started(self, caller: Caller, command: StartExecution, reply: Reply) -> Started | RescindError:
         is_new = isinstance(reply, Started) and reply.created
@@ -396,7 +356,7 @@ def not_permitted(name: str) -> NotPermitted:
 def _cause(caller: Caller, reason: str | None, by: str, source: CancelSource = CancelSource.REQUEST) -> CancelCause:
     if reason is not None and len(reason) > LONGEST_TEXT:
         raise InvalidInput(f"the reason has {len(reason)} characters; at most {LONGEST_TEXT} are taken.")
-    return CancelCause(source, caller.name_for(by), reason)
+    return CancelCause(source, caller.name_for(by), reason, caller.trace_parent)
 
 
 def _check_size(size: int) -> None:

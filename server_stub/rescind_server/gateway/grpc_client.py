@@ -20,11 +20,12 @@ from rescind.transport.conversion.pairs import Seen, fill, from_message, to_mess
 from rescind.transport.grpc_methods import CLIENT_METHODS
 from rescind_server.gateway import organisations
 from rescind_server.gateway.arrivals import Arrivals
-from rescind_server.gateway.client_requests import PAGE, ClientRequests, StartRequest
+from rescind_server.gateway.client_requests import PAGE, ClientRequests
 from rescind_server.gateway.history_pages import EVENTS_AT_ONCE, history_pages
 from rescind_server.gateway.identity import Caller, Identify
 from rescind_server.gateway.limits import Limits
 from rescind_server.gateway.serving import Answer, Stream, answering, streaming
+from rescind_server.gateway.starts import StartRequest
 from rescind_server.host.driver import Host
 from rescind_server.host.queries import Queries
 
@@ -32,6 +33,8 @@ _MODES: Final = {
     number: mode
     for mode, number in enum_numbers(CancelMode, values_pb2.DESCRIPTOR.enum_types_by_name["CancelMode"]).items()
 }
+OUTPUTS_AT_ONCE: Final = 16
+"""How many pieces of an output, 32 KiB at the most each, are sent together."""
 _RESULTS: Final = enum_numbers(CancelTaskResult, values_pb2.DESCRIPTOR.enum_types_by_name["CancelTaskResult"])
 
 
@@ -174,8 +177,13 @@ class ClientGateway:
     async def _watch(self, request: client_pb2.WatchRequest, caller: Caller) -> AsyncIterator[Any]:
         execution_id = self._requests.inner_id(caller, request.execution_id)
         after = max(0, request.after)
+        if request.output:
+            await self._host.output.at_rest()
         async with self._host.watchers.subscribe(execution_id) as subscription, Arrivals(subscription) as arrivals:
+            so_far = self._host.output.so_far(execution_id) if request.output else ()
             details = await self._requests.details(caller, request.execution_id)
+            for start in range(0, len(so_far), OUTPUTS_AT_ONCE):
+                yield _watch_batch(so_far[start : start + OUTPUTS_AT_ONCE], is_kept_output=True)
             # What comes behind an end, such as a cancel that was too late, is nobody's to wait for.
             has_ended = details.execution.status in TERMINAL_EXECUTION
             async for events in history_pages(self._host, execution_id, after):
@@ -247,8 +255,8 @@ def _has_end(seen: Sequence[Seen]) -> bool:
     return any(isinstance(each, HistoryEvent) and each.type in EXECUTION_ENDS for each in seen)
 
 
-def _watch_batch(seen: Sequence[Seen]) -> client_pb2.WatchBatch:
-    batch = client_pb2.WatchBatch()
+def _watch_batch(seen: Sequence[Seen], *, is_kept_output: bool = False) -> client_pb2.WatchBatch:
+    batch = client_pb2.WatchBatch(is_kept_output=is_kept_output)
     for each in seen:
         shown = organisations.outer_event(each) if isinstance(each, HistoryEvent) else each
         fill(shown, batch.seen.add(), Seen)

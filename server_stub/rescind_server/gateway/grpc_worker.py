@@ -67,7 +67,7 @@ class WorkerGateway:
             if session.ended_by is None:
                 raise
             await self._refuse(session, context, session.ended_by)
-        except Exception as error:
+        except Exception as error:  # the border to gRPC: whatever happened, the worker gets a status
             await self._refuse(session, context, error)
         finally:
             session.close()
@@ -152,6 +152,7 @@ class WorkerGateway:
             _LOG.warning(
                 "two workers with the id %r: the one at %s is connected, the one at %s is refused",
                 *(present.worker_id, present.peer, session.peer),
+                extra={"worker": present.worker_id, "organisation": present.organisation},
             )
         return AlreadyExists(
             f"another worker with the id {present.worker_id!r} is connected, from {present.peer}. Give this one "
@@ -298,7 +299,9 @@ class _Session:
 
     def _does_not_read(self) -> None:
         problem = f"worker {self.worker_id!r} does not read what it is sent: {self._unread} bytes wait"
-        _LOG.warning("%s; its session is cut", problem)
+        _LOG.warning(
+            "%s; its session is cut", problem, extra={"worker": self.worker_id, "organisation": self.organisation}
+        )
         self.end(ServerUnavailable(f"{problem}. Its event loop may be blocked. It may join again."))
 
 

@@ -10,6 +10,7 @@ import msgspec
 from rescind.errors import NotAuthenticated, NotPermitted
 from rescind.model.commands import DEFAULT_ORGANISATION
 from rescind.model.ids import Instant
+from rescind.model.trace_parent import HEADER, trace_parent_of
 from rescind.transport.grpc_methods import TOKEN_METADATA
 from rescind_server.access.rates import Rates
 from rescind_server.access.token_file import KnownTokens
@@ -26,15 +27,22 @@ class Caller(msgspec.Struct, frozen=True):
         organisation: whose executions it may see.
         by: what is written into histories; None takes what the request says.
         roles: what it may do.
+        trace_parent: the span that the call is made in, as it says; None if it says none.
     """
 
     organisation: str = DEFAULT_ORGANISATION
     by: str | None = None
     roles: frozenset[Role] = EVERY_ROLE
+    trace_parent: str | None = None
 
     def name_for(self, said: str) -> str:
         """The name that histories get: the proven one, else what the request says, else ``client:unknown``."""
         return self.by or said or "client:unknown"
+
+    def traced(self, metadata: Mapping[str, str]) -> Caller:
+        """The caller, with the span that a call's metadata names. One that cannot be meant is passed over."""
+        found = trace_parent_of(metadata.get(HEADER))
+        return self if found is None else msgspec.structs.replace(self, trace_parent=found)
 
     @property
     def is_operator(self) -> bool:

@@ -32,10 +32,11 @@ def answering(method: Method, answer: Answer, identify: Identify, limits: Limits
 
     async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
         try:
-            caller = identify(metadata_of(context))
+            metadata = metadata_of(context)
+            caller = identify(metadata).traced(metadata)
             limits.check_message(data, f"a call of {method.path}")
             reply = await answer(parse(data, method.request, f"a caller of {method.path}"), caller)
-        except Exception as error:
+        except Exception as error:  # the border to gRPC: whatever happened, the caller gets a status
             await refuse(context, error, method.path)
         encoded: bytes = reply.SerializeToString()
         return encoded
@@ -49,7 +50,7 @@ def streaming(method: Method, stream: Stream, identify: Identify, limits: Limits
     async def handle(data: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
         try:
             metadata = metadata_of(context)
-            caller = identify(metadata)
+            caller = identify(metadata).traced(metadata)
             limits.check_message(data, f"a call of {method.path}")
             known_at = time.monotonic()
             async for reply in stream(parse(data, method.request, f"a caller of {method.path}"), caller):
@@ -58,7 +59,7 @@ def streaming(method: Method, stream: Stream, identify: Identify, limits: Limits
                     identify(metadata)
                     known_at = time.monotonic()
                 yield reply.SerializeToString()
-        except Exception as error:
+        except Exception as error:  # the border to gRPC: whatever happened, the caller gets a status
             await refuse(context, error, method.path)
 
     return grpc.unary_stream_rpc_method_handler(handle)

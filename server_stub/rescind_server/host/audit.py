@@ -10,6 +10,7 @@ from rescind.errors import InvalidInput
 from rescind.model.audit import AuditAction, AuditFilter, AuditRecord
 from rescind.model.events import REQUESTS, EventType
 from rescind.model.ids import Instant
+from rescind.model.status import CancelMode
 from rescind_server.access.token_file import TokenFile
 from rescind_server.access.tokens import Token
 from rescind_server.store.port import FoundRequest, RequestPlace, Store
@@ -121,6 +122,7 @@ def _record(found: FoundRequest) -> AuditRecord:
         event.sequence,
         details.get("source"),
         details.get("reason"),
+        bool(details.get("hard")) or details.get("mode") == CancelMode.FORCE,
     )
 
 

@@ -22,6 +22,7 @@ from rescind_server.engine.viewing import details_of
 from rescind_server.host.availability import Availability
 from rescind_server.host.clock import Alarm, Clock
 from rescind_server.host.deciding import Deciding
+from rescind_server.host.kept_output import KeptOutput
 from rescind_server.host.sessions import Deliver, End, Sessions
 from rescind_server.host.watchers import Watchers
 from rescind_server.store.port import Store
@@ -51,6 +52,7 @@ class Host:
         failure: what ended the host; None while it is well.
         availability: whether it takes commands.
         watchers: those who follow executions.
+        output: what the programs of tasks wrote.
         listeners: told of every turn's decisions, as soon as they are durable.
     """
 
@@ -65,6 +67,7 @@ class Host:
                 not take ends the host. The store's `load` must give what was committed.
         """
         self.watchers = Watchers()
+        self.output = KeptOutput(store)
         self.listeners: list[Listener] = []
         self.availability = Availability()
         self._engine = engine
@@ -104,6 +107,7 @@ class Host:
             self._driving.cancel()
             await asyncio.wait([self._driving])
         self._end("the engine was closed before it answered; start it and ask again.")
+        await self.output.close()
 
     def tell(self, command: Command) -> None:
         """Let the engine decide a command whose answer nobody waits for."""
@@ -135,7 +139,7 @@ class Host:
         try:
             # They are answered together, so this waits once; a callback for each cost more than the decision.
             return [await future for _, future in asked]
-        except BaseException:
+        except BaseException:  # most of all a cancel of the caller: nobody else fetches these answers
             for _, future in asked:
                 if not future.cancel() and not future.cancelled():
                     future.exception()  # told for one of them, it is told for all
@@ -228,7 +232,7 @@ class Host:
                     if not self._reopens:
                         raise
                     await self._reopen(error)
-        except Exception as error:
+        except Exception as error:  # the driver is gone then, and whoever waits for it must hear of it
             self._fail(error)
 
     async def _take_turn(self) -> None:
@@ -345,6 +349,7 @@ class Host:
         self._tell(decisions)
 
     def _tell(self, decisions: Sequence[Decision]) -> None:
+        self.output.take(decisions)
         self.watchers.tell(decisions)
         for listener in self.listeners:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
@@ -15,7 +16,7 @@ from rescind.model.commands import CancelAnswered, CancelExecution, CancelTaskFr
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
-from rescind.model.status import TERMINAL_EXECUTION, CancelTaskResult, ExecutionStatus
+from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult, ExecutionStatus
 from rescind.model.views import ExecutionView
 from rescind_server.access.token_file import TokenFile
 from rescind_server.engine.entities import Execution
@@ -77,6 +78,13 @@ class Queries:
         found = await self._find_executions(selection, before, page_size + 1)
         page = found[:page_size]
         return [each.view for each in page], str(page[-1].ordinal) if len(found) > page_size else ""
+
+    async def counts(self, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
+        """How many executions there are of each status, of those that a filter selects; those of none are left out."""
+        if selection.worker_id is None:
+            return await self._store.count_executions(selection)
+        held = await self._find_executions(selection, None, sys.maxsize)
+        return Counter(found.view.status for found in held)
 
     async def list_tasks(
         self, selection: TaskFilter, page_size: int, page_token: str
@@ -187,12 +195,12 @@ class Queries:
             yield counts
 
     async def cancel_tasks(
-        self, selection: TaskFilter, cause: CancelCause
+        self, selection: TaskFilter, cause: CancelCause, mode: CancelMode = CancelMode.TRY
     ) -> AsyncIterator[Mapping[CancelTaskResult, int]]:
         """Cancel the open tasks that a filter selects. Yields the counts so far, after each step."""
         counts: Counter[CancelTaskResult] = Counter()
         async for found in self._open_tasks(selection, STEP):
-            await self._cancel([CancelTaskFromOutside(*each, cause) for each in found], counts)
+            await self._cancel([CancelTaskFromOutside(*each, cause, mode) for each in found], counts)
             yield counts
 
     async def _find_executions(self, selection: ExecutionFilter, before: int | None, limit: int) -> Sequence[Found]:

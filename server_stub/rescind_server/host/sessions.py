@@ -54,8 +54,12 @@ class Sessions:
                 continue
             try:
                 session.deliver(messages)
-            except Exception as error:
-                _LOG.exception("the messages for worker %r could not be sent; its session is ended", worker_id)
+            except Exception as error:  # one worker's broken session must not stop the messages to the others
+                _LOG.exception(
+                    "the messages for worker %r could not be sent; its session is ended",
+                    worker_id,
+                    extra={"worker": worker_id},
+                )
                 self.end(worker_id, RescindError(f"the server could not send ({type(error).__name__}: {error})."))
 
     def end(self, worker_id: WorkerId, error: RescindError) -> None:

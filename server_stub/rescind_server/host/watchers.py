@@ -49,6 +49,12 @@ class Subscription:
             await self._reader
         return self._arrived.popleft()
 
+    def get_arrived(self) -> Sequence[Seen]:
+        """What has arrived and was not read yet, without waiting for more."""
+        arrived = tuple(self._arrived)
+        self._arrived.clear()
+        return arrived
+
     def put(self, seen: Seen) -> None:
         """Add what has happened, if this follower wants to know it."""
         if self.only is None or (isinstance(seen, HistoryEvent) and seen.type in self.only):

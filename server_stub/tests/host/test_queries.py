@@ -12,7 +12,15 @@ from rescind.errors import InvalidInput, NotFound, StoreError
 from rescind.model.commands import CancelExecution, CancelTaskFromOutside, StartExecution
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId, WorkerId
-from rescind.model.messages import AgentKind, AgentParked, AgentProgress, StopReported, WorkerJoined, WorkerLeft
+from rescind.model.messages import (
+    AgentKind,
+    AgentParked,
+    AgentProgress,
+    StopOrder,
+    StopReported,
+    WorkerJoined,
+    WorkerLeft,
+)
 from rescind.model.operations import ScheduleTask
 from rescind.model.options import TaskOptions
 from rescind.model.overviews import ListedTask, StuckReason
@@ -41,6 +49,12 @@ async def schedule(setting: Setting, name: str, *kinds: str, options: TaskOption
     )
     setting.host.tell(AgentProgress(execution_id, 1, 1, tasks))
     await settle()
+
+
+def acknowledge(setting: Setting) -> None:
+    """The worker says that it has the last order that it was sent."""
+    order = next(each for each in reversed(setting.received) if isinstance(each, StopOrder))
+    setting.host.tell(StopReported(order.task_id, order.lease, StopState.DELIVERED))
 
 
 async def listed(queries: Queries, selection: TaskFilter, size: int = 100) -> list[ListedTask]:
@@ -238,6 +252,7 @@ def test_what_runs_on_after_its_grace_or_without_its_worker_is_stuck() -> None:
             await setting.host.ask(CancelTaskFromOutside(ExecutionId("a"), TaskId("a-1"), CAUSE))
             queries = queries_of(setting)
             assert (await queries.stuck(10)).tasks == ()
+            acknowledge(setting)
             due = setting.host.now() + 10 * SECOND
             await asyncio.sleep(11)
             (stuck,) = (await queries.stuck(10)).tasks
@@ -251,11 +266,31 @@ def test_what_runs_on_after_its_grace_or_without_its_worker_is_stuck() -> None:
             await settle()
             away = await queries.stuck(1)
             assert (away.task_count, len(away.tasks)) == (2, 1)
-            assert {each.reason for each in (await queries.stuck(10)).tasks} == {
-                StuckReason.NOT_STOPPED,
-                StuckReason.WORKER_AWAY,
+            assert {each.reason: each.listed.task.task_id for each in (await queries.stuck(10)).tasks} == {
+                StuckReason.STOP_WAITS: "a-1",
+                StuckReason.WORKER_AWAY: "a-2",
             }
             assert (await queries.stuck(10, organisation="another")).task_count == 0
+
+    run(main())
+
+
+def test_an_order_that_its_worker_does_not_acknowledge_is_stuck_and_told_how_often_it_was_sent() -> None:
+    async def main() -> None:
+        async with Setting() as setting:
+            await schedule(setting, "a", "work")
+            await setting.host.ask(CancelTaskFromOutside(ExecutionId("a"), TaskId("a-1"), CAUSE))
+            asked_at = setting.host.now()
+            await asyncio.sleep(0.5)
+            assert (await queries_of(setting).stuck(10)).tasks == ()
+            await asyncio.sleep(3)
+            (stuck,) = (await queries_of(setting).stuck(10)).tasks
+            assert (stuck.reason, stuck.since) == (StuckReason.NOT_ACKNOWLEDGED, asked_at)
+            (attempt,) = stuck.listed.at_work
+            assert (attempt.deliveries, attempt.acknowledged) == (3, False)
+            acknowledge(setting)
+            await settle()
+            assert (await queries_of(setting).stuck(10)).tasks == ()
 
     run(main())
 

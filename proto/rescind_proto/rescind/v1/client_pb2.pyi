@@ -15,6 +15,8 @@ class StuckReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STUCK_REASON_NOT_STOPPED: _ClassVar[StuckReason]
     STUCK_REASON_WORKER_AWAY: _ClassVar[StuckReason]
     STUCK_REASON_NO_HEARTBEAT: _ClassVar[StuckReason]
+    STUCK_REASON_NOT_ACKNOWLEDGED: _ClassVar[StuckReason]
+    STUCK_REASON_STOP_WAITS: _ClassVar[StuckReason]
 
 class AuditAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -66,6 +68,8 @@ STUCK_REASON_UNSPECIFIED: StuckReason
 STUCK_REASON_NOT_STOPPED: StuckReason
 STUCK_REASON_WORKER_AWAY: StuckReason
 STUCK_REASON_NO_HEARTBEAT: StuckReason
+STUCK_REASON_NOT_ACKNOWLEDGED: StuckReason
+STUCK_REASON_STOP_WAITS: StuckReason
 AUDIT_ACTION_UNSPECIFIED: AuditAction
 AUDIT_ACTION_START: AuditAction
 AUDIT_ACTION_SIGNAL: AuditAction
@@ -442,18 +446,22 @@ class HistoryBatch(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[HistoryEvent, _Mapping]]] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
-    __slots__ = ("execution_id", "after")
+    __slots__ = ("execution_id", "after", "output")
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
     execution_id: str
     after: int
-    def __init__(self, execution_id: _Optional[str] = ..., after: _Optional[int] = ...) -> None: ...
+    output: bool
+    def __init__(self, execution_id: _Optional[str] = ..., after: _Optional[int] = ..., output: bool = ...) -> None: ...
 
 class WatchBatch(_message.Message):
-    __slots__ = ("seen",)
+    __slots__ = ("seen", "is_kept_output")
     SEEN_FIELD_NUMBER: _ClassVar[int]
+    IS_KEPT_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     seen: _containers.RepeatedCompositeFieldContainer[Seen]
-    def __init__(self, seen: _Optional[_Iterable[_Union[Seen, _Mapping]]] = ...) -> None: ...
+    is_kept_output: bool
+    def __init__(self, seen: _Optional[_Iterable[_Union[Seen, _Mapping]]] = ..., is_kept_output: bool = ...) -> None: ...
 
 class Seen(_message.Message):
     __slots__ = ("history_event", "streamed_event")
@@ -509,18 +517,22 @@ class ExecutionView(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., status: _Optional[_Union[_values_pb2.ExecutionStatus, str]] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., output: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_values_pb2.Failure, _Mapping]] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., parked: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_by: _Optional[str] = ..., created_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., checkpoint: _Optional[int] = ...) -> None: ...
 
 class StopView(_message.Message):
-    __slots__ = ("attempt", "state", "requested_at", "delivered_at", "ended_at")
+    __slots__ = ("attempt", "state", "requested_at", "delivered_at", "ended_at", "forced_at", "deliveries")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
     DELIVERED_AT_FIELD_NUMBER: _ClassVar[int]
     ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    FORCED_AT_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     state: _values_pb2.StopState
     requested_at: int
     delivered_at: int
     ended_at: int
-    def __init__(self, attempt: _Optional[int] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., requested_at: _Optional[int] = ..., delivered_at: _Optional[int] = ..., ended_at: _Optional[int] = ...) -> None: ...
+    forced_at: int
+    deliveries: int
+    def __init__(self, attempt: _Optional[int] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., requested_at: _Optional[int] = ..., delivered_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., forced_at: _Optional[int] = ..., deliveries: _Optional[int] = ...) -> None: ...
 
 class TaskView(_message.Message):
     __slots__ = ("task_id", "kind", "queue", "status", "attempts", "stop_state", "stops", "input", "output", "failure", "cause", "cancel_requested_at", "scheduled_at", "started_at", "ended_at", "worker_id", "progress", "labels")
@@ -594,7 +606,7 @@ class ExecutionDetails(_message.Message):
     def __init__(self, execution: _Optional[_Union[ExecutionView, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[TaskView, _Mapping]]] = ..., entries: _Optional[_Iterable[_Union[_values_pb2.EntryRecord, _Mapping]]] = ..., checkpoints: _Optional[_Iterable[_Union[CheckpointView, _Mapping]]] = ...) -> None: ...
 
 class AttemptView(_message.Message):
-    __slots__ = ("number", "worker_id", "started_at", "last_contact", "progress", "stop_state", "stop_due")
+    __slots__ = ("number", "worker_id", "started_at", "last_contact", "progress", "stop_state", "stop_due", "deliveries", "acknowledged")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -602,6 +614,8 @@ class AttemptView(_message.Message):
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     STOP_STATE_FIELD_NUMBER: _ClassVar[int]
     STOP_DUE_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     number: int
     worker_id: str
     started_at: int
@@ -609,7 +623,9 @@ class AttemptView(_message.Message):
     progress: float
     stop_state: _values_pb2.StopState
     stop_due: int
-    def __init__(self, number: _Optional[int] = ..., worker_id: _Optional[str] = ..., started_at: _Optional[int] = ..., last_contact: _Optional[int] = ..., progress: _Optional[float] = ..., stop_state: _Optional[_Union[_values_pb2.StopState, str]] = ..., stop_due: _Optional[int] = ...) -> None: ...
+    deliveries: int
+    acknowledged: bool
+    def __init__(self, number: _Optional[int] = ..., worker_id: _Optional[str] = ..., started_at: _Optional[int] = ..., last_contact: _Optional[int] = ..., progress: _Optional[float] = ..., stop_state: _Optional[_Union[_values_pb2.StopState, str]] = ..., stop_due: _Optional[int] = ..., deliveries: _Optional[int] = ..., acknowledged: bool = ...) -> None: ...
 
 class ListedTask(_message.Message):
     __slots__ = ("execution_id", "agent", "task", "at_work")
@@ -734,7 +750,7 @@ class ServerFacts(_message.Message):
     def __init__(self, version: _Optional[str] = ..., now: _Optional[int] = ..., started_at: _Optional[int] = ..., store: _Optional[str] = ..., store_path: _Optional[str] = ..., durability: _Optional[str] = ..., store_problem: _Optional[str] = ..., store_bytes: _Optional[int] = ..., store_free_bytes: _Optional[int] = ..., open_executions: _Optional[int] = ..., queued_tasks: _Optional[int] = ..., running_attempts: _Optional[int] = ..., connected_workers: _Optional[int] = ..., known_workers: _Optional[int] = ...) -> None: ...
 
 class AuditRecord(_message.Message):
-    __slots__ = ("at", "who", "action", "result", "subject", "execution_id", "task_id", "sequence", "source", "reason")
+    __slots__ = ("at", "who", "action", "result", "subject", "execution_id", "task_id", "sequence", "source", "reason", "forced")
     AT_FIELD_NUMBER: _ClassVar[int]
     WHO_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
@@ -745,6 +761,7 @@ class AuditRecord(_message.Message):
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    FORCED_FIELD_NUMBER: _ClassVar[int]
     at: int
     who: str
     action: AuditAction
@@ -755,7 +772,8 @@ class AuditRecord(_message.Message):
     sequence: int
     source: str
     reason: str
-    def __init__(self, at: _Optional[int] = ..., who: _Optional[str] = ..., action: _Optional[_Union[AuditAction, str]] = ..., result: _Optional[str] = ..., subject: _Optional[str] = ..., execution_id: _Optional[str] = ..., task_id: _Optional[str] = ..., sequence: _Optional[int] = ..., source: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    forced: bool
+    def __init__(self, at: _Optional[int] = ..., who: _Optional[str] = ..., action: _Optional[_Union[AuditAction, str]] = ..., result: _Optional[str] = ..., subject: _Optional[str] = ..., execution_id: _Optional[str] = ..., task_id: _Optional[str] = ..., sequence: _Optional[int] = ..., source: _Optional[str] = ..., reason: _Optional[str] = ..., forced: bool = ...) -> None: ...
 
 class HistoryEvent(_message.Message):
     __slots__ = ("sequence", "at", "type", "task_id", "attempt", "details")

@@ -64,6 +64,7 @@ class CancelMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CANCEL_MODE_TRY: _ClassVar[CancelMode]
     CANCEL_MODE_WAIT: _ClassVar[CancelMode]
     CANCEL_MODE_ABANDON: _ClassVar[CancelMode]
+    CANCEL_MODE_FORCE: _ClassVar[CancelMode]
 
 class ParentClosePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -117,6 +118,7 @@ CANCEL_MODE_UNSPECIFIED: CancelMode
 CANCEL_MODE_TRY: CancelMode
 CANCEL_MODE_WAIT: CancelMode
 CANCEL_MODE_ABANDON: CancelMode
+CANCEL_MODE_FORCE: CancelMode
 PARENT_CLOSE_POLICY_UNSPECIFIED: ParentClosePolicy
 PARENT_CLOSE_POLICY_CANCEL: ParentClosePolicy
 PARENT_CLOSE_POLICY_ABANDON: ParentClosePolicy
@@ -135,14 +137,16 @@ class Payload(_message.Message):
     def __init__(self, data: _Optional[bytes] = ..., encoding: _Optional[str] = ...) -> None: ...
 
 class CancelCause(_message.Message):
-    __slots__ = ("source", "by", "reason")
+    __slots__ = ("source", "by", "reason", "trace_parent")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     source: CancelSource
     by: str
     reason: str
-    def __init__(self, source: _Optional[_Union[CancelSource, str]] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    trace_parent: str
+    def __init__(self, source: _Optional[_Union[CancelSource, str]] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., trace_parent: _Optional[str] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("kind", "message", "error_type", "retryable", "details")

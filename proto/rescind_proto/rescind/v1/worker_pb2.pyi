@@ -86,7 +86,7 @@ class AgentActivation(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ..., run: _Optional[int] = ..., number: _Optional[int] = ..., now: _Optional[int] = ..., resolutions: _Optional[_Iterable[_Union[_operations_pb2.Resolution, _Mapping]]] = ..., cancel: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., start: _Optional[_Union[AgentStart, _Mapping]] = ...) -> None: ...
 
 class AgentStart(_message.Message):
-    __slots__ = ("kind", "queue", "organisation", "input", "parent_id", "labels", "state", "checkpoint_sequence", "entries", "base_position", "journal")
+    __slots__ = ("kind", "queue", "organisation", "input", "parent_id", "labels", "state", "checkpoint_sequence", "entries", "base_position", "journal", "trace_parent", "started_at")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +105,8 @@ class AgentStart(_message.Message):
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     BASE_POSITION_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     kind: str
     queue: str
     organisation: str
@@ -116,7 +118,9 @@ class AgentStart(_message.Message):
     entries: _containers.RepeatedCompositeFieldContainer[_values_pb2.EntryRecord]
     base_position: int
     journal: _containers.RepeatedCompositeFieldContainer[JournalEntry]
-    def __init__(self, kind: _Optional[str] = ..., queue: _Optional[str] = ..., organisation: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., parent_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., checkpoint_sequence: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[_values_pb2.EntryRecord, _Mapping]]] = ..., base_position: _Optional[int] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ...) -> None: ...
+    trace_parent: str
+    started_at: int
+    def __init__(self, kind: _Optional[str] = ..., queue: _Optional[str] = ..., organisation: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., parent_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., checkpoint_sequence: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[_values_pb2.EntryRecord, _Mapping]]] = ..., base_position: _Optional[int] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., trace_parent: _Optional[str] = ..., started_at: _Optional[int] = ...) -> None: ...
 
 class JournalEntry(_message.Message):
     __slots__ = ("number", "now", "resolutions", "cancel", "issued")
@@ -153,7 +157,7 @@ class AgentEviction(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ..., run: _Optional[int] = ...) -> None: ...
 
 class TaskActivation(_message.Message):
-    __slots__ = ("task_id", "lease", "execution_id", "kind", "input", "attempt", "grace_ms", "queue", "heartbeat_ms", "labels")
+    __slots__ = ("task_id", "lease", "execution_id", "kind", "input", "attempt", "grace_ms", "queue", "heartbeat_ms", "labels", "trace_parent")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +175,7 @@ class TaskActivation(_message.Message):
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_MS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     lease: int
     execution_id: str
@@ -181,19 +186,22 @@ class TaskActivation(_message.Message):
     queue: str
     heartbeat_ms: int
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., execution_id: _Optional[str] = ..., kind: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., grace_ms: _Optional[int] = ..., queue: _Optional[str] = ..., heartbeat_ms: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    trace_parent: str
+    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., execution_id: _Optional[str] = ..., kind: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., grace_ms: _Optional[int] = ..., queue: _Optional[str] = ..., heartbeat_ms: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., trace_parent: _Optional[str] = ...) -> None: ...
 
 class StopOrder(_message.Message):
-    __slots__ = ("task_id", "lease", "cause", "decided")
+    __slots__ = ("task_id", "lease", "cause", "decided", "force")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     DECIDED_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     lease: int
     cause: _values_pb2.CancelCause
     decided: bool
-    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., decided: bool = ...) -> None: ...
+    force: bool
+    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., decided: bool = ..., force: bool = ...) -> None: ...
 
 class WorkerMessage(_message.Message):
     __slots__ = ("worker_joined", "worker_left", "worker_alive", "agent_progress", "step_reported", "agent_parked", "task_reported", "stop_reported", "task_alive")
@@ -346,18 +354,22 @@ class TaskReported(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., output: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_values_pb2.Failure, _Mapping]] = ..., cancelled: bool = ...) -> None: ...
 
 class StopReported(_message.Message):
-    __slots__ = ("task_id", "lease", "state", "discarded_bytes", "executor")
+    __slots__ = ("task_id", "lease", "state", "discarded_bytes", "executor", "decided", "force")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DISCARDED_BYTES_FIELD_NUMBER: _ClassVar[int]
     EXECUTOR_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     lease: int
     state: _values_pb2.StopState
     discarded_bytes: int
     executor: str
-    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., discarded_bytes: _Optional[int] = ..., executor: _Optional[str] = ...) -> None: ...
+    decided: bool
+    force: bool
+    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., discarded_bytes: _Optional[int] = ..., executor: _Optional[str] = ..., decided: bool = ..., force: bool = ...) -> None: ...
 
 class TaskAlive(_message.Message):
     __slots__ = ("task_id", "lease", "progress", "message", "advanced", "streamed")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from google.protobuf.message import Message
-from rescind_proto.rescind.v1 import client_pb2, operations_pb2, values_pb2, worker_pb2
+from rescind_proto.rescind.v1 import client_pb2, operations_pb2, values_pb2, webhooks_pb2, worker_pb2
 
 from rescind.errors import InvalidInput
 from rescind.model.events import HistoryEvent
@@ -27,7 +27,7 @@ from rescind.transport.conversion.derivation import Derivation
 Seen = HistoryEvent | StreamedEvent
 """What one who follows an execution is shown."""
 
-_MODULES: Final = (values_pb2, operations_pb2, worker_pb2, client_pb2)
+_MODULES: Final = (values_pb2, operations_pb2, worker_pb2, client_pb2, webhooks_pb2)
 _MESSAGES: Final = {
     name: getattr(module, name) for module in _MODULES for name in module.DESCRIPTOR.message_types_by_name
 }
@@ -89,7 +89,7 @@ def parse(data: bytes, message_class: type[Message], what: str) -> Any:
     """
     try:
         return message_class.FromString(data)
-    except Exception as error:
+    except Exception as error:  # each implementation of protobuf raises its own for bytes of a stranger
         raise InvalidInput(
             f"{what} sent {len(data)} bytes that are no {message_class.DESCRIPTOR.full_name}: {error}"
         ) from None

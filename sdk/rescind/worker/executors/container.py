@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from typing import Any, Final
 
@@ -18,8 +19,10 @@ from rescind.worker.executors.port import WorkKilled
 from rescind.worker.executors.shell import Streams, checked
 
 # By this, the inits of Docker and of Podman tell that there is nothing to run.
-_INIT_FAILED: Final = ("[FATAL tini", "Error: Failed to execute", "catatonit:")
-_NOT_RUN: Final = (126, 127)
+_INIT_FAILED: Final = re.compile(
+    r"\[FATAL tini|Error: Failed to execute|catatonit:|ERROR \(catatonit:\d+\): failed to exec"
+)
+_NOT_RUN: Final = (1, 126, 127)
 
 
 class ContainerExecutor:
@@ -113,7 +116,7 @@ def _result(container: Container, ended: Ended, streams: Streams) -> ContainerRe
     assert ended.state is not None
     code = ended.state.exit_code
     stderr = streams.stderr.end()
-    if code in _NOT_RUN and stderr.startswith(_INIT_FAILED):
+    if code in _NOT_RUN and _INIT_FAILED.match(stderr):
         raise NonRetryable(f"the image {container.image!r} cannot run {container.arguments()}: {stderr.strip()}")
     return ContainerResult(
         exit_code=code,

@@ -11,7 +11,9 @@ from typing import Any, Final, NamedTuple
 
 from rescind.authoring.container_work import Container
 from rescind.errors import NonRetryable, RescindError
+from rescind.model.trace_parent import VARIABLE
 from rescind.runtime.task_context import TaskContext
+from rescind.telemetry.traces import current_trace_parent
 from rescind.worker.executors.container_reaping import Reaper, pauses
 from rescind.worker.executors.docker_address import EngineUnavailable
 from rescind.worker.executors.docker_engine import ContainerState, DockerEngine, EngineRefused
@@ -25,7 +27,9 @@ _KIND: Final = "dev.rescind.kind"
 _EXECUTION: Final = "dev.rescind.execution"
 _OUTPUT_ENDS_WITHIN: Final = 2.0
 _LISTENS_WITHIN: Final = 1.0
+_ANSWERED_WITHIN: Final = 2.0
 _NANO: Final = 1_000_000_000
+_NOTHING_TO_RUN: Final = ("attempted to invoke a command that was not found", "OCI permission denied")
 _NO_SUCH_IMAGE: Final = ("not found", "manifest unknown", "does not exist", "access denied")
 
 
@@ -111,6 +115,8 @@ class ContainerRun:
             state = await self._carry_out()
         except _ToldToStop:
             return Ended(None, True, False)
+        except EngineRefused as error:
+            raise _refusal("the container cannot be begun", error) from None
         finally:
             if self.exists is not False:
                 await self._remove()
@@ -189,6 +195,9 @@ class ContainerRun:
             try:
                 return await self._until_ended(pieces)
             finally:
+                if self._killing.is_set():
+                    # Podman answers a kill when the container is dead: only then it is known what ended it.
+                    await asyncio.wait([orders], timeout=_ANSWERED_WITHIN)
                 await _cancelled(orders)
 
     async def _until_ended(self, pieces: AsyncIterator[tuple[str, bytes]]) -> ContainerState:
@@ -283,9 +292,11 @@ def _configuration(container: Container, labels: Mapping[str, str]) -> dict[str,
         host["NanoCpus"] = round(container.cpus * _NANO)
     if container.memory is not None:
         host["Memory"] = host["MemorySwap"] = container.memory
+    trace_parent = current_trace_parent()
+    traced = {VARIABLE: trace_parent} if trace_parent is not None else {}
     made: dict[str, Any] = {
         "Image": container.image,
-        "Env": [f"{name}={value}" for name, value in container.env.items()],
+        "Env": [f"{name}={value}" for name, value in {**traced, **container.env}.items()],
         "Labels": dict(labels),
         "AttachStdout": True,
         "AttachStderr": True,
@@ -301,8 +312,9 @@ def _configuration(container: Container, labels: Mapping[str, str]) -> dict[str,
 
 
 def _refusal(what: str, error: EngineRefused) -> RescindError:
-    """4xx says that the request cannot be meant, but for a conflict, which passes."""
+    """4xx says that the request cannot be meant, but for a conflict, which passes; Podman says 500 to much of that."""
     is_final = 400 <= error.status < 500 and error.status != 409
+    is_final = is_final or any(sign in error.said for sign in _NOTHING_TO_RUN)
     return (NonRetryable if is_final else EngineFailed)(f"{what}: {error}")
 
 

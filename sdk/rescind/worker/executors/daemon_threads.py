@@ -70,7 +70,7 @@ class DaemonThreads(ThreadPoolExecutor):
             return
         try:
             result = function()
-        except BaseException as error:
+        except BaseException as error:  # as in concurrent.futures, it is raised where the result is awaited
             self._end_call()
             future.set_exception(error)
         else:

@@ -139,10 +139,9 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _default_sockets(given: Mapping[str, str], home: Path) -> Iterator[Path]:
     yield Path("/var/run/docker.sock")
-    runtime = given.get("XDG_RUNTIME_DIR")
-    if runtime:
-        yield Path(runtime, "docker.sock")
+    # Where no session of systemd says it, as in a service, it is there all the same.
+    runtime = given.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    yield Path(runtime, "docker.sock")
     yield home / ".docker" / "run" / "docker.sock"
-    if runtime:
-        yield Path(runtime, "podman", "podman.sock")
+    yield Path(runtime, "podman", "podman.sock")
     yield Path("/run/podman/podman.sock")

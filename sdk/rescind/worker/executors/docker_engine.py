@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -70,9 +71,7 @@ class DockerEngine:
         self.address = address
         self._transport = _transport_of(address)
         self._options: dict[str, Any] = {"base_url": address.url, "timeout": _timeout(), "trust_env": False}
-        transport = _httpx().AsyncHTTPTransport(**self._transport)
-        if address.socket is not None:
-            transport._pool = _unix_pool(address.socket)
+        transport = _async_transport(address, self._transport["verify"])
         self._client = _httpx().AsyncClient(transport=transport, **self._options)
 
     async def ping(self) -> None:
@@ -233,14 +232,11 @@ def _transport_of(address: EngineAddress) -> dict[str, Any]:
     return {"uds": address.socket, "verify": address.tls(), "limits": limits}
 
 
-def _unix_pool(path: str) -> Any:
-    import httpcore  # noqa: PLC0415 - comes with httpx
+def _async_transport(address: EngineAddress, tls: ssl.SSLContext | bool) -> Any:
+    from rescind.worker.executors.engine_connection import EngineTransport  # noqa: PLC0415 - needs httpx
 
-    from rescind.worker.executors.unix_connection import UnixBackend  # noqa: PLC0415 - likewise
-
-    return httpcore.AsyncConnectionPool(
-        uds=path, max_connections=None, max_keepalive_connections=0, network_backend=UnixBackend()
-    )
+    context = tls if isinstance(tls, ssl.SSLContext) else _httpx().create_ssl_context(verify=tls)
+    return EngineTransport(address.socket, context if address.url.startswith("https:") else None)
 
 
 def _timeout() -> Any:
@@ -275,6 +271,9 @@ def _reason_of(error: BaseException) -> str:
     bottom = error
     while bottom.__cause__ or bottom.__context__:
         bottom = bottom.__cause__ or bottom.__context__ or bottom
+    if isinstance(bottom, ssl.SSLError):
+        # Its number is one of TLS, not of the system.
+        return f"no TLS with it: {getattr(bottom, 'verify_message', '') or bottom.reason}"
     if isinstance(bottom, OSError) and bottom.errno is not None and bottom.errno > 0:
         return os.strerror(bottom.errno)
     return str(error) or type(error).__name__

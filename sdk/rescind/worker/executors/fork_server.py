@@ -312,7 +312,7 @@ def _become(request: dict[str, Any], files: list[int], problems: int) -> NoRetur
         os.execvpe(request["arguments"][0], request["arguments"], request["environment"])
     except OSError as error:
         facts = {"stage": stage, "errno": error.errno or errno.EINVAL}
-    except Exception as error:
+    except Exception as error:  # this process was to become the program: it must say why not, and end
         facts = {"stage": stage, "errno": errno.EINVAL, "text": f"{type(error).__name__}: {error}"}
     os.write(problems, json.dumps(facts).encode())
     os._exit(127)

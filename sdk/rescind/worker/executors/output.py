@@ -8,7 +8,6 @@ how much was left out.
 from __future__ import annotations
 
 import asyncio
-import codecs
 import fcntl
 import logging
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rescind.authoring.shell import STREAMED_PER_SECOND
+from rescind.model.output import OutputPiece, StreamName
 
 _LOG: Final = logging.getLogger("rescind.worker")
 KEPT_BYTES: Final = 64 * 1024
@@ -32,8 +32,8 @@ _BETWEEN_EVENTS: Final = 0.05
 _UNFINISHED_AFTER: Final = 0.2
 _SPILLED_MOST: Final = 256 * 1024 * 1024
 
-Emit = Callable[[str, str, int], None]
-"""Takes the stream's name, a piece of text, and how many bytes were left out after it."""
+Emit = Callable[[OutputPiece], None]
+"""Takes a piece that is to be streamed. As far as they were written so, its characters are whole."""
 
 
 class OutputFile:
@@ -97,7 +97,7 @@ class Output:
         size: how many bytes came in all.
     """
 
-    def __init__(self, name: str, emit: Emit, allowance: Allowance, file: OutputFile) -> None:
+    def __init__(self, name: StreamName, emit: Emit, allowance: Allowance, file: OutputFile) -> None:
         self.size = 0
         self._name = name
         self._emit = emit
@@ -106,7 +106,6 @@ class Output:
         self._end = bytearray()
         self._pending = bytearray()
         self._left_out = 0
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, data: bytes) -> None:
         """Take what was written."""
@@ -119,18 +118,27 @@ class Output:
         del self._end[:-KEPT_BYTES]
         self._show(data)
 
-    def flush(self, *, unfinished: bool) -> None:
-        """Stream what is pending: whole lines, or with `unfinished` also the beginning of the next one."""
+    def flush(self, *, unfinished: bool, final: bool = False) -> None:
+        """Stream what is pending: whole lines, or with `unfinished` also the beginning of the next one.
+
+        The beginning of a character stays, unless the rest of it is left out, or with `final` does not come.
+        """
         if unfinished or self._left_out or len(self._pending) > _MOST_STREAMED_AT_ONCE:
             size = len(self._pending)
         else:
             size = self._pending.rfind(b"\n") + 1
+        is_followed = size < len(self._pending) or not (self._left_out or final)
+        if is_followed:
+            size = _whole_characters(self._pending[:size])
         data = bytes(self._pending[:size])
         del self._pending[:size]
         while len(data) > _MOST_STREAMED_AT_ONCE:
-            self._emit(self._name, self._decoder.decode(data[:_MOST_STREAMED_AT_ONCE]), 0)
-            data = data[_MOST_STREAMED_AT_ONCE:]
-        self._stream(self._decoder.decode(data))
+            whole = _whole_characters(data[:_MOST_STREAMED_AT_ONCE])
+            self._emit(OutputPiece.of(self._name, data[:whole]))
+            data = data[whole:]
+        if data or self._left_out:
+            self._emit(OutputPiece.of(self._name, data, self._left_out))
+            self._left_out = 0
 
     def _show(self, data: bytes) -> None:
         """Keep for streaming what may be streamed; what is left out begins and ends with lines, where it can."""
@@ -152,19 +160,13 @@ class Output:
 
     def finish(self) -> None:
         """Nothing more comes: stream what is left."""
-        self.flush(unfinished=True)
-        self._stream(self._decoder.decode(b"", final=True))
+        self.flush(unfinished=True, final=True)
         self._file.close()
 
     @property
     def is_pending(self) -> bool:
         """Whether something waits to be streamed."""
         return bool(self._pending)
-
-    def _stream(self, text: str) -> None:
-        if text or self._left_out:
-            self._emit(self._name, text, self._left_out)
-            self._left_out = 0
 
     def end(self) -> str:
         """The last KEPT_BYTES of it; what is no UTF-8 is replaced."""
@@ -174,6 +176,16 @@ class Output:
             begin = next((place for place in range(min(4, len(data))) if data[place] & 0xC0 != 0x80), 0)
             data = data[begin:]
         return data.decode("utf-8", "replace")
+
+
+def _whole_characters(data: bytes | bytearray) -> int:
+    """How many of these bytes come before a character that is cut off at their end."""
+    for back in range(1, min(4, len(data) + 1)):
+        byte = data[-back]
+        if byte & 0xC0 != 0x80:
+            size = 2 if 0xC2 <= byte < 0xE0 else 3 if 0xE0 <= byte < 0xF0 else 4 if 0xF0 <= byte < 0xF5 else 1
+            return len(data) - back if size > back else len(data)
+    return len(data)
 
 
 class OutputReader:

@@ -12,6 +12,7 @@ from rescind.authoring.task import TaskDefinition
 from rescind.errors import RescindError
 from rescind.model.cause import CancelCause
 from rescind.runtime.task_context import TaskContext, is_lost
+from rescind.telemetry.traces import current_trace_parent
 from rescind.worker.executors.port import Encoded, FailedElsewhere, WorkKilled
 from rescind.worker.executors.process_messages import Call, Cancel, Raised, Returned
 from rescind.worker.executors.process_pool import Answer, FunctionProcess, ProcessPool
@@ -44,7 +45,7 @@ class ProcessExecutor:
         process = self._pool.take()
         try:
             answer, gone = await _carry_out(process, call, context)
-        except BaseException:
+        except BaseException:  # however this ends, the process is not left with half a call
             process.close()
             raise
         if gone is None:
@@ -87,6 +88,7 @@ class ProcessExecutor:
             search_path=tuple(path or str(Path.cwd()) for path in sys.path),
             main_name=spec.name if spec is not None else None,
             main_path=str(Path(path).absolute()) if path is not None else None,
+            trace_parent=current_trace_parent(),
         )
 
 

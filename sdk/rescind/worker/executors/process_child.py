@@ -14,8 +14,10 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from functools import reduce
+from contextvars import copy_context
+from functools import partial, reduce
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType, ModuleType
@@ -25,8 +27,11 @@ from rescind.authoring.task import TaskDefinition
 from rescind.errors import InvalidInput, NonRetryable
 from rescind.model.cause import CancelCause
 from rescind.model.messages import StreamedEvent
+from rescind.model.trace_parent import VARIABLE
 from rescind.runtime.failures import failure_of, rejection_of
 from rescind.runtime.task_context import TaskContext, take_hooks, tell_cancelled
+from rescind.telemetry.at_work import AtWork
+from rescind.telemetry.traces import enter_attempt
 from rescind.worker.executors.process_messages import (
     CHANNEL,
     Call,
@@ -178,7 +183,7 @@ def _answer_to(call: Call, channel: Channel) -> FromProcess:
         return Stopped() if channel.is_cancelled else Raised(failure_of(error))
     except InvalidInput as error:
         return Raised(rejection_of(error))
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # the task's own code: whatever it raises is its outcome
         return Raised(failure_of(error))
     finally:
         channel.rest()
@@ -196,8 +201,19 @@ def _reap_what_others_left() -> None:
 def _run(call: Call, context: TaskContext) -> FromProcess:
     definition = _find(call)
     arguments: tuple[Any, ...] = (definition.decode_input(call.input),) if definition.takes_input else ()
-    result = definition.run(context, *arguments)
+    # In a context of its own: the next call of this process belongs to something else.
+    result = copy_context().run(_call, call, partial(definition.run, context, *arguments))
     return Returned(definition.encode_output(result, limit=call.payload_limit))
+
+
+def _call(call: Call, function: Callable[[], Any]) -> Any:
+    """Run the function as what it is: an attempt, inside that one's span."""
+    enter_attempt(AtWork(call.execution_id, "", call.task_id, call.attempt, trace_parent=call.trace_parent))
+    if call.trace_parent is not None:
+        os.environ[VARIABLE] = call.trace_parent
+    else:
+        os.environ.pop(VARIABLE, None)
+    return function()
 
 
 def _clean_up(context: TaskContext) -> None:
@@ -207,7 +223,7 @@ def _clean_up(context: TaskContext) -> None:
             waits = hook()
             if inspect.isawaitable(waits):
                 asyncio.run(_awaited(waits))
-        except Exception as error:
+        except Exception as error:  # the author's code: the other clean-ups run nevertheless
             print(f"a clean-up of task {context.task_id} raised {type(error).__name__}: {error}", file=sys.stderr)
 
 

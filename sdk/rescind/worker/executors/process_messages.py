@@ -39,6 +39,7 @@ class Call(msgspec.Struct, frozen=True, tag=True):
     search_path: tuple[str, ...]
     main_name: str | None = None
     main_path: str | None = None
+    trace_parent: str | None = None
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):

@@ -7,9 +7,12 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
+
+import msgspec
 
 from rescind.model.agent_values import StreamEvent
+from rescind.model.output import OUTPUT, OutputPiece, StreamName
 from rescind.runtime.task_context import TaskContext
 from rescind.worker.executors.output import Allowance, Output, OutputFile, OutputReader
 from rescind.worker.executors.process_messages import (
@@ -57,7 +60,7 @@ class FunctionProcess:
         self._reader = OutputReader()
         self._calls = 0
         allowance = Allowance(self._reader.clock)
-        outputs = [Output(name, self._emit, allowance, OutputFile(Path, most=0)) for name in ("stdout", "stderr")]
+        outputs = [Output(name, self._emit, allowance, OutputFile(Path, most=0)) for name in get_args(StreamName)]
         with remote:
             self.supervised = server.begin(
                 [sys.executable, *_ARGUMENTS],
@@ -121,10 +124,9 @@ class FunctionProcess:
             self._channel.close()
         self.supervised.close()
 
-    def _emit(self, stream: str, text: str, left_out: int) -> None:
+    def _emit(self, piece: OutputPiece) -> None:
         if self._context is not None:
-            facts = {"stream": stream, "text": text}
-            self._context.stream(StreamEvent("output", {**facts, "left_out": left_out} if left_out else facts))
+            self._context.stream(StreamEvent(OUTPUT, msgspec.to_builtins(piece)))
 
     def _flush(self) -> None:
         try:

@@ -8,12 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from rescind.authoring.container_work import ContainerResult, ContainerWork
 from rescind.authoring.shell import Command, CommandResult, ShellWork
 from rescind.authoring.task import TaskDefinition
 from rescind.errors import NonRetryable, RescindError
 from rescind.model.agent_values import StreamEvent
+from rescind.model.output import OUTPUT, OutputPiece
+from rescind.model.trace_parent import VARIABLE
 from rescind.runtime.task_context import TaskContext
+from rescind.telemetry.traces import current_trace_parent
 from rescind.worker.executors.output import Allowance, Output, OutputFile, OutputReader
 from rescind.worker.executors.supervision import ForkServer, Gone, NotStarted, see_through
 
@@ -62,7 +67,7 @@ class ShellExecutor:
             arguments,
             attempt=f"{context.task_id}/{context.attempt}",
             files=[_input_of(command), streams.reader.open(streams.stdout), streams.reader.open(streams.stderr)],
-            environment=_environment(command),
+            environment=_environment(command, current_trace_parent()),
             folder=command.cwd,
         )
         try:
@@ -91,9 +96,8 @@ class Streams:
     """
 
     def __init__(self, context: TaskContext, work: ShellWork | ContainerWork) -> None:
-        def emit(stream: str, text: str, left_out: int) -> None:
-            facts = {"stream": stream, "text": text}
-            context.stream(StreamEvent("output", {**facts, "left_out": left_out} if left_out else facts))
+        def emit(piece: OutputPiece) -> None:
+            context.stream(StreamEvent(OUTPUT, msgspec.to_builtins(piece)))
 
         def path_of(stream: str) -> Callable[[], Path]:
             if work.output_folder is None:
@@ -134,8 +138,12 @@ def _input_of(command: Command) -> int:
         return os.dup(file.fileno())
 
 
-def _environment(command: Command) -> dict[str, str]:
+def _environment(command: Command, trace_parent: str | None) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+    # The worker's own, if it has one, is not what this belongs to.
+    environment.pop(VARIABLE, None)
+    if trace_parent is not None:
+        environment[VARIABLE] = trace_parent
     for name, value in command.env.items():
         if value is None:
             environment.pop(name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,8 @@ class ThreadExecutor:
     async def run(self, definition: TaskDefinition[Any, Any], context: TaskContext, task_input: Any) -> Any:
         """See `Executor.run`. A cancel that comes before the thread was begun keeps the code from running at all."""
         arguments = (context, task_input) if definition.takes_input else (context,)
-        call = partial(_call, definition, context, arguments)
+        # As asyncio.to_thread: the thread knows what it belongs to.
+        call = partial(copy_context().run, _call, definition, context, arguments)
         thread = asyncio.get_running_loop().run_in_executor(self._threads, call)
         thread.add_done_callback(_heed)
         while True:
