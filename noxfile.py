@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import nox
@@ -22,11 +23,18 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 # A backend joins the matrix by its name here, and by the same name in e2e/conftest.py.
 BACKENDS = ["embedded-memory", "embedded-sqlite", "server"]
+# The tests that other sessions run leave these out.
+NO_SESSION_OF_THEIR_OWN = "not invariants and not containers and not temporal"
 # Tells e2e/conftest.py which sessions belong together: their results stand in one table, and no older ones do.
 RUN = secrets.token_hex(8)
 
 # What the container tests need beside pip: programs, and the Debian packages that bring them.
 ENGINE = {"dockerd": "docker.io", "busybox": "busybox-static"}
+# What making Temporal's servers needs beside pip, where they are not given. An old Go fetches the one that is needed.
+MAKERS_OF_TEMPORAL = {
+    "RESCIND_TEMPORAL_DEV_SERVER": {"go": "golang"},
+    "RESCIND_TEMPORAL_TEST_SERVER": {"mvn": "maven", "java": "default-jre-headless"},
+}
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 # What the core dependencies bring along. A new name here is a decision, not an accident.
@@ -69,6 +77,13 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def http(session: nox.Session) -> None:
+    """The served OpenAPI document against a real server, by schemathesis. `-- --examples N` looks further."""
+    furnish(session, "test", "http")
+    session.run("python", "-m", "e2e.document", *session.posargs)
+
+
+@nox.session
 def invariants(session: nox.Session) -> None:
     """Explore: the invariants under many orders of events, with faults. Prints a line for each exploration."""
     furnish(session, "test")
@@ -81,6 +96,14 @@ def containers(session: nox.Session) -> None:
     furnish(session, "test")
     fetch_engine(session)
     session.run("pytest", "-m", "containers", *(session.posargs or ["sdk/tests/containers"]))
+
+
+@nox.session(default=False)
+def temporal(session: nox.Session) -> None:
+    """Agents on Temporal: on its test server and its development server, which are made once, in minutes, and kept."""
+    furnish(session, "test")
+    fetch_temporal(session)
+    session.run("pytest", "-m", "temporal", *(session.posargs or ["sdk/tests/temporal"]))
 
 
 @nox.session
@@ -115,7 +138,7 @@ def proto(session: nox.Session) -> None:
 def compat(session: nox.Session) -> None:
     """Tests and scenarios on the newer Pythons; not in CI, since it needs those interpreters."""
     furnish(session, "test")
-    session.run("pytest", "-m", "not invariants and not containers", *(session.posargs or ["-n", "auto"]))
+    session.run("pytest", "-m", NO_SESSION_OF_THEIR_OWN, *(session.posargs or ["-n", "auto"]))
 
 
 @nox.session(default=False)
@@ -137,10 +160,30 @@ def furnish(session: nox.Session, *groups: str) -> None:
 
 def fetch_engine(session: nox.Session) -> None:
     """Install what the container tests start, unless it is there."""
-    missing = [package for program, package in ENGINE.items() if shutil.which(program, path=SYSTEM_PATH) is None]
+    install_packages(session, ENGINE)
+
+
+def fetch_temporal(session: nox.Session) -> None:
+    """Make the servers of Temporal, unless they are given or were made before, and install what that needs.
+
+    What cannot be installed may not be needed: temporalio can download them, and whoever makes them says what it lacks.
+    """
+    for variable, programs in MAKERS_OF_TEMPORAL.items():
+        if not os.environ.get(variable) and can_install_packages():
+            install_packages(session, programs)
+    session.run("python", "-m", "fixtures.temporal_servers")
+
+
+def can_install_packages() -> bool:
+    return shutil.which("apt-get") is not None and os.geteuid() == 0
+
+
+def install_packages(session: nox.Session, programs: Mapping[str, str]) -> None:
+    """Install the Debian packages that bring these programs, unless they are there."""
+    missing = [package for program, package in programs.items() if shutil.which(program, path=SYSTEM_PATH) is None]
     if not missing:
         return
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
+    if not can_install_packages():
         session.error(f"this needs {', '.join(missing)}. Install them, or run it as root where there is apt-get.")
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
     session.run("apt-get", "update", "--quiet", external=True, silent=True, env=environment)
@@ -151,7 +194,7 @@ def fetch_engine(session: nox.Session) -> None:
 def what_to_test(session: nox.Session, paths: list[str], options: list[str]) -> list[str]:
     """The arguments of pytest. Posted arguments replace the options, and the paths too if they name some."""
     names_a_path = any((ROOT / argument.partition("::")[0]).exists() for argument in session.posargs)
-    return ["-m", "not invariants and not containers", *([] if names_a_path else paths), *(session.posargs or options)]
+    return ["-m", NO_SESSION_OF_THEIR_OWN, *([] if names_a_path else paths), *(session.posargs or options)]
 
 
 def check_contents(session: nox.Session, wheel: Path) -> None:

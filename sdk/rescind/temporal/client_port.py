@@ -1,0 +1,273 @@
+"""A caller's port to executions on a cluster: starts, signals, updates and queries of their workflows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import msgspec
+from temporalio.client import (
+    Client,
+)
+from temporalio.common import (
+    RawValue,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from rescind.errors import AlreadyExists, ExecutionEnded, NotFound, PayloadTooLarge, ServerUnavailable
+from rescind.model.events import HistoryEvent
+from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.messages import StreamedEvent
+from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
+from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult
+from rescind.model.views import ExecutionDetails
+from rescind.temporal import names
+from rescind.temporal.asking import Asking
+from rescind.temporal.connecting import error_of
+from rescind.temporal.news import News
+from rescind.temporal.outside import ended_view, start_memo, was_ended_by_temporal, with_temporals_end
+from rescind.temporal.payloads import record_to_temporal, to_temporal
+from rescind.temporal.records import (
+    CancelRequest,
+    CancelTaskRequest,
+    CheckpointsPage,
+    Described,
+    EntriesPage,
+    HistoryPage,
+    StartMemo,
+    StreamedPage,
+    TasksPage,
+)
+
+Seen = HistoryEvent | StreamedEvent
+RecordT = TypeVar("RecordT")
+PageT = TypeVar("PageT", bound=TasksPage | EntriesPage | CheckpointsPage)
+
+DEFAULT_TIMEOUT: Final = 30.0
+_LABELS: Final = SearchAttributeKey.for_keyword_list(names.LABELS_ATTRIBUTE)
+
+
+class TemporalClientPort:
+    """See `ClientPort`."""
+
+    def __init__(
+        self,
+        client: Client,
+        by: str,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        finds_labels: bool = False,
+        payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+    ) -> None:
+        """For one cluster and namespace.
+
+        Args:
+            client: the connection.
+            by: who calls, for histories.
+            timeout: how long a call that does not wait may take, in seconds.
+            finds_labels: whether the namespace has the search attribute for labels.
+            payload_limit: the largest payload in bytes.
+        """
+        self.client = client
+        self._asking = Asking(client, timeout)
+        self.finds_labels = finds_labels
+        self._by = by
+        self._payload_limit = payload_limit
+
+    async def start_execution(
+        self, kind: str, payload: Payload, *, execution_id: str | None, queue: str, labels: Mapping[str, str]
+    ) -> ExecutionId:
+        """See `ClientPort`. The execution's id is the workflow's."""
+        wanted = execution_id if execution_id is not None else str(uuid4())
+        digest = sha256(payload.encoding.encode() + b"\0" + payload.data).hexdigest()
+        memo = StartMemo(self._by, dict(labels), input_digest=digest)
+        try:
+            await self.client.start_workflow(
+                kind,
+                args=[to_temporal(payload)],
+                id=wanted,
+                task_queue=queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                memo={names.MEMO_KEY: record_to_temporal(memo)},
+                search_attributes=self._searched(labels),
+                rpc_timeout=self._asking.timeout,
+            )
+        except WorkflowAlreadyStartedError:
+            await self._ensure_same_start(wanted, kind, digest)
+        except RPCError as error:
+            raise _start_refused(error, kind, len(payload.data)) from error
+        return ExecutionId(wanted)
+
+    async def signal_execution(self, execution_id: ExecutionId, name: str, value: Payload) -> None:
+        """See `ClientPort`. It is durable when this returns, also where no worker runs."""
+        try:
+            await self._asking.handle(execution_id).signal(
+                name, args=[to_temporal(value), record_to_temporal(self._by)], rpc_timeout=self._asking.timeout
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise error_of(error, f"signal {name!r} to execution {execution_id!r}") from error
+            described = await self._described(execution_id)
+            status = described.execution.status.value
+            raise ExecutionEnded(f"execution {execution_id!r} is {status}; it takes no more signals.") from None
+
+    async def cancel_execution(self, execution_id: ExecutionId, reason: str | None, *, hard: bool) -> CancelTaskResult:
+        """See `ClientPort`. The request lasts also where no worker is there to answer it."""
+        asked = CancelRequest(self._by, reason, hard, str(uuid4()))
+        answer = None
+        if await self._asking.cancel(execution_id, asked.as_reason()):
+            answer = await self._asking.request(execution_id, names.CANCEL_UPDATE, asked)
+            if answer is None:
+                # The first of the two was enough to end it, before the second came.
+                answer = await self._asking.answer(execution_id, asked.request_id)
+        if answer is not None:
+            return answer
+        try:
+            details = await self._described(execution_id)
+        except NotFound:
+            return CancelTaskResult.NOT_FOUND
+        return CancelTaskResult(f"ALREADY_{details.execution.status.value}")
+
+    async def cancel_task(
+        self, execution_id: ExecutionId, task_id: TaskId, reason: str | None, mode: CancelMode
+    ) -> CancelTaskResult:
+        """See `ClientPort`."""
+        asked = CancelTaskRequest(task_id, self._by, reason, mode)
+        answer = await self._asking.request(
+            execution_id, names.CANCEL_TASK_UPDATE, asked, waits=mode is CancelMode.WAIT
+        )
+        if answer is not None:
+            return answer
+        try:
+            details = await self.describe(execution_id)
+        except NotFound:
+            return CancelTaskResult.NOT_FOUND
+        found = [task for task in details.tasks if task.task_id == task_id]
+        return CancelTaskResult(f"ALREADY_{found[0].status.value}") if found else CancelTaskResult.NOT_FOUND
+
+    async def describe(self, execution_id: ExecutionId) -> ExecutionDetails:
+        """See `ClientPort`. What belongs to it is fetched in pages: a task may have moved on between two of them."""
+        described = await self._described(execution_id)
+        return ExecutionDetails(
+            described.execution,
+            await self._all(execution_id, names.TASKS_QUERY, TasksPage, described.tasks),
+            await self._all(execution_id, names.ENTRIES_QUERY, EntriesPage, described.entries),
+            await self._all(execution_id, names.CHECKPOINTS_QUERY, CheckpointsPage, described.checkpoints),
+        )
+
+    async def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
+        """See `ClientPort`."""
+        return await self._history_of(execution_id, None, after)
+
+    async def wait_ended(self, execution_id: ExecutionId) -> ExecutionDetails:
+        """See `ClientPort`. It is told as soon as the agent has ended, also while its work is still being stopped."""
+        async for is_stuck in News(self._asking.handle(execution_id)).of_ends():
+            if is_stuck:
+                await self._asking.ensure_known(execution_id)
+                continue
+            described = await self._described(execution_id)
+            if described.execution.status in TERMINAL_EXECUTION:
+                break
+        return await self.describe(execution_id)
+
+    async def follow(self, execution_id: ExecutionId, after: int = 0, *, output: bool = False) -> AsyncIterator[Seen]:
+        """See `ClientPort`. The workflow is asked for news whenever its own history has grown, and not in between.
+
+        With `output` it begins with what was streamed last, whatever it was: a workflow keeps the last 1,000 events.
+        """
+        described = await self._described(execution_id)
+        streamed = 0 if output else described.streamed
+        async for is_stuck in News(self._asking.handle(execution_id)).of_turns():
+            if is_stuck:
+                await self._asking.ensure_known(execution_id)
+                continue
+            new = await self._asking.page(execution_id, names.STREAMED_QUERY, StreamedPage, streamed)
+            streamed = new.last
+            for event in new.items:
+                yield event
+            for happened in await self.history(execution_id, after):
+                after = happened.sequence
+                yield happened
+            described = await self._described(execution_id)
+            if described.execution.status in TERMINAL_EXECUTION:
+                for happened in await self.history(execution_id, after):
+                    yield happened
+                return
+
+    async def _history_of(self, execution_id: ExecutionId, run_id: str | None, after: int) -> list[HistoryEvent]:
+        """The events that a run of the workflow knows, and before them those that only earlier runs know."""
+        events: list[HistoryEvent] = []
+        while True:
+            seen = events[-1].sequence if events else after
+            page = await self._asking.page(execution_id, names.HISTORY_QUERY, HistoryPage, seen, run_id)
+            if page.previous_run and seen < page.first_event:
+                earlier = await self._history_of(execution_id, page.previous_run, seen)
+                events.extend(each for each in earlier if each.sequence <= page.first_event)
+            events.extend(page.items)
+            if page.is_last:
+                return events
+
+    def _searched(self, labels: Mapping[str, str]) -> TypedSearchAttributes:
+        if not labels or not self.finds_labels:
+            return TypedSearchAttributes.empty
+        return TypedSearchAttributes(
+            [SearchAttributePair(_LABELS, [f"{name}={value}" for name, value in labels.items()])]
+        )
+
+    async def _ensure_same_start(self, execution_id: str, kind: str, digest: str) -> None:
+        described = await self._asking.handle(ExecutionId(execution_id)).describe(rpc_timeout=self._asking.timeout)
+        if described.workflow_type != kind:
+            differs = f"of kind {described.workflow_type!r}"
+        elif (memo := await start_memo(described)) is None or memo.input_digest != digest:
+            differs = "with other input"
+        else:
+            return
+        raise AlreadyExists(f"execution {execution_id!r} exists, {differs}. Choose another id.")
+
+    async def _described(self, execution_id: ExecutionId) -> Described:
+        """What the workflow says; or Temporal, where nobody can be asked any more, or it was ended from outside."""
+        try:
+            described = await self._asking.query(execution_id, names.DESCRIBE_QUERY, Described)
+        except ServerUnavailable:
+            handle = self.client.get_workflow_handle(execution_id, result_type=RawValue)
+            view = await ended_view(handle, await handle.describe(rpc_timeout=self._asking.timeout))
+            if view is None:
+                raise
+            return Described(view)
+        if described.execution.status in TERMINAL_EXECUTION:
+            return described
+        found = await self._asking.handle(execution_id).describe(rpc_timeout=self._asking.timeout)
+        if was_ended_by_temporal(found):
+            ended = with_temporals_end(described.execution, found)
+            return msgspec.structs.replace(described, execution=ended)
+        return described
+
+    async def _all(
+        self,
+        execution_id: ExecutionId,
+        query: str,
+        page_type: type[PageT],
+        expected: int,
+    ) -> tuple[Any, ...]:
+        items: list[Any] = []
+        while len(items) < expected:
+            page = await self._asking.page(execution_id, query, page_type, len(items))
+            items.extend(page.items)
+            if page.is_last:
+                break
+        return tuple(items)
+
+
+def _start_refused(error: RPCError, kind: str, size: int) -> Exception:
+    if error.status is RPCStatusCode.INVALID_ARGUMENT and "exceeds" in error.message and "limit" in error.message:
+        return PayloadTooLarge(
+            f"input of agent {kind!r} has {size:,} bytes, more than the cluster takes: {error.message.rstrip('.')}."
+        )
+    return error_of(error, f"the start of agent {kind!r}")

@@ -1,0 +1,118 @@
+"""From one run of a workflow to the next: what an agent with `recovery="checkpoint"` carries over.
+
+Temporal's histories are bounded. At a checkpoint, when nothing is open, all that such an agent needs to go on is its
+state: then its workflow may continue as new.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from rescind.model.ids import ExecutionId, Instant, Lease
+from rescind.model.messages import AgentActivation, EntryRecord
+from rescind.model.operations import Acknowledged, Signal
+from rescind.model.payload import Payload
+from rescind.model.views import CheckpointView
+from rescind_server.engine.entities import Execution
+
+MOST_BYTES: Final = 1024 * 1024
+"""What is larger is not carried over: an input of a workflow has 2 MiB, and codecs may need some of that."""
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """An execution between two runs of its workflow.
+
+    Attributes:
+        labels: free text by name.
+        by: who started it.
+        organisation: whose it is.
+        created_at: when.
+        run: the number of the last run of its code.
+        number: the number of its last activation.
+        base_position: the position of its last checkpoint.
+        checkpoint: that checkpoint.
+        entries: its conversation up to there.
+        signals: those that it has not taken yet.
+        signal_count: how many it was sent.
+        sequence: the number of its last event.
+        lease: the highest lease that was given out.
+        previous_run: the workflow's run before, which tells the events up to `sequence`.
+    """
+
+    labels: dict[str, str]
+    by: str
+    organisation: str
+    created_at: Instant
+    run: int
+    number: int
+    base_position: int
+    checkpoint: CheckpointView
+    entries: tuple[EntryRecord, ...]
+    signals: tuple[Signal, ...]
+    signal_count: int
+    sequence: int
+    lease: Lease
+    previous_run: str
+
+
+def stands_at_checkpoint(execution: Execution, activation: AgentActivation) -> bool:
+    """Whether an activation tells nothing but that a checkpoint was saved, and all that was before is over."""
+    return (
+        execution.recovery == "checkpoint"
+        and execution.base_position > 0
+        and execution.cause is None
+        and activation.start is None
+        and [each.position for each in activation.resolutions] == [execution.base_position]
+        and isinstance(activation.resolutions[0].answer, Acknowledged)
+        and not execution.open
+        and not execution.unsettled
+        and not execution.carried
+    )
+
+
+def carried_of(execution: Execution, lease: Lease, run_id: str) -> Carried | None:
+    """What the next run of the workflow begins with; None if it is too large for that."""
+    carried = Carried(
+        execution.labels,
+        execution.created_by,
+        execution.organisation,
+        execution.created_at,
+        execution.run,
+        execution.number,
+        execution.base_position,
+        execution.checkpoints[-1],
+        tuple(execution.entries),
+        tuple(execution.signals),
+        execution.signal_count,
+        execution.sequence,
+        lease,
+        run_id,
+    )
+    return carried if len(msgspec.json.encode(carried)) <= MOST_BYTES else None
+
+
+def execution_of(carried: Carried, execution_id: str, kind: str, queue: str, agent_input: Payload) -> Execution:
+    """The execution as the next run takes it up: it waits for its code to be run from the checkpoint."""
+    return Execution(
+        ExecutionId(execution_id),
+        carried.organisation,
+        kind,
+        queue,
+        agent_input,
+        carried.labels,
+        carried.by,
+        carried.created_at,
+        1,
+        run=carried.run,
+        number=carried.number,
+        recovery="checkpoint",
+        base_position=carried.base_position,
+        kept_entries=len(carried.entries),
+        entries=list(carried.entries),
+        checkpoints=[carried.checkpoint],
+        signals=list(carried.signals),
+        signal_count=carried.signal_count,
+        sequence=carried.sequence,
+    )

@@ -1,0 +1,45 @@
+"""The names by which workflows, workers and clients know each other on a cluster. They are kept in histories."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+MEMO_KEY: Final = "rescind"
+"""The memo of a workflow that says who started it, and with what labels."""
+STATUS_KEY: Final = "rescind_status"
+"""The memo that an agent's status stands in, as soon as it differs from what Temporal knows of its workflow."""
+
+CANCEL_UPDATE: Final = "rescind.cancel"
+CANCEL_TASK_UPDATE: Final = "rescind.cancel_task"
+
+ALIVE_SIGNAL: Final = "rescind.alive"
+DELIVERED_SIGNAL: Final = "rescind.delivered"
+OVERRUN_SIGNAL: Final = "rescind.overrun"
+OWN_SIGNALS: Final = frozenset({ALIVE_SIGNAL, DELIVERED_SIGNAL, OVERRUN_SIGNAL})
+
+DESCRIBE_QUERY: Final = "rescind.describe"
+TASKS_QUERY: Final = "rescind.tasks"
+ENTRIES_QUERY: Final = "rescind.entries"
+CHECKPOINTS_QUERY: Final = "rescind.checkpoints"
+HISTORY_QUERY: Final = "rescind.history"
+STREAMED_QUERY: Final = "rescind.streamed"
+ANSWER_QUERY: Final = "rescind.answer"
+STOP_QUERY: Final = "rescind.stop"
+
+STEP_ACTIVITY: Final = "rescind.step"
+
+REPORT_ERROR: Final = "rescind.Report"
+"""The error type of an activity's failure that carries the report of its attempt, unless the code's error names one."""
+WORKER_LEAVING: Final = "rescind.WorkerLeaving"
+"""The error type of an activity whose worker ends before its attempt does."""
+UNKNOWN_KIND: Final = "UnknownKind"
+
+LABELS_ATTRIBUTE: Final = "RescindLabels"
+"""The search attribute, a list of keywords ``name=value``, in which labels are looked for."""
+
+PAYLOAD_LIMIT: Final = 1_500_000
+"""The largest payload in bytes, unless set otherwise: a cluster takes 2 MiB, and results grow on their way."""
+
+FOR_EVER: Final = timedelta(days=3_650)
+"""What Temporal is given as a limit where we have none: it demands one."""

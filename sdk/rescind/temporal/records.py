@@ -1,0 +1,241 @@
+"""What workflows, workers and clients tell each other through the cluster, as plain records."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+import msgspec
+
+from rescind.model.commands import DEFAULT_ORGANISATION
+from rescind.model.events import HistoryEvent
+from rescind.model.ids import ExecutionId, Lease, TaskId
+from rescind.model.messages import EntryRecord, StopReported, StreamedEvent, TaskActivation, TaskReported
+from rescind.model.outcome import Failure
+from rescind.model.payload import Payload
+from rescind.model.status import CancelMode
+from rescind.model.views import CheckpointView, ExecutionView, TaskView
+
+_REASON: Final = re.compile(
+    r"(?:(?P<reason>.*) )?\(by (?P<by>.+?)(?P<hard>, hard)?, request (?P<request_id>[0-9a-f-]{36})\)", re.DOTALL
+)
+Limit = Literal["start_to_close", "heartbeat", "idle"]
+
+
+class StartMemo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a client says of a start, beside the agent's input. A workflow that was started otherwise has none.
+
+    Attributes:
+        by: who started it.
+        labels: free text by name.
+        organisation: whose it is.
+        input_digest: the SHA-256 of the input, by which a repeated start is known.
+    """
+
+    by: str = "temporal"
+    labels: dict[str, str] = {}
+    organisation: str = DEFAULT_ORGANISATION
+    input_digest: str = ""
+
+
+class AttemptOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All of an attempt but its input, which is the activity's first argument.
+
+    Attributes:
+        task_id: the task.
+        lease: the attempt.
+        attempt: its number.
+        grace_ms: how long cancelled work may clean up.
+        queue: the task's queue.
+        labels: free text by name.
+        start_to_close_ms: longest time of the attempt, from its start on its worker; None is no limit.
+        heartbeat_ms: longest silence of its code.
+        idle_ms: longest time without progress, output or streamed events.
+        trace_parent: the span that its agent was started in.
+    """
+
+    task_id: TaskId
+    lease: Lease
+    attempt: int
+    grace_ms: int
+    queue: str
+    labels: dict[str, str] = {}
+    start_to_close_ms: int | None = None
+    heartbeat_ms: int | None = None
+    idle_ms: int | None = None
+    trace_parent: str | None = None
+
+    def activation(self, execution_id: str, kind: str, task_input: Payload) -> TaskActivation:
+        """The attempt as a worker runs it."""
+        return TaskActivation(
+            self.task_id,
+            self.lease,
+            ExecutionId(execution_id),
+            kind,
+            task_input,
+            self.attempt,
+            self.grace_ms,
+            self.queue,
+            self.heartbeat_ms,
+            self.labels,
+            self.trace_parent,
+        )
+
+
+class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an attempt ended, as its activity tells it: by itself, or stopped.
+
+    Attributes:
+        reported: its own end.
+        delivered: that its code was told to stop, if it was.
+        stopped: that it has stopped, if it was ordered to.
+    """
+
+    reported: TaskReported | None = None
+    delivered: StopReported | None = None
+    stopped: StopReported | None = None
+
+
+class AttemptAlive(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a running attempt has to tell since it told something last.
+
+    Attributes:
+        task_id: the task.
+        lease: the attempt.
+        progress: the last progress, between 0 and 1, if there was one.
+        message: words about it.
+        streamed: events for those who watch.
+    """
+
+    task_id: TaskId
+    lease: Lease
+    progress: float | None = None
+    message: str | None = None
+    streamed: tuple[StreamedEvent, ...] = ()
+
+
+class AttemptOverrun(msgspec.Struct, frozen=True):
+    """A running attempt has reached one of its limits."""
+
+    lease: Lease
+    limit: Limit
+
+
+class StepReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a side effect gave: a value, or a failure."""
+
+    value: Payload | None = None
+    failure: Failure | None = None
+
+
+class CancelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A caller cancels an agent. It comes twice: by Temporal's own cancel, which lasts; by an update, for the answer.
+
+    Attributes:
+        by: who asks.
+        reason: why, in words.
+        hard: whether to end it at once, without its clean-up.
+        request_id: by which the two are known to be one.
+    """
+
+    by: str
+    reason: str | None = None
+    hard: bool = False
+    request_id: str = ""
+
+    def as_reason(self) -> str:
+        """The request as the reason of Temporal's own cancel: words that people read there."""
+        how = ", hard" if self.hard else ""
+        words = f"{self.reason} " if self.reason is not None else ""
+        return f"{words}(by {self.by}{how}, request {self.request_id})"
+
+    @classmethod
+    def from_reason(cls, text: str) -> CancelRequest | None:
+        """The request in a reason of Temporal's own cancel; None if somebody else asked for that."""
+        found = _REASON.fullmatch(text)
+        if found is None:
+            return None
+        return cls(found["by"], found["reason"], found["hard"] is not None, found["request_id"])
+
+
+class CancelTaskRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A caller cancels one task."""
+
+    task_id: TaskId
+    by: str
+    reason: str | None = None
+    mode: CancelMode = CancelMode.TRY
+
+
+class PageRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A caller asks for what comes behind the first `after`."""
+
+    after: int = 0
+
+
+class Described(msgspec.Struct, frozen=True):
+    """An execution, and how much there is of what belongs to it: each is asked for in pages.
+
+    Attributes:
+        execution: the execution.
+        tasks: how many tasks it has.
+        entries: how many entries.
+        checkpoints: how many checkpoints.
+        events: the number of its last event.
+        streamed: the number of the last event that was streamed.
+    """
+
+    execution: ExecutionView
+    tasks: int = 0
+    entries: int = 0
+    checkpoints: int = 0
+    events: int = 0
+    streamed: int = 0
+
+
+class TasksPage(msgspec.Struct, frozen=True):
+    """Some tasks, in the order of scheduling, and whether that is all."""
+
+    items: tuple[TaskView, ...]
+    is_last: bool
+
+
+class EntriesPage(msgspec.Struct, frozen=True):
+    """Some entries, oldest first, and whether that is all."""
+
+    items: tuple[EntryRecord, ...]
+    is_last: bool
+
+
+class CheckpointsPage(msgspec.Struct, frozen=True):
+    """Some checkpoints, oldest first, and whether that is all."""
+
+    items: tuple[CheckpointView, ...]
+    is_last: bool
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """Some events of a history, and whether that is all so far.
+
+    Attributes:
+        items: the events.
+        is_last: whether that is all so far.
+        first_event: the number of the event before the first that this run of the workflow knows.
+        previous_run: the run that knows of those before; empty if there is none.
+    """
+
+    items: tuple[HistoryEvent, ...]
+    is_last: bool
+    first_event: int = 0
+    previous_run: str = ""
+
+
+class StreamedPage(msgspec.Struct, frozen=True):
+    """Some streamed events, the number of the last one, and whether that is all so far.
+
+    Of those that nobody asked for in time, the oldest are forgotten: then `last` grows by more than what is here.
+    """
+
+    items: tuple[StreamedEvent, ...]
+    last: int
+    is_last: bool

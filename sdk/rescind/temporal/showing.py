@@ -1,0 +1,76 @@
+"""What a workflow answers to queries: its execution, in pages that fit into Temporal's limit for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+
+from rescind.temporal.host import Host
+from rescind.temporal.records import (
+    CheckpointsPage,
+    Described,
+    EntriesPage,
+    HistoryPage,
+    StreamedPage,
+    TasksPage,
+)
+
+# A quarter of the two megabytes that an answer may have: other encodings than ours, and codecs, make it larger.
+_MOST_BYTES: Final = 512 * 1024
+
+
+class Showing:
+    """Answers queries about one execution."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def described(self) -> Described:
+        """The execution, and how much belongs to it."""
+        details = self._host.details()
+        return Described(
+            details.execution,
+            len(details.tasks),
+            len(details.entries),
+            len(details.checkpoints),
+            self._host.first_event + len(self._host.history),
+            self._host.streamed_count,
+        )
+
+    def tasks(self, after: int) -> TasksPage:
+        """Its tasks behind the first `after`."""
+        return TasksPage(*_page(self._host.details().tasks, after))
+
+    def entries(self, after: int) -> EntriesPage:
+        """Its entries behind the first `after`."""
+        return EntriesPage(*_page(self._host.details().entries, after))
+
+    def checkpoints(self, after: int) -> CheckpointsPage:
+        """Its checkpoints behind the first `after`."""
+        return CheckpointsPage(*_page(self._host.details().checkpoints, after))
+
+    def history(self, after: int) -> HistoryPage:
+        """Its events behind number `after`."""
+        first = self._host.first_event
+        return HistoryPage(*_page(self._host.history, max(0, after - first)), first, self._host.previous_run)
+
+    def streamed(self, after: int) -> StreamedPage:
+        """What was streamed behind number `after`, as far as it is still known."""
+        forgotten = self._host.streamed_count - len(self._host.streamed)
+        skipped = max(0, after - forgotten)
+        items, is_last = _page(list(islice(self._host.streamed, skipped, None)), 0)
+        return StreamedPage(items, forgotten + skipped + len(items), is_last)
+
+
+def _page(items: Sequence[Any], after: int) -> tuple[tuple[Any, ...], bool]:
+    size = 0
+    last = after
+    while last < len(items):
+        size += len(msgspec.json.encode(items[last]))
+        if size > _MOST_BYTES and last > after:
+            break
+        last += 1
+    return tuple(items[after:last]), last >= len(items)

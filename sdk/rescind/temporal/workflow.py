@@ -1,0 +1,338 @@
+"""The one workflow of all agents: whatever its type, it hosts an execution of the agent of that kind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from rescind.authoring.agent import AgentDefinition
+from rescind.authoring.registry import Registry
+from rescind.errors import InvalidInput, UnknownKind
+from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.commands import (
+    CancelAnswered,
+    CancelExecution,
+    CancelTaskFromOutside,
+    Deferred,
+    Reply,
+    SignalExecution,
+    StartExecution,
+)
+from rescind.model.ids import ExecutionId, Lease
+from rescind.model.messages import StopReported, TaskAlive
+from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, NULL_PAYLOAD
+from rescind.model.status import TERMINAL_EXECUTION, CancelTaskResult, ExecutionStatus
+from rescind.temporal import names
+from rescind.temporal.attempts import WorkflowEffects
+from rescind.temporal.continuing import Carried
+from rescind.temporal.failures import execution_error
+from rescind.temporal.host import Host
+from rescind.temporal.payloads import first_payload, record_from_temporal, record_to_temporal, to_temporal
+from rescind.temporal.records import (
+    AttemptAlive,
+    AttemptOverrun,
+    CancelRequest,
+    CancelTaskRequest,
+    PageRequest,
+    StartMemo,
+)
+from rescind.temporal.showing import Showing
+
+DEFAULT_LEASE_MS = 10_000
+"""How long an attempt's worker may be silent before it counts as lost, unless set otherwise."""
+
+_SIGNALLED_BY = "temporal"
+
+
+class AgentWorkflow:
+    """What a workflow of an agent does. `agent_workflow` makes the class that a worker registers.
+
+    All that comes in is put into one inbox, in its order. The main coroutine takes it out in turns: it lets the host
+    decide, and waits for more, or for the next deadline, until nothing of the execution is at work any more.
+    """
+
+    agents: Registry[AgentDefinition[Any, Any]]
+    payload_limit = DEFAULT_PAYLOAD_LIMIT
+    lease = timedelta(milliseconds=DEFAULT_LEASE_MS)
+
+    @workflow.init
+    def __init__(self, args: Sequence[RawValue]) -> None:
+        """The execution begins to exist; its code runs when `run` does."""
+        self._inbox: list[Callable[[], None]] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_due = 0
+        self._is_cancelled_by_temporal = False
+        self._answered: dict[str, CancelTaskResult] = {}
+        self._shown = ExecutionStatus.PENDING
+        self._effects = WorkflowEffects(self._inbox.append, self.lease)
+        try:
+            self._hosted: Host | UnknownKind = self._begin(args)
+        except UnknownKind as error:
+            # Raised from the main coroutine it fails the workflow task, which other workers may take up.
+            self._hosted = error
+
+    def _begin(self, args: Sequence[RawValue]) -> Host:
+        info = workflow.info()
+        host = Host(self.agents.get(info.workflow_type), info.workflow_id, self._effects, self.payload_limit)
+        self._effects.host = host
+        if len(args) > 1:
+            host.go_on(record_from_temporal(args[1], Carried), info.task_queue, first_payload(args))
+            return host
+        memo = _start_memo()
+        host.begin(
+            StartExecution(
+                info.workflow_type,
+                first_payload(args),
+                ExecutionId(info.workflow_id),
+                info.task_queue,
+                memo.labels,
+                memo.by,
+                memo.organisation,
+            )
+        )
+        return host
+
+    @property
+    def _host(self) -> Host:
+        if isinstance(self._hosted, UnknownKind):
+            raise self._hosted
+        return self._hosted
+
+    @property
+    def _showing(self) -> Showing:
+        return Showing(self._host)
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> RawValue:
+        """Run the agent to its end, and until nothing of it is at work; returns its output."""
+        self._inbox.append(self._host.run)
+        try:
+            while not self._host.is_closed:
+                try:
+                    await workflow.wait_condition(lambda: bool(self._inbox))
+                except asyncio.CancelledError:
+                    # Temporal cancels a run once. What comes without that is the end of its stay in memory.
+                    if self._is_cancelled_by_temporal or workflow.cancellation_reason() is None:
+                        raise
+                    self._is_cancelled_by_temporal = True
+                    self._inbox.append(self._cancel_by_temporal)
+                self._take_turn()
+                if self._host.may_move_on:
+                    await self._move_on(args)
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        finally:
+            self._effects.close()
+            self._host.discard()
+        return self._end()
+
+    def _take_turn(self) -> None:
+        self._host.come_due()
+        while self._inbox:
+            turn = self._inbox[:]
+            self._inbox.clear()
+            for action in turn:
+                action()
+        self._show_status()
+        if not self._host.is_closed:
+            self._set_alarm()
+
+    async def _move_on(self, args: Sequence[RawValue]) -> None:
+        """Continue as new, unless what came in meanwhile has changed that."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._take_turn()
+        carried = self._host.carry(workflow.info().run_id)
+        if carried is None:
+            # The code has been told what it waits for, and may have asked for something.
+            self._set_alarm()
+            return
+        agent_input = args[0] if args else to_temporal(NULL_PAYLOAD)
+        workflow.continue_as_new(args=[agent_input, record_to_temporal(carried)])
+
+    def _set_alarm(self) -> None:
+        """Have one timer for the next deadline. One that comes too early only looks again; it is never set back."""
+        due = self._host.next_due()
+        if due is None or (self._alarm is not None and self._alarm_due <= due):
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_due = due
+        # Temporal counts in milliseconds.
+        delay = max(1, -(-(due - self._effects.now()) // 1_000)) / 1_000
+        self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._inbox.append(self._host.come_due)
+
+    def _show_status(self) -> None:
+        """Let those who do not ask the workflow see where the agent stands, as soon as Temporal cannot tell it."""
+        status = self._host.status
+        has_ended_early = status in TERMINAL_EXECUTION and not self._host.is_closed
+        if status is not self._shown and (has_ended_early or status is ExecutionStatus.CANCELLING):
+            workflow.upsert_memo({names.STATUS_KEY: status.value})
+        self._shown = status
+
+    def _end(self) -> RawValue:
+        execution = self._host.details().execution
+        if execution.status is ExecutionStatus.CANCELLED:
+            _end_as_cancelled(execution.cause)
+        if execution.failure is not None:
+            raise execution_error(execution.failure)
+        return to_temporal(execution.output or NULL_PAYLOAD)
+
+    # -- what comes in --
+
+    def _cancel_by_temporal(self) -> None:
+        reason = workflow.cancellation_reason() or ""
+        self._cancel_once(CancelRequest.from_reason(reason) or CancelRequest(_SIGNALLED_BY, reason or None))
+
+    def _cancel_once(self, asked: CancelRequest) -> CancelTaskResult:
+        """Carry out a request that comes by two ways; returns its one answer."""
+        answered = self._answered.get(asked.request_id)
+        if answered is None:
+            cause = CancelCause(CancelSource.REQUEST, asked.by, asked.reason)
+            reply = self._host.tell(CancelExecution(self._host.execution_id, cause, asked.hard))
+            answered = reply.result if isinstance(reply, CancelAnswered) else CancelTaskResult.NOT_FOUND
+            if asked.request_id:
+                self._answered[asked.request_id] = answered
+        return answered
+
+    @workflow.signal(dynamic=True)
+    async def _signalled(self, name: str, args: Sequence[RawValue]) -> None:
+        if name in names.OWN_SIGNALS:
+            self._inbox.append(lambda: self._told_by_attempt(name, args[0]))
+            return
+        by = record_from_temporal(args[1], str) if len(args) > 1 else _SIGNALLED_BY
+        value = first_payload(args)
+        self._inbox.append(lambda: _ignore(self._host.tell(SignalExecution(self._host.execution_id, name, value, by))))
+
+    def _told_by_attempt(self, name: str, told: RawValue) -> None:
+        match name:
+            case names.ALIVE_SIGNAL:
+                alive = record_from_temporal(told, AttemptAlive)
+                self._host.tell(
+                    TaskAlive(alive.task_id, alive.lease, alive.progress, alive.message, streamed=alive.streamed)
+                )
+            case names.DELIVERED_SIGNAL:
+                self._host.tell(record_from_temporal(told, StopReported))
+            case _:
+                overrun = record_from_temporal(told, AttemptOverrun)
+                self._host.overrun(overrun.lease, overrun.limit)
+
+    @workflow.update(name=names.CANCEL_UPDATE)
+    async def _cancel(self, request: RawValue) -> str:
+        asked = record_from_temporal(request, CancelRequest)
+        answers: list[CancelTaskResult] = []
+        self._inbox.append(lambda: answers.append(self._cancel_once(asked)))
+        await workflow.wait_condition(lambda: bool(answers))
+        return answers[0].value
+
+    @workflow.update(name=names.CANCEL_TASK_UPDATE)
+    async def _cancel_task(self, request: RawValue) -> str:
+        asked = record_from_temporal(request, CancelTaskRequest)
+        cause = CancelCause(CancelSource.REQUEST, asked.by, asked.reason)
+        command = CancelTaskFromOutside(self._host.execution_id, asked.task_id, cause, asked.mode)
+        replies: list[Reply] = []
+        self._inbox.append(lambda: replies.append(self._host.tell(command)))
+        await workflow.wait_condition(lambda: bool(replies))
+        reply = replies[0]
+        answered = reply.result if isinstance(reply, CancelAnswered) else CancelTaskResult.NOT_FOUND
+        if isinstance(reply, Deferred):
+            await workflow.wait_condition(lambda: self._host.deferred_answer(reply) is not None)
+            answered = self._host.deferred_answer(reply) or answered
+        return answered.value
+
+    # -- what is asked --
+
+    @workflow.query(name=names.DESCRIBE_QUERY)
+    def _describe(self) -> RawValue:
+        return record_to_temporal(self._showing.described())
+
+    @workflow.query(name=names.TASKS_QUERY)
+    def _tasks(self, request: RawValue) -> RawValue:
+        return record_to_temporal(self._showing.tasks(record_from_temporal(request, PageRequest).after))
+
+    @workflow.query(name=names.ENTRIES_QUERY)
+    def _entries(self, request: RawValue) -> RawValue:
+        return record_to_temporal(self._showing.entries(record_from_temporal(request, PageRequest).after))
+
+    @workflow.query(name=names.CHECKPOINTS_QUERY)
+    def _checkpoints(self, request: RawValue) -> RawValue:
+        return record_to_temporal(self._showing.checkpoints(record_from_temporal(request, PageRequest).after))
+
+    @workflow.query(name=names.HISTORY_QUERY)
+    def _history(self, request: RawValue) -> RawValue:
+        return record_to_temporal(self._showing.history(record_from_temporal(request, PageRequest).after))
+
+    @workflow.query(name=names.STREAMED_QUERY)
+    def _streamed(self, request: RawValue) -> RawValue:
+        return record_to_temporal(self._showing.streamed(record_from_temporal(request, PageRequest).after))
+
+    @workflow.query(name=names.ANSWER_QUERY)
+    def _answer(self, request_id: str) -> str | None:
+        answered = self._answered.get(request_id)
+        return answered.value if answered is not None else None
+
+    @workflow.query(name=names.STOP_QUERY)
+    def _stop_order(self, lease: int) -> RawValue:
+        return record_to_temporal(self._host.standing_order(Lease(lease)))
+
+
+def agent_workflow(
+    agents: Registry[AgentDefinition[Any, Any]],
+    *,
+    payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+    lease_ms: int = DEFAULT_LEASE_MS,
+) -> type[AgentWorkflow]:
+    """The dynamic workflow of one worker: a workflow's type is its agent's kind.
+
+    It runs outside Temporal's sandbox, since an agent's code runs under our own guard, which refuses the same, and
+    names the line.
+
+    Args:
+        agents: the agents that the worker can run.
+        payload_limit: the largest payload in bytes.
+        lease_ms: how long an attempt's worker may be silent before it counts as lost.
+    """
+    own = {
+        "agents": agents,
+        "payload_limit": payload_limit,
+        "lease": timedelta(milliseconds=lease_ms),
+        # Temporal looks for these two in the class itself.
+        "__init__": AgentWorkflow.__init__,
+        "run": AgentWorkflow.run,
+    }
+    made = type(AgentWorkflow.__name__, (AgentWorkflow,), own)
+    return workflow.defn(dynamic=True, sandboxed=False)(made)
+
+
+def _start_memo() -> StartMemo:
+    memo = workflow.info().raw_memo.get(names.MEMO_KEY)
+    if memo is None:
+        return StartMemo()
+    try:
+        return record_from_temporal(RawValue(memo), StartMemo)
+    except InvalidInput:
+        # Somebody else's: nothing that the agent's code depends on is in it.
+        return StartMemo()
+
+
+def _end_as_cancelled(cause: CancelCause | None) -> NoReturn:
+    """End the workflow as CANCELED.
+
+    The SDK gives that end only where Temporal's own cancel came, as it does from our clients. Where somebody sent
+    our update alone there is no public way to say so.
+    """
+    loop: Any = asyncio.get_running_loop()
+    if workflow.cancellation_reason() is None:
+        loop._cancel_reason = str(cause)
+    raise asyncio.CancelledError(str(cause))
+
+
+def _ignore(reply: Reply) -> None:
+    """A signal has no answer: one that is refused is recorded in the history."""

@@ -1,0 +1,57 @@
+"""An agent that loops for months continues as new at its checkpoints: nobody notices, and its history stays one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fixtures.temporal_servers.running import DevelopmentServer
+from rescind import AgentContext, agent
+
+from .world import nap, world
+
+pytestmark = pytest.mark.asyncio
+ROUNDS = 8
+
+
+@pytest.fixture(scope="module")
+def impatient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevelopmentServer]:
+    """A server that finds a history of 15 events long."""
+    server = DevelopmentServer(
+        tmp_path_factory.mktemp("impatient"), dynamic_config={"limit.historyCount.suggestContinueAsNew": 15}
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+@agent("counts-for-long", recovery="checkpoint")
+async def counts_for_long(ctx: AgentContext) -> dict[str, Any]:
+    state = ctx.state(dict) or {"rounds": 0, "heard": []}
+    while state["rounds"] < ROUNDS:
+        await ctx.schedule(nap, 0.0)
+        state["heard"].append(await ctx.wait_for_signal_raw("tick"))
+        state["rounds"] += 1
+        await ctx.append_entry("assistant", f"round {state['rounds']}")
+        await ctx.checkpoint(state)
+    return state
+
+
+async def test_state_entries_signals_and_history_outlive_the_runs_of_the_workflow(
+    impatient_server: DevelopmentServer,
+) -> None:
+    async with world(impatient_server.address, [counts_for_long]) as here:
+        handle = await here.start(counts_for_long)
+        for each in range(ROUNDS):
+            await handle.signal("tick", each)
+        assert await handle.result() == {"rounds": ROUNDS, "heard": list(range(ROUNDS))}
+        entries = [each.content for each in await handle.entries()]
+        history = await handle.history()
+        described = await here.client.port.client.get_workflow_handle(handle.id).describe()
+        first = await here.client.port.client.get_workflow_handle(handle.id).fetch_history()
+    assert entries == [f"round {each + 1}" for each in range(ROUNDS)]
+    assert [each.sequence for each in history] == list(range(1, len(history) + 1))
+    assert first.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+    assert described.run_id
