@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bench import engine, latency, memory, pending, scaling, starting, throughput
+from bench import (
+    backends,
+    engine,
+    executors,
+    latency,
+    leaving,
+    memory,
+    pending,
+    scaling,
+    sse,
+    starting,
+    streams,
+    throughput,
+)
 from bench.measuring import Effort, Measurement
 
 MEASUREMENTS: Final[Sequence[Measurement]] = (
@@ -14,8 +27,13 @@ MEASUREMENTS: Final[Sequence[Measurement]] = (
     *pending.MEASUREMENTS,
     *memory.MEASUREMENTS,
     *starting.MEASUREMENTS,
+    *executors.MEASUREMENTS,
+    *streams.MEASUREMENTS,
+    *leaving.MEASUREMENTS,
+    *sse.MEASUREMENTS,
     *engine.MEASUREMENTS,
     *scaling.MEASUREMENTS,
+    *backends.MEASUREMENTS,
 )
 
 

@@ -5,24 +5,37 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from bench.figures import Figure, figure
 from bench.measuring import Measurement, Setting
 from bench.notices import Notices, listening
-from bench.processes import System, running_system
+from bench.processes import running_system
 from rescind import ExecutionWasCancelled
+from rescind.client.client import BaseClient
 
 _CROWD: Final = 1_000
 _STEPS: Final = 200
+# Until a server is idle again.
+_PAUSE: Final = 0.01
 
 
-async def one_cancel(system: System, notices: Notices) -> float:
-    """From the caller's cancel of a running task to its code seeing it, in ms."""
+class Reachable(Protocol):
+    """Whatever runs agents and can be called.
+
+    Attributes:
+        client: calls it.
+    """
+
+    @property
+    def client(self) -> BaseClient: ...
+
+
+async def one_cancel(system: Reachable, notices: Notices, *, pause: float = _PAUSE) -> float:
+    """From the caller's cancel of a running task to its code seeing it, in ms; after a pause, in seconds."""
     handle = await system.client.start("held", notices.port)
     task_id = await notices.next("running")
-    # Until the server is idle again.
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(pause)
     begun = time.monotonic_ns()
     await handle.cancel_task(task_id)
     seen = int(await notices.next("seen"))
@@ -30,7 +43,7 @@ async def one_cancel(system: System, notices: Notices) -> float:
     return (seen - begun) / 1e6
 
 
-async def cancels(system: System, count: int) -> list[float]:
+async def cancels(system: Reachable, count: int) -> list[float]:
     """Many of them, one after another."""
     async with listening() as notices:
         for _ in range(10):
@@ -53,7 +66,7 @@ async def cancel_busy(setting: Setting) -> list[Figure]:
     """A cancel while many other tasks run."""
     async with running_system(setting.folder, slots=_CROWD + 100) as system:
         others = await system.client.start("crowd", _CROWD)
-        while sum(each.started_at is not None for each in await others.tasks()) < _CROWD:  # noqa: ASYNC110
+        while sum(each.started_at is not None for each in await others.tasks()) < _CROWD:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0.1)
         measured = await cancels(system, setting.pick(60, 300))
         await others.cancel(hard=True)
@@ -84,7 +97,7 @@ async def race(setting: Setting) -> list[Figure]:
     return [figure("race of three, winner after 10 ms, seen by the caller", measured, "ms", reach="< 16", floor=floor)]
 
 
-async def seconds_to_result(system: System, kind: str, given: object) -> float:
+async def seconds_to_result(system: Reachable, kind: str, given: object) -> float:
     """From the start of an agent to its result in the caller's hands."""
     begun = time.perf_counter()
     handle = await system.client.start(kind, given)

@@ -13,7 +13,7 @@ import rescind
 from rescind import InvalidInput
 from rescind.cli import main
 from rescind.model.ages import age_of
-from rescind.settings import Settings, load_settings
+from rescind.settings import Settings, Tls, load_settings
 
 EVERYTHING = """
 address = "server:7000"
@@ -64,6 +64,25 @@ def test_a_variable_goes_before_the_file(tmp_path: Path) -> None:
         RESCIND_RETENTION="2h",
     )
     assert found == Settings("other:1", "t", "q", 7, 8, Path("here.db"), "off", timedelta(hours=2))
+
+
+def test_saying_something_of_tls_is_asking_for_it(tmp_path: Path) -> None:
+    assert settings(tmp_path).client_tls() is None
+    assert settings(tmp_path, RESCIND_TLS="true").client_tls() == Tls()
+    assert settings(tmp_path, 'tls_ca = "ca.pem"').client_tls() == Tls(tmp_path / "ca.pem")
+    assert settings(tmp_path, 'tls_ca = "ca.pem"', RESCIND_TLS="no").client_tls() is None
+    assert "tls is 'perhaps'. Give true or false." in refusal_of(tmp_path, 'tls = "perhaps"')
+
+
+def test_a_token_may_stand_in_a_file_and_the_variable_goes_before_the_file_of_settings(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from-the-file\n")
+    assert settings(tmp_path, 'token_file = "secret"').caller_token() == "from-the-file"
+    assert settings(tmp_path, 'token = "a"', RESCIND_TOKEN_FILE=str(tmp_path / "secret")).caller_token() == (
+        "from-the-file"
+    )
+    assert settings(tmp_path, 'token_file = "secret"', RESCIND_TOKEN="b").caller_token() == "b"
+    with pytest.raises(InvalidInput, match="the token cannot be read from"):
+        settings(tmp_path, 'token_file = "none"').caller_token()
 
 
 def test_the_nearest_file_above_is_read_and_a_named_one_instead_of_it(tmp_path: Path) -> None:

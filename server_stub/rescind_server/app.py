@@ -17,13 +17,15 @@ from rescind.errors import RescindError, ServerUnavailable, StoreError
 from rescind.interpreter import settle
 from rescind.model.ids import Instant
 from rescind.model.version import VERSION
-from rescind.transport.grpc_methods import CLIENT_SERVICE, WORKER_SERVICE
+from rescind.transport.grpc_methods import CLIENT_SERVICE, WEBHOOK_SERVICE, WORKER_SERVICE
 from rescind_server.access.certificates import Certificates
 from rescind_server.access.token_file import TokenFile, beside
 from rescind_server.engine.machine import DEFAULT_LEASE_MS, Engine
+from rescind_server.gateway import organisations
 from rescind_server.gateway.admission import admission, token_file_of
 from rescind_server.gateway.grpc_client import ClientGateway
 from rescind_server.gateway.grpc_listener import GrpcListener, credentials_of
+from rescind_server.gateway.grpc_webhooks import WebhookGateway
 from rescind_server.gateway.grpc_worker import WorkerGateway
 from rescind_server.gateway.identity import Identify
 from rescind_server.gateway.limits import Limits
@@ -35,13 +37,14 @@ from rescind_server.host.retention import Retention
 from rescind_server.store.memory import MemoryStore
 from rescind_server.store.port import Store
 from rescind_server.store.sqlite import Durability, SqliteStore
+from rescind_server.webhooks.service import WebhookService
 
 if TYPE_CHECKING:
     from rescind_server.gateway.http.application import HttpGateway
     from rescind_server.gateway.http.listener import HttpListener
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7233"
-SERVICES: Final = (WORKER_SERVICE.full_name, CLIENT_SERVICE.full_name)
+SERVICES: Final = (WORKER_SERVICE.full_name, CLIENT_SERVICE.full_name, WEBHOOK_SERVICE.full_name)
 
 _LOG: Final = logging.getLogger(__name__)
 _GRACE: Final = 2.0
@@ -106,6 +109,7 @@ class Server:
         self.http_gateway: HttpGateway | None = None
         self.asks_for_tokens = False
         self._workers: WorkerGateway | None = None
+        self._webhooks: WebhookService | None = None
         self._background: list[asyncio.Task[None]] = []
 
     @property
@@ -126,16 +130,19 @@ class Server:
         try:
             clock = WallClock()
             identify = self._identify or self._admission(clock)
+            self._webhooks = WebhookService(self._store.outbox, clock, organisations.outer)
             self._host = await self._open_host(self._store, clock)
             self._listener = self._make_listener(self._host, identify)
             self.address = await self._listener.open(self.address)
             if self.http_address is not None:
                 self._http = self._make_http_listener(self._host, identify)
                 self.http_address = await self._http.open(self.http_address)
+            self._host.listeners.append(self._webhooks.note)
+            self._run(self._webhooks.run())
             self._run(self._follow_health(self._host, self._listener))
             if self._retention is not None:
                 self._run(Retention(self._store, clock, self._retention).run())
-        except BaseException:
+        except BaseException:  # also a start that is cancelled leaves no port and no file open
             if self._listener is not None:
                 await self._listener.close(0.0)
             await self._close_behind_listener()
@@ -228,7 +235,10 @@ class Server:
         from rescind_server.gateway.http.listener import HttpListener  # noqa: PLC0415
 
         assert self._queries is not None
-        self.http_gateway = HttpGateway(host, self._queries, self._limits, identify, version=VERSION)
+        assert self._webhooks is not None
+        self.http_gateway = HttpGateway(
+            host, self._queries, self._webhooks.webhooks, self._limits, identify, version=VERSION
+        )
         return HttpListener(self.http_gateway, self._certificates)
 
     def _make_listener(self, host: Host, identify: Identify) -> GrpcListener:
@@ -236,7 +246,13 @@ class Server:
         self._workers = WorkerGateway(host, self._limits, identify, server_name=name)
         assert self._queries is not None
         clients = ClientGateway(host, self._queries, self._limits, identify)
-        services = {WORKER_SERVICE: self._workers.handlers(), CLIENT_SERVICE: clients.handlers()}
+        assert self._webhooks is not None
+        webhooks = WebhookGateway(self._webhooks.webhooks, self._limits, identify)
+        services = {
+            WORKER_SERVICE: self._workers.handlers(),
+            CLIENT_SERVICE: clients.handlers(),
+            WEBHOOK_SERVICE: webhooks.handlers(),
+        }
         credentials = credentials_of(self._certificates) if self._certificates is not None else None
         return GrpcListener(services, self._limits, credentials)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import click
 
@@ -113,4 +113,4 @@ def access_options(command: CommandT) -> CommandT:
         )
     ):
         decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return cast(CommandT, decorated)

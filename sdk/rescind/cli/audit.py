@@ -69,11 +69,12 @@ def audit_document(record: AuditRecord) -> dict[str, Any]:
         "sequence": record.sequence or None,
         "source": record.source,
         "reason": record.reason,
+        "forced": record.forced,
     }
 
 
 def _row(record: AuditRecord) -> Sequence[str | Text]:
-    what = f"{_WORDS[record.action]} {record.subject}".rstrip()
+    what = f"{_WORDS[record.action]} {record.subject}".rstrip() + (" by force" if record.forced else "")
     about = " ".join(each for each in (record.execution_id, record.task_id) if each is not None)
     # What was merely asked for has no other reason than its words.
     source = record.source if record.source not in (None, "request") else None

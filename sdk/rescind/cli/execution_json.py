@@ -88,7 +88,9 @@ def _stop(stop: StopView) -> dict[str, Any]:
         "state": stop.state.value,
         "requested_at": iso_time(stop.requested_at),
         "delivered_at": iso_time_or_none(stop.delivered_at),
+        "forced_at": iso_time_or_none(stop.forced_at),
         "ended_at": iso_time_or_none(stop.ended_at),
+        "deliveries": stop.deliveries,
     }
 
 

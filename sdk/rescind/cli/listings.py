@@ -16,7 +16,7 @@ from rescind.cli.listings_view import show_tasks, show_workers
 from rescind.cli.operator_json import listed_task_document, worker_document
 from rescind.cli.options import Remote, json_option, limit_option, remote_options
 from rescind.cli.refusals import refusals_in_one_line
-from rescind.cli.remote import ask, print_json
+from rescind.cli.remote import ask, ask_either, print_json
 from rescind.model.ids import Instant
 from rescind.model.status import TaskStatus
 
@@ -43,7 +43,7 @@ _SERVER: Final = "The server to ask."
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="Only those with this label.")
 @click.option("--where", default="", metavar="CONDITIONS", help="The same in words: 'queue=default age>1h'.")
 @limit_option()
-@remote_options(_SERVER)
+@remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object: tasks, and whether there are more.")
 def tasks(stopping: bool, of_all: bool, where: str, limit: int, remote: Remote, as_json: bool, **given: Any) -> None:
     """List the tasks that are not over: neither ended, nor ended and still at work. The oldest first.
@@ -53,7 +53,7 @@ def tasks(stopping: bool, of_all: bool, where: str, limit: int, remote: Remote, 
     selection = task_filter([*conditions_given(**given), *conditions_of(where)])
     named = bool(selection.statuses or selection.execution_id is not None or of_all)
     selection = msgspec.structs.replace(selection, stopping=stopping, unsettled=not named and not stopping)
-    shown, more = ask(remote, lambda client: first_of(client.tasks(selection), limit))
+    shown, more = ask_either(remote, lambda client: first_of(client.tasks(selection), limit))
     with refusals_in_one_line():
         if as_json:
             print_json({"tasks": [listed_task_document(each) for each in shown], "more": more})

@@ -55,6 +55,8 @@ def _being_stopped(attempt: AttemptView, due: Instant, now: Instant) -> Text:
         state = state if now <= due else f"{state}, unresponsive for {age_in_words(now - due)}"
     elif now > due:
         state = f"{state}, overdue for {age_in_words(now - due)}"
+    if attempt.deliveries > 1 and not attempt.acknowledged:
+        state += f", told {attempt.deliveries} times and not acknowledged"
     return Text(state, "red" if now > due else "yellow")
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import sys
 from collections import UserDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -43,6 +44,7 @@ _COMMANDS: Final = {
     "audit": "rescind.cli.audit:audit",
     "doctor": "rescind.cli.doctor:doctor",
     "token": "rescind.cli.token:token",
+    "webhook": "rescind.cli.webhook:webhook",
     "completion": "rescind.cli.completion:completion",
 }
 
@@ -90,7 +92,23 @@ def rescind() -> None:
 
 def main() -> None:
     """Run the program, and exit."""
-    sys.exit(_run())
+    code = _run()
+    if "temporalio" in sys.modules:
+        _exit_at_once(code)
+    sys.exit(code)
+
+
+def _exit_at_once(code: int) -> NoReturn:
+    """Leave what is left to the kernel.
+
+    Threads of Temporal's SDK are its own, and may be in Python still: an interpreter that takes itself apart meanwhile
+    aborts.
+    """
+    atexit._run_exitfuncs()
+    for file in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            file.flush()
+    os._exit(code)
 
 
 def _run() -> int:

@@ -48,4 +48,6 @@ def _attempt(attempt: AttemptView) -> dict[str, Any]:
         "progress": attempt.progress,
         "stop_state": attempt.stop_state.value if attempt.stop_state is not None else None,
         "stop_due": iso_time_or_none(attempt.stop_due),
+        "deliveries": attempt.deliveries,
+        "acknowledged": attempt.acknowledged,
     }

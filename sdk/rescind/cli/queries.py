@@ -14,13 +14,14 @@ from rescind.cli.execution_view import show_execution, show_list
 from rescind.cli.listings import first_of, tell_rest
 from rescind.cli.options import Remote, json_option, limit_option, remote_options
 from rescind.cli.refusals import refusals_in_one_line
-from rescind.cli.remote import ask, print_json
+from rescind.cli.remote import ask_either, print_json
 from rescind.client.records import History
 from rescind.model.status import ExecutionStatus
 from rescind.model.views import ExecutionDetails
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
+    from rescind.temporal import TemporalClient
 
 _SERVER = "The server to ask."
 
@@ -39,12 +40,12 @@ _SERVER = "The server to ask."
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="Only those with this label.")
 @click.option("--where", default="", metavar="CONDITIONS", help="The same in words: 'status=waiting age>1h'.")
 @limit_option()
-@remote_options(_SERVER)
+@remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object: executions, and whether there are more.")
 def list_executions(where: str, limit: int, remote: Remote, as_json: bool, **given: Any) -> None:
     """List executions, the newest first."""
     selection = execution_filter([*conditions_given(**given), *conditions_of(where)])
-    shown, more = ask(remote, lambda client: first_of(client.list(selection), limit))
+    shown, more = ask_either(remote, lambda client: first_of(client.list(selection), limit))
     with refusals_in_one_line():
         if as_json:
             print_json({"executions": [execution_document(view) for view in shown], "more": more})
@@ -56,11 +57,11 @@ def list_executions(where: str, limit: int, remote: Remote, as_json: bool, **giv
 
 @click.command()
 @click.argument("execution_id", metavar="ID")
-@remote_options(_SERVER)
+@remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object.")
 def show(execution_id: str, remote: Remote, as_json: bool) -> None:
     """Show an execution: how it stands, its tasks along the time, how their stopping went, and what it did."""
-    details, told = ask(remote, lambda client: _all_of(client, execution_id))
+    details, told = ask_either(remote, lambda client: _all_of(client, execution_id))
     with refusals_in_one_line():
         if as_json:
             print_json(details_document(details))
@@ -68,16 +69,16 @@ def show(execution_id: str, remote: Remote, as_json: bool) -> None:
             show_execution(console_for_lines(), details, told)
 
 
-async def _all_of(client: Client, execution_id: str) -> tuple[ExecutionDetails, History]:
+async def _all_of(client: Client | TemporalClient, execution_id: str) -> tuple[ExecutionDetails, History]:
     handle = client.handle(execution_id)
     return await asyncio.gather(handle.details(), handle.history())
 
 
 @click.command()
 @click.argument("execution_id", metavar="ID")
-@remote_options(_SERVER)
+@remote_options(_SERVER, clusters=True)
 @json_option("Changes nothing: a history is JSON in any case.")
 def history(execution_id: str, remote: Remote, as_json: bool) -> None:
     """Print everything that happened to an execution, in order: a JSON object per line."""
-    told = ask(remote, lambda client: client.handle(execution_id).history())
+    told = ask_either(remote, lambda client: client.handle(execution_id).history())
     click.echo(told.to_jsonl(), nl=False)

@@ -19,6 +19,7 @@ from rescind.errors import (
     RescindError,
     ServerUnavailable,
     StoreError,
+    TlsFailed,
     UnknownKind,
 )
 
@@ -37,6 +38,7 @@ _EXIT_CODES: Final[tuple[tuple[type[RescindError], int], ...]] = (
     (NotFound, EXIT_NOT_FOUND),
     (RequestError, EXIT_REFUSED),
     (StoreError, EXIT_REFUSED),
+    (TlsFailed, EXIT_REFUSED),
     (ServerUnavailable, EXIT_UNREACHABLE),
     (AddressUnavailable, EXIT_UNREACHABLE),
 )

@@ -13,7 +13,7 @@ from rescind.cli.execution_view import ending_in_words
 from rescind.cli.options import Remote, json_option, labels_given, remote_options, setting_option, value_given
 from rescind.cli.printable import printable
 from rescind.cli.refusals import EXIT_NOT_COMPLETED
-from rescind.cli.remote import ask, print_json
+from rescind.cli.remote import ask_either, print_json
 from rescind.client.client import ExecutionHandle
 from rescind.errors import OutcomeError
 from rescind.model.options import DEFAULT_QUEUE
@@ -22,6 +22,7 @@ from rescind.model.views import ExecutionView
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
+    from rescind.temporal import TemporalClient
 
 _SERVER: Final = "The server to ask."
 
@@ -33,7 +34,7 @@ _SERVER: Final = "The server to ask."
 @setting_option("--queue", setting="queue", default=DEFAULT_QUEUE, help="Where it is put.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be given several times.")
 @click.option("--wait", "waits", is_flag=True, help="Wait for its end; the exit code is 1 unless it completed.")
-@remote_options(_SERVER)
+@remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object: its id, or with --wait how it ended.")
 def start(
     kind: str,
@@ -51,12 +52,12 @@ def start(
     """
     agent_input, named = value_given(given, "input"), labels_given(labels)
 
-    async def work(client: Client) -> ExecutionView | None:
+    async def work(client: Client | TemporalClient) -> ExecutionView | None:
         handle = await client.start(kind, agent_input, id=execution_id, queue=queue, labels=named)
         _tell_started(handle.id, as_json=as_json, waits=waits)
         return await _ended(handle) if waits else None
 
-    ended = ask(remote, work)
+    ended = ask_either(remote, work)
     if ended is not None:
         _tell_ended(ended, as_json=as_json)
 
@@ -89,12 +90,12 @@ def _tell_ended(view: ExecutionView, *, as_json: bool) -> None:
 @click.argument("execution_id", metavar="ID")
 @click.argument("name")
 @click.argument("given", metavar="[JSON | @FILE | -]", required=False)
-@remote_options(_SERVER)
+@remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object.")
 def signal(execution_id: str, name: str, given: str | None, remote: Remote, as_json: bool) -> None:
     """Send the execution ID the signal NAME, with a value or null."""
     value = value_given(given, "signal's value")
-    ask(remote, lambda client: client.handle(execution_id).signal(name, value))
+    ask_either(remote, lambda client: client.handle(execution_id).signal(name, value))
     if as_json:
         print_json({"execution_id": execution_id, "signal": name})
     else:

@@ -36,10 +36,10 @@ class Catalogue(Protocol):
     def SCENARIOS(self) -> Mapping[str, Scenario]: ...  # noqa: N802 - a module's constant, seen from outside
 
     @property
-    def AGENTS(self) -> Iterable[AgentDefinition[Any, Any]]: ...  # noqa: N802
+    def AGENTS(self) -> Iterable[AgentDefinition[Any, Any]]: ...  # noqa: N802 - as above
 
     @property
-    def TASKS(self) -> Iterable[TaskDefinition[Any, Any]]: ...  # noqa: N802
+    def TASKS(self) -> Iterable[TaskDefinition[Any, Any]]: ...  # noqa: N802 - as above
 
 
 class UnknownScenario(click.ClickException):

@@ -11,7 +11,7 @@ from typing import Literal
 import click
 
 from rescind.cli.access import Access, Serving, access_options
-from rescind.cli.log import log_to_stderr
+from rescind.cli.log import Log, log_options, log_to_stderr
 from rescind.cli.options import address_option, checked_retention, json_option, setting_option
 from rescind.cli.printable import printable
 from rescind.cli.refusals import refusals_in_one_line, server_extra_needed
@@ -44,6 +44,7 @@ from rescind.settings import DURABILITIES
 )
 @address_option("Where to serve; port 0 takes a free one.")
 @access_options
+@log_options
 @json_option("Print a JSON object per line: serving, stopped.")
 def server(
     store: Path | None,
@@ -51,13 +52,14 @@ def server(
     retention: timedelta | None,
     address: str,
     access: Access,
+    log: Log,
     as_json: bool,
 ) -> None:
     """Run the server until SIGTERM or Ctrl+C; it then stops in order."""
     with server_extra_needed():
         from rescind.cli.serving import serve_until_told  # noqa: PLC0415 - `rescind demo` starts without gRPC
 
-    log_to_stderr()
+    log_to_stderr(log)
 
     def tell(serving: Serving) -> None:
         told = _as_json if as_json else _in_words

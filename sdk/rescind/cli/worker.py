@@ -15,17 +15,22 @@ from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
 from rescind.cli.command_agent import COMMAND_TASK, run_command
 from rescind.cli.definitions import Definitions, definitions_at
-from rescind.cli.log import log_to_stderr
+from rescind.cli.log import Log, log_options, log_to_stderr
 from rescind.cli.options import Remote, json_option, remote_options, setting_option, settings_here
 from rescind.cli.printable import printable
 from rescind.cli.refusals import EXIT_BAD_INPUT, Refused, refusals_in_one_line, server_extra_needed
+from rescind.cli.temporal import Cluster
+from rescind.cli.temporal_worker import Tuning, check_tuning, tuning_options, work_on_cluster
 from rescind.executors import container_images, shell_commands
 from rescind.interpreter import settle
 from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.options import DEFAULT_QUEUE
+from rescind.telemetry.exporting import export_spans
 from rescind.worker.worker import DEFAULT_SLOTS
 
 if TYPE_CHECKING:
+    from temporalio.client import Client as TemporalConnection
+
     from rescind.worker.connecting import Worker
 
 
@@ -81,7 +86,14 @@ def _queues(context: click.Context, parameter: click.Parameter, given: tuple[str
     type=click.IntRange(min=1),
     help="How many runs of agents it keeps in memory.",
 )
-@remote_options("The server to work for.")
+@click.option(
+    "--otlp",
+    metavar="URL",
+    help="Send traces to this collector, as http://localhost:4318; else where OTEL_EXPORTER_OTLP_ENDPOINT says.",
+)
+@tuning_options
+@remote_options("The server to work for.", clusters=True)
+@log_options
 @json_option("Print a JSON object per line: working, stopping, stopped.")
 def worker(
     place: str | None,
@@ -91,40 +103,85 @@ def worker(
     queues: tuple[str, ...],
     slots: int | None,
     agent_slots: int | None,
+    otlp: str | None,
+    tuning: Tuning,
     remote: Remote,
+    log: Log,
     as_json: bool,
 ) -> None:
     """Run the agents and tasks that a module defines, or those of one of its attributes.
 
     The module is looked for in the current directory first. SIGTERM or Ctrl+C lets what runs end, and takes nothing
-    new; a second Ctrl+C ends it at once. Where the server is not there it goes on trying.
+    new; a second Ctrl+C ends it at once. Where the server is not there it goes on trying; where a cluster is not there,
+    it says so and ends.
     """
-    with server_extra_needed():
-        from rescind.worker.connecting import Worker  # noqa: PLC0415 - `rescind demo` starts without gRPC
-    log_to_stderr()
+    check_tuning(tuning, remote.cluster)
+    log_to_stderr(log)
+    with refusals_in_one_line():
+        export_spans("rescind-worker", otlp)
     tell = _tell_json if as_json else _tell_words
     with refusals_in_one_line():
         found = _definitions(place, patterns, images, mount_roots)
-
-        async def work() -> None:
-            made = Worker(
-                remote.address,
-                agents=found.agents,
-                tasks=found.tasks,
-                queues=queues,
-                slots=slots,
-                agent_slots=agent_slots,
-                token=remote.token,
-            )
-            told = asyncio.Event()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, told.set)
-            settle()
-            tell("working", worker_id=made.worker_id, address=remote.address, queues=queues, **_kinds(found))
-            await _run_until_told(made, told, lambda: tell("stopping"))
-
-        asyncio.run(work())
+        if remote.cluster is None:
+            asyncio.run(_work(remote, found, queues, slots, agent_slots, tell))
+        else:
+            asyncio.run(_work_on(remote.cluster, found, queues, slots, agent_slots, tuning, tell))
     tell("stopped")
+
+
+async def _work(
+    remote: Remote,
+    found: Definitions,
+    queues: tuple[str, ...],
+    slots: int | None,
+    agent_slots: int | None,
+    tell: Callable[..., None],
+) -> None:
+    with server_extra_needed():
+        from rescind.worker.connecting import Worker  # noqa: PLC0415 - `rescind demo` starts without gRPC
+    made = Worker(
+        remote.address,
+        agents=found.agents,
+        tasks=found.tasks,
+        queues=queues,
+        slots=slots,
+        agent_slots=agent_slots,
+        token=remote.token,
+        tls=remote.tls or False,
+    )
+    told = _told_by_signals()
+    settle()
+    tell("working", worker_id=made.worker_id, address=remote.address, queues=queues, **_kinds(found))
+    await _run_until_told(made, told, lambda: tell("stopping"))
+
+
+async def _work_on(
+    cluster: Cluster,
+    found: Definitions,
+    queues: tuple[str, ...],
+    slots: int | None,
+    agent_slots: int | None,
+    tuning: Tuning,
+    tell: Callable[..., None],
+) -> None:
+    def tell_working(client: TemporalConnection) -> None:
+        where = {"address": client.service_client.config.target_host, "namespace": client.namespace}
+        settle()
+        tell("working", worker_id=client.identity, **where, queues=queues, **_kinds(found))
+
+    def before_stop() -> None:
+        _second_interrupt_ends()
+        tell("stopping")
+
+    told = _told_by_signals()
+    await work_on_cluster(cluster, found, queues, slots, agent_slots, tuning, told, tell_working, before_stop)
+
+
+def _told_by_signals() -> asyncio.Event:
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
 
 
 def _definitions(
@@ -152,14 +209,18 @@ async def _run_until_told(made: Worker, told: asyncio.Event, tell_stopping: Call
     await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if not running.done():
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
-        # By the kernel: it must work also where a task blocks the event loop.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _second_interrupt_ends()
         # Only now: who reads it may press Ctrl+C in the same moment.
         tell_stopping()
         # Together: a server that refuses the worker while it drains ends the wait for what it runs, too.
         await asyncio.gather(running, made.stop())
     await running
+
+
+def _second_interrupt_ends() -> None:
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+    # By the kernel: it must work also where a task blocks the event loop.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _kinds(found: Definitions) -> dict[str, tuple[str, ...]]:
@@ -173,9 +234,11 @@ def _tell_json(event: str, **facts: Any) -> None:
 def _tell_words(event: str, **facts: Any) -> None:
     match event:
         case "working":
+            namespace = f", namespace {printable(facts['namespace'])}," if "namespace" in facts else ""
             click.echo(
-                f"Worker {facts['worker_id']} works for {facts['address']} on {_named('queue', facts['queues'])}. "
-                f"Ctrl+C stops it.\nIt runs {_named('agent', facts['agents'])}, and {_named('task', facts['tasks'])}."
+                f"Worker {facts['worker_id']} works for {facts['address']}{namespace} on "
+                f"{_named('queue', facts['queues'])}. Ctrl+C stops it.\n"
+                f"It runs {_named('agent', facts['agents'])}, and {_named('task', facts['tasks'])}."
             )
         case "stopping":
             click.echo("Stopping: what runs may end, nothing new is taken. Ctrl+C again ends it at once.")

@@ -294,7 +294,8 @@ class AgentTasks:
         Args:
             task_id: which.
             reason: why, in words; its code and its history see them.
-            mode: TRY (default), WAIT or ABANDON.
+            mode: TRY (default), WAIT, ABANDON or FORCE, which leaves its work no grace, also where it is being stopped
+                already.
             confirm_ms: if given, wait so long for its work to have really stopped.
 
         Returns:

@@ -53,7 +53,7 @@ def error_for_caller(execution_id: str, failure: Failure) -> OutcomeError:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as problem:
+    except Exception as problem:  # `__str__` is the author's code, and may be what is broken
         return f"its text cannot be read: __str__ raised {type(problem).__name__}"
 
 

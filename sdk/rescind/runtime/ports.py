@@ -163,5 +163,8 @@ class ClientPort(Protocol):
     async def wait_ended(self, execution_id: ExecutionId) -> ExecutionDetails:
         """Wait for an execution's end. Raises NotFound."""
 
-    def follow(self, execution_id: ExecutionId, after: int = 0) -> Any:
-        """An async iterator over an execution's events from number `after` + 1 on, and what it streams, to its end."""
+    def follow(self, execution_id: ExecutionId, after: int = 0, *, output: bool = False) -> Any:
+        """An async iterator over an execution's events from number `after` + 1 on, and what it streams, to its end.
+
+        With `output` it begins with what its programs wrote so far, as far as the backend keeps that.
+        """

@@ -8,12 +8,15 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
+import grpc
+import grpc.aio
 import pytest
 
 import rescind
 from rescind import AgentContext, NonRetryable, TaskContext, agent, errors, task
 from rescind.model.ids import Instant
 from rescind.testing import Environment, MockAgentContext, run
+from rescind.transport.grpc_errors import error_of
 from rescind_server.access.rates import Rates
 from rescind_server.access.token_file import KnownTokens, TokenFile
 from rescind_server.access.tokens import Role
@@ -390,6 +393,14 @@ async def asks_too_often() -> None:
     rates = Rates(100, 1, clock=lambda: 0.0)
     rates.count("0123456789ab")
     rates.count("0123456789ab")
+
+
+@raised_outside("TlsFailed")
+async def does_not_trust_the_server() -> None:
+    said = "failed to connect to all addresses: CERTIFICATE_VERIFY_FAILED: certificate has expired: OK"
+    nothing = grpc.aio.Metadata()
+    failure = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, said)
+    raise error_of(failure, "192.0.2.1:7233", is_encrypted=True)
 
 
 @raised_in_agent("NonRetryable")

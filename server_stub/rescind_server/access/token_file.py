@@ -124,7 +124,7 @@ class TokenFile:
                     file.flush()
                     os.fsync(file.fileno())
                 Path(made).replace(self.path)
-            except BaseException:
+            except BaseException:  # half a file of tokens is not left behind, also by Ctrl+C
                 Path(made).unlink(missing_ok=True)
                 raise
         except OSError as error:

@@ -11,6 +11,7 @@ from rescind.backends.native.agent_loop import AbandonRun, SpinningRun
 from rescind.backends.native.agent_port import NativeAgentPort, StepFunction
 from rescind.backends.native.code_places import running_place
 from rescind.errors import AuthoringError, NonDeterminismError, RescindError
+from rescind.model.cause import CancelCause
 from rescind.model.ids import Instant
 from rescind.model.messages import (
     AgentActivation,
@@ -26,6 +27,8 @@ from rescind.model.messages import (
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.runtime.agent_context import AgentContext
 from rescind.runtime.failures import failure_of
+from rescind.telemetry.at_work import AtWork
+from rescind.telemetry.traces import enter_agent
 
 
 class AgentRun:
@@ -35,11 +38,14 @@ class AgentRun:
         run: the run's number; its messages carry it.
         number: the number of the last activation that it was given.
         told_at: the time of that activation.
+        started_at: when it was started.
+        at_work: what its code belongs to.
+        kind: the agent's kind.
     """
 
     __slots__ = (
-        *("execution_id", "number", "run", "_begun_steps", "_definition", "_exit", "_goes_on_from_checkpoint"),
-        *("_journal", "_main", "_port", "told_at"),
+        *("at_work", "execution_id", "kind", "number", "run", "started_at", "told_at"),
+        *("_begun_steps", "_definition", "_exit", "_goes_on_from_checkpoint", "_journal", "_main", "_port"),
     )
 
     def __init__(
@@ -49,6 +55,7 @@ class AgentRun:
         start: AgentStart,
         *,
         payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+        worker: str = "",
     ) -> None:
         self.execution_id = activation.execution_id
         self.run = activation.run
@@ -56,6 +63,11 @@ class AgentRun:
         self.told_at = activation.now
         self._definition = definition
         self._journal = start.journal
+        self.kind = start.kind
+        self.started_at = start.started_at
+        self.at_work = AtWork(
+            activation.execution_id, worker, organisation=start.organisation, trace_parent=start.trace_parent
+        )
         first = start.journal[0].now if start.journal else activation.now
         self._port = NativeAgentPort(activation.execution_id, start, first, payload_limit)
         self._main: asyncio.Task[Any] | None = None
@@ -151,7 +163,12 @@ class AgentRun:
     def _has_ended(self) -> bool:
         return self._exit is not None or (self._main is not None and self._main.done())
 
+    def cancel_cause(self) -> CancelCause | None:
+        """Why it is being cancelled; None if it is not."""
+        return self._port.cancel_cause()
+
     async def _call(self) -> Any:
+        enter_agent(self.at_work)
         context = AgentContext(self._port)
         if not self._definition.takes_input:
             return await self._definition.run(context)

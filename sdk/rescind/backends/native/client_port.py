@@ -26,6 +26,7 @@ from rescind.model.messages import StreamedEvent
 from rescind.model.payload import Payload
 from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult
 from rescind.model.views import ExecutionDetails
+from rescind.telemetry.traces import current_trace_parent
 
 Seen = HistoryEvent | StreamedEvent
 
@@ -46,12 +47,26 @@ class Subscriptions(Protocol):
         """Everything that happens to an execution from now on, or events of these types alone."""
 
 
+class KeptOutput(Protocol):
+    """What the programs of tasks wrote."""
+
+    async def at_rest(self) -> None:
+        """Return when `so_far` tells all, and all of it once, until the next await."""
+
+    def so_far(self, execution_id: ExecutionId) -> Sequence[StreamedEvent]:
+        """What an execution's tasks wrote, as far as it is kept."""
+
+
 class Server(Protocol):
     """What this port needs of a host: `rescind_server.host.Host` has it."""
 
     @property
     def watchers(self) -> Subscriptions:
         """Where executions are followed."""
+
+    @property
+    def output(self) -> KeptOutput:
+        """What their programs wrote."""
 
     async def ask(self, command: Command) -> Reply:
         """Decide a command; its durable answer."""
@@ -75,7 +90,9 @@ class NativeClientPort:
     ) -> ExecutionId:
         """See `ClientPort`."""
         wanted = ExecutionId(execution_id) if execution_id is not None else None
-        command = StartExecution(kind, payload, wanted, queue, dict(labels), self._by)
+        command = StartExecution(
+            kind, payload, wanted, queue, dict(labels), self._by, trace_parent=current_trace_parent()
+        )
         reply = await self._ask(command)
         assert isinstance(reply, Started)
         return reply.execution_id
@@ -119,11 +136,16 @@ class NativeClientPort:
                 details = await self._known(execution_id)
         return details
 
-    async def follow(self, execution_id: ExecutionId, after: int = 0) -> AsyncIterator[Seen]:
+    async def follow(self, execution_id: ExecutionId, after: int = 0, *, output: bool = False) -> AsyncIterator[Seen]:
         """See `ClientPort`. Begins with the history so far; nothing is missed or repeated in between."""
+        if output:
+            await self._server.output.at_rest()
         async with self._server.watchers.subscribe(execution_id) as arrivals:
+            so_far = self._server.output.so_far(execution_id) if output else ()
             seen = after
             details = await self._known(execution_id)
+            for streamed in so_far:
+                yield streamed
             for event in self._server.history(execution_id, after):
                 seen = event.sequence
                 yield event
@@ -155,7 +177,7 @@ class NativeClientPort:
         return reply
 
     def _cause(self, reason: str | None) -> CancelCause:
-        return CancelCause(CancelSource.REQUEST, self._by, reason)
+        return CancelCause(CancelSource.REQUEST, self._by, reason, current_trace_parent())
 
 
 def already_ended(details: ExecutionDetails) -> CancelTaskResult:
