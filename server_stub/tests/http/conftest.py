@@ -15,7 +15,13 @@ from rescind_server.gateway.limits import Limits
 from rescind_server.store.port import Store
 
 from .guarded import Guarded, guarded_server
-from .work import AGENTS, LONGEST, TASKS
+from .work import AGENTS, LONGEST, TASKS, WATCHED
+
+
+@pytest.fixture(autouse=True)
+def nothing_happened_yet() -> None:
+    """What one test has seen is no news to the next, which may wait for an event of the same name."""
+    WATCHED.clear()
 
 
 @pytest.fixture
