@@ -21,12 +21,15 @@ nox.options.stop_on_first_error = bool(os.environ.get("CI"))
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
-# A backend joins the matrix by its name here, and by the same name in e2e/conftest.py.
+# A backend joins the matrix by its name here, and by the same name in e2e/backends.
 BACKENDS = ["embedded-memory", "embedded-sqlite", "server"]
+# These need more than pip. The session `temporal` plays on them.
+TEMPORAL_BACKENDS = ["temporal-skipping", "temporal-dev"]
 # The tests that other sessions run leave these out.
 NO_SESSION_OF_THEIR_OWN = "not invariants and not containers and not temporal"
-# Tells e2e/conftest.py which sessions belong together: their results stand in one table, and no older ones do.
-RUN = secrets.token_hex(8)
+# Tells e2e/conftest.py which sessions belong together: their results stand in one table, and no older ones do. Whoever
+# runs nox several times sets it himself.
+RUN = os.environ.get("RESCIND_E2E_RUN") or secrets.token_hex(8)
 
 # What the container tests need beside pip: programs, and the Debian packages that bring them.
 ENGINE = {"dockerd": "docker.io", "busybox": "busybox-static"}
@@ -100,10 +103,17 @@ def containers(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def temporal(session: nox.Session) -> None:
-    """Agents on Temporal: on its test server and its development server, which are made once, in minutes, and kept."""
+    """Agents on Temporal: on its test server and its development server, which are made once, in minutes, and kept.
+
+    The tests of `rescind.temporal`, 200 generated agents among them, and then the scenarios from end to end.
+    """
     furnish(session, "test")
     fetch_temporal(session)
     session.run("pytest", "-m", "temporal", *(session.posargs or ["sdk/tests/temporal"]))
+    if not session.posargs:
+        environment = {"RESCIND_BACKEND": " ".join(TEMPORAL_BACKENDS), "RESCIND_E2E_RUN": RUN}
+        others = ["--ignore=e2e/crash", "--ignore=e2e/test_recovery.py"]
+        session.run("pytest", "-m", NO_SESSION_OF_THEIR_OWN, "e2e", *others, env=environment)
 
 
 @nox.session

@@ -23,7 +23,7 @@ from bench.processes import DEFAULT_SLOTS, running_system
 from bench.temporal_system import running_temporal
 from rescind.cli.definitions import definitions_at
 
-_FAN: Final = 1_000
+_FAN: Final = 300
 _STEPS: Final = 200
 _LONGEST_PAUSE: Final = 0.5
 
@@ -67,14 +67,14 @@ CANCELS_BY_HEARTBEAT: Final = (
 
 
 async def fan_out(setting: Setting) -> list[Figure]:
-    """One agent schedules 1,000 tasks that do nothing, and joins them."""
+    """One agent schedules 300 tasks that do nothing, and joins them."""
 
     async def measure(system: Reachable) -> list[float]:
         await seconds_to_result(system, "fan-out", _FAN)
         return [_FAN / await seconds_to_result(system, "fan-out", _FAN) for _ in range(setting.pick(3, 7))]
 
     found = await _side_by_side(setting, BACKENDS, measure)
-    return [figure(f"fan-out of 1,000: {name}", taken, "tasks/s", better="higher") for name, taken in found.items()]
+    return [figure(f"fan-out of 300: {name}", taken, "tasks/s", better="higher") for name, taken in found.items()]
 
 
 async def steps(setting: Setting) -> list[Figure]:
@@ -133,7 +133,7 @@ async def _side_by_side(
 
 
 MEASUREMENTS: Final = (
-    Measurement("backends.fan-out", "one agent, 1,000 tasks, joined: on each backend", fan_out, limit=300.0),
+    Measurement("backends.fan-out", "one agent, 300 tasks, joined: on each backend", fan_out, limit=300.0),
     Measurement("backends.steps", "200 tasks one after another: on each backend", steps, limit=300.0),
     Measurement("backends.race", "a race of three, whose winner takes 10 ms: on each backend", race, limit=300.0),
     Measurement("backends.cancel", "a cancel to the running code: on each backend", cancel, limit=300.0),

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from e2e.backends import BACKENDS
+from e2e.backends import BACKENDS, NEED_MORE_THAN_PIP
 from e2e.harness import Backend, Play
 
 Cells = Mapping[str, Mapping[str, str]]
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=sorted(BACKENDS),
         metavar="NAME",
         help=f"play the scenarios on this backend only; may be repeated. One of: {', '.join(BACKENDS)}. "
-        f"Else what {VARIABLE} names, else all.",
+        f"Else what {VARIABLE} names, else all but {', '.join(sorted(NEED_MORE_THAN_PIP))}.",
     )
 
 
@@ -43,7 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def chosen_backends(config: pytest.Config) -> list[Backend]:
     """The backends of this run, in the order of the matrix."""
-    named = config.getoption("--backend", default=None) or os.environ.get(VARIABLE, "").split() or list(BACKENDS)
+    usual = [name for name in BACKENDS if name not in NEED_MORE_THAN_PIP]
+    named = config.getoption("--backend", default=None) or os.environ.get(VARIABLE, "").split() or usual
     unknown = [name for name in named if name not in BACKENDS]
     if unknown:
         raise pytest.UsageError(f"{VARIABLE}: no backend {', '.join(unknown)}; there are: {', '.join(BACKENDS)}")

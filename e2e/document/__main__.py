@@ -23,7 +23,8 @@ EXAMPLES: Final = 20
 SEED: Final = 1
 KNOWN: Final = 0.8
 """How often an id in a path is one that there is."""
-ACCEPTED: Final = [200, 400, 401, 403, 404, 429]
+ACCEPTED: Final = [200, 201, 400, 401, 403, 404, 409, 429]
+MAY_BE_REFUSED: Final = ["delete_task", "delete_task_at_root", "cancel_task", "follow_execution", "add_webhook"]
 MANY_AT_ONCE: Final = "^cancel_(executions|tasks)$"
 """The calls that cancel all that they can, which come last: behind them nothing is open."""
 
@@ -84,12 +85,15 @@ def settings_of(world: World) -> Iterator[str]:
     yield f"executions.values = {json.dumps(list(world.executions))}"
     yield f"ended.values = {json.dumps(list(world.ended))}"
     yield f"tasks.values = {json.dumps(list(world.tasks))}"
+    yield f"webhooks.values = {json.dumps(list(world.webhooks))}"
     yield "[parameters]"
     yield f'"path.execution_id" = {{ dictionary = "executions", probability = {KNOWN} }}'
     yield f'"path.task_id" = {{ dictionary = "tasks", probability = {KNOWN} }}'
-    # A task that has ended is not cancelled, and an event that has not happened is not behind anybody: that is 400.
+    yield f'"path.webhook_id" = {{ dictionary = "webhooks", probability = {KNOWN} }}'
+    # A task that has ended is not cancelled, an event that has not happened is not behind anybody, and no webhook leads
+    # to what is no URL: that is 400.
     yield "[[operations]]"
-    yield 'include-operation-id = ["delete_task", "cancel_task", "follow_execution"]'
+    yield f"include-operation-id = {json.dumps(MAY_BE_REFUSED)}"
     yield f"checks.positive_data_acceptance.expected-statuses = {json.dumps(ACCEPTED)}"
     yield "[[operations]]"
     yield 'include-operation-id = "follow_execution"'

@@ -99,6 +99,7 @@ class World:
         executions: ids of executions in all states.
         ended: those of them that have ended: their event streams do so, too.
         tasks: ids of tasks in all states.
+        webhooks: ids of webhooks.
     """
 
     url: str
@@ -106,6 +107,7 @@ class World:
     executions: Sequence[str]
     ended: Sequence[str]
     tasks: Sequence[str]
+    webhooks: Sequence[str]
 
 
 @asynccontextmanager
@@ -128,9 +130,11 @@ async def inhabited_server(folder: Path, *, asks_for_tokens: bool) -> AsyncItera
         executions = ["of-bytes", *await _inhabit(client)]
         tasks = [str(each.task_id) for found in executions for each in await client.handle(found).tasks()]
         ended = [found for found in executions if await client.handle(found).status() in TERMINAL_EXECUTION]
+        # Nobody listens there: what they are told becomes dead letters, in time.
+        webhooks = [(await client.webhooks.add("http://127.0.0.1:1/")).webhook.webhook_id for _ in range(_COPIES)]
         sweeping = asyncio.create_task(_sweep(client, frozenset(executions)))
         try:
-            yield World(f"http://{server.http_address}", operator, executions, ended, tasks)
+            yield World(f"http://{server.http_address}", operator, executions, ended, tasks, webhooks)
         finally:
             sweeping.cancel()
             await asyncio.wait([sweeping])

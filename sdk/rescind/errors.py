@@ -4,7 +4,8 @@
 RescindError
 ├── RequestError              mend the call
 │   ├── InvalidInput          also a ValueError: a value that cannot be meant
-│   │   └── PayloadTooLarge
+│   │   ├── PayloadTooLarge
+│   │   └── NotSupported      this backend cannot do it; another can
 │   ├── NotFound              also a LookupError
 │   ├── UnknownKind · DuplicateKind
 │   ├── AlreadyExists         the same id or key, another request
@@ -69,6 +70,10 @@ class InvalidInput(RequestError, ValueError):
 
 class PayloadTooLarge(InvalidInput):
     """An input, output, state or signal is larger than the limit (4 MiB unless set otherwise)."""
+
+
+class NotSupported(InvalidInput):
+    """The backend that was asked cannot do this, or cannot know it: a Temporal cluster, where a server can."""
 
 
 class NotFound(RequestError, LookupError):

@@ -75,6 +75,7 @@ class Server:
         http_address: str | None = None,
         tokens: Path | None = None,
         certificates: Certificates | None = None,
+        webhooks_to_private_addresses: bool = True,
     ) -> None:
         """Put the parts together; nothing is opened before the block is entered.
 
@@ -90,6 +91,8 @@ class Server:
             http_address: ``host:port`` to serve HTTP at; None serves none.
             tokens: the file of the tokens; None takes the one beside the store's file, if there is one.
             certificates: for TLS at both ports; None serves in the clear.
+            webhooks_to_private_addresses: whether webhooks may lead to this machine and its network; False where
+                organisations do not trust each other.
         """
         self.address = address
         self._store_given = store
@@ -101,6 +104,7 @@ class Server:
         self.http_address = http_address
         self._tokens = tokens
         self._certificates = certificates
+        self._webhooks_to_private_addresses = webhooks_to_private_addresses
         self._store: Store | None = None
         self._host: Host | None = None
         self._queries: Queries | None = None
@@ -130,7 +134,9 @@ class Server:
         try:
             clock = WallClock()
             identify = self._identify or self._admission(clock)
-            self._webhooks = WebhookService(self._store.outbox, clock, organisations.outer)
+            self._webhooks = WebhookService(
+                self._store.outbox, clock, organisations.outer, allow_private=self._webhooks_to_private_addresses
+            )
             self._host = await self._open_host(self._store, clock)
             self._listener = self._make_listener(self._host, identify)
             self.address = await self._listener.open(self.address)

@@ -24,6 +24,7 @@ class Access(NamedTuple):
         certificate: its certificate; None serves in the clear.
         key: the key of that.
         client_authority: clients must have a certificate of one of these.
+        webhooks_to_private_addresses: whether its webhooks may lead to its own machine and network.
     """
 
     http_address: str | None = None
@@ -31,6 +32,7 @@ class Access(NamedTuple):
     certificate: Path | None = None
     key: Path | None = None
     client_authority: Path | None = None
+    webhooks_to_private_addresses: bool = True
 
 
 class Serving(NamedTuple):
@@ -77,6 +79,7 @@ def access_options(command: CommandT) -> CommandT:
         tls_cert: Path | None,
         tls_key: Path | None,
         tls_client_ca: Path | None,
+        webhooks_to_private_addresses: bool,
         **options: Any,
     ) -> Any:
         if http is not None and no_http:
@@ -84,7 +87,7 @@ def access_options(command: CommandT) -> CommandT:
         if http is not None and not is_host_and_port(http):
             raise Refused(f"{http!r} is no address. Give host:port, as 127.0.0.1:7234.", EXIT_BAD_INPUT)
         http_address = None if no_http else http or next_port(options["address"])
-        access = Access(http_address, tokens, tls_cert, tls_key, tls_client_ca)
+        access = Access(http_address, tokens, tls_cert, tls_key, tls_client_ca, webhooks_to_private_addresses)
         return command(*arguments, access=access, **options)
 
     decorated: Any = with_access
@@ -109,6 +112,11 @@ def access_options(command: CommandT) -> CommandT:
                 type=_FILE,
                 metavar="FILE",
                 help="Take none but clients that have a certificate of these authorities, PEM.",
+            ),
+            click.option(
+                "--webhooks-to-private-addresses/--no-webhooks-to-private-addresses",
+                default=True,
+                help="Whether webhooks may lead to this machine and its network.  [default: they may]",
             ),
         )
     ):

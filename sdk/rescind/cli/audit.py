@@ -28,6 +28,10 @@ _WORDS: Final[Mapping[AuditAction, str]] = {
     AuditAction.CANCEL_TASK: "cancel task",
     AuditAction.CREATE_TOKEN: "create token",
     AuditAction.REVOKE_TOKEN: "revoke token",
+    AuditAction.ADD_WEBHOOK: "add webhook",
+    AuditAction.REMOVE_WEBHOOK: "remove webhook",
+    AuditAction.ENABLE_WEBHOOK: "enable webhook",
+    AuditAction.ROTATE_WEBHOOK_SECRET: "rotate secret",
 }
 
 
@@ -41,8 +45,8 @@ _WORDS: Final[Mapping[AuditAction, str]] = {
 def audit(since: str | None, who: str | None, execution: str | None, limit: int, remote: Remote, as_json: bool) -> None:
     """List who asked for what, when and why, and what they were told. The last request first; for operators.
 
-    Starts, signals and cancels, also those that came too late, and changes of tokens: as far back as the server keeps
-    the executions that they are about.
+    Starts, signals and cancels, also those that came too late, and changes of tokens and webhooks: as far back as the
+    server keeps the executions that they are about.
     """
     with refusals_in_one_line():
         earliest = Instant(_now() - round(age_of(since).total_seconds() * 1e6)) if since is not None else None

@@ -107,11 +107,6 @@ def cancel(
         how = CancelMode.FORCE if hard else CancelMode((mode or CancelMode.TRY).upper())
         execution = execution_id or ""
         known = _task_id(task_id)
-        if remote.cluster is not None and not execution:
-            raise Refused(
-                "a Temporal cluster knows a task only by its execution: give its ID, too.",
-                EXIT_BAD_INPUT,
-            )
         result = _ask_to_cancel(
             remote, lambda client: client.cancel_task(known, reason, mode=how, execution_id=execution)
         )

@@ -11,6 +11,7 @@ from rescind.cli.times import age_in_words, counted
 from rescind.errors import NotPermitted, RescindError, ServerUnavailable
 from rescind.model.ids import Instant
 from rescind.model.overviews import STUCK_ADVICE, ServerFacts, Stuck, StuckReason, StuckTask, WaitingWork
+from rescind.model.webhooks import WebhookView
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
@@ -23,6 +24,8 @@ _NO_ROOM: Final = 64 * 1024**2
 _MEBIBYTE: Final = 1024**2
 _PATIENCE: Final = 10 * _SECOND
 """How long work may wait for a worker before somebody should look."""
+_QUIET_MS: Final = 60 * 60 * 1_000
+"""How long a running task may be without a sign of life before somebody should look."""
 _MOST_NAMED: Final = 3
 
 
@@ -87,6 +90,12 @@ _LOOKS: Final = {
         "No order to stop waits for a worker to come back.",
         "To be stopped, on a worker that is not connected",
     ),
+    StuckReason.NO_HEARTBEAT: Look(
+        "signs",
+        Level.WARN,
+        "Every running task has given a sign of life within the last hour.",
+        "Running, and without a sign of life for an hour",
+    ),
     StuckReason.WORKER_AWAY: Look(
         "contact",
         Level.WARN,
@@ -118,13 +127,14 @@ async def examine(client: Client) -> list[Finding]:
         _store(facts),
     ]
     try:
-        stuck = await client.stuck(limit=1_000)
+        stuck = await client.stuck(limit=1_000, quiet_ms=_QUIET_MS)
+        webhooks = await client.webhooks.all()
     except ServerUnavailable:
         raise
     except RescindError as error:
         # The store takes no commits: what the engine remembers need not be durable, and is not told.
         return [*findings, Finding("work", Level.FAIL, str(error), "Mend the store first.")]
-    return [*findings, _workers(facts), *_work(stuck, facts)]
+    return [*findings, _workers(facts), *_work(stuck, facts), _webhooks(webhooks)]
 
 
 def _address(address: str, facts: ServerFacts) -> Finding:
@@ -189,6 +199,29 @@ def _work(stuck: Stuck, facts: ServerFacts) -> Iterator[Finding]:
     )
 
 
+def _webhooks(webhooks: list[WebhookView]) -> Finding:
+    disabled = [each for each in webhooks if each.disabled is not None]
+    dead = [each for each in webhooks if each.dead]
+    if not disabled and not dead:
+        told = "No webhook is asked for." if not webhooks else f"{counted(len(webhooks), 'webhook')}: all are told."
+        return Finding("webhooks", Level.OK, told)
+    parts: list[str] = []
+    advice: list[str] = []
+    if disabled:
+        shown = ", ".join(f"{each.webhook_id} ({each.disabled})" for each in disabled[:_MOST_NAMED])
+        parts.append(f"Told nothing any more: {shown}{_others(len(disabled))}.")
+        advice.append("Remove them, or: rescind webhook enable ID.")
+    if dead:
+        shown = ", ".join(f"{each.dead:,} to {each.webhook_id}" for each in dead[:_MOST_NAMED])
+        parts.append(f"Dead letters: {shown}{_others(len(dead))}.")
+        advice.append("rescind webhook dead says why; rescind webhook retry tries them anew.")
+    return Finding("webhooks", Level.WARN, " ".join(parts), " ".join(advice))
+
+
+def _others(count: int) -> str:
+    return f" and {count - _MOST_NAMED} more" if count > _MOST_NAMED else ""
+
+
 def _waiting(without_worker: list[WaitingWork], now: Instant) -> Finding:
     if not without_worker:
         return Finding("kinds", Level.OK, "Every kind that waits has a worker that takes it.")
@@ -208,7 +241,7 @@ def _named(stuck: list[StuckTask]) -> str:
         f"{each.listed.task.kind} {each.listed.task.task_id} of {each.listed.execution_id}{_told(each)}"
         for each in stuck[:_MOST_NAMED]
     ]
-    return ", ".join(names) + (f" and {len(stuck) - _MOST_NAMED} more" if len(stuck) > _MOST_NAMED else "")
+    return ", ".join(names) + _others(len(stuck))
 
 
 def _told(stuck: StuckTask) -> str:

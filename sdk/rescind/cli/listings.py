@@ -16,7 +16,7 @@ from rescind.cli.listings_view import show_tasks, show_workers
 from rescind.cli.operator_json import listed_task_document, worker_document
 from rescind.cli.options import Remote, json_option, limit_option, remote_options
 from rescind.cli.refusals import refusals_in_one_line
-from rescind.cli.remote import ask, ask_either, print_json
+from rescind.cli.remote import ask_either, print_json
 from rescind.model.ids import Instant
 from rescind.model.status import TaskStatus
 
@@ -64,11 +64,11 @@ def tasks(stopping: bool, of_all: bool, where: str, limit: int, remote: Remote, 
 
 @click.command()
 @limit_option()
-@remote_options(_SERVER)
+@remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object: workers, and whether there are more.")
 def workers(limit: int, remote: Remote, as_json: bool) -> None:
     """List the workers that are connected, or may still come back to what they run."""
-    shown, more = ask(remote, lambda client: first_of(client.workers(), limit))
+    shown, more = ask_either(remote, lambda client: first_of(client.workers(), limit))
     if as_json:
         print_json({"workers": [worker_document(each) for each in shown], "more": more})
         return

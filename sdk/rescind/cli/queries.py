@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from rescind.cli.columns import console_for_lines
 from rescind.cli.conditions import conditions_given, conditions_of, execution_filter
@@ -33,6 +34,7 @@ _SERVER = "The server to ask."
     type=click.Choice([status.value for status in ExecutionStatus], case_sensitive=False),
     help="Only those that stand so; may be given several times.",
 )
+@click.option("--id", "id_prefix", metavar="PREFIX", help="Only those whose id begins so.")
 @click.option("--kind", help="Only those of this kind.")
 @click.option("--queue", help="Only those on this queue.")
 @click.option("--creator", help="Only those that this caller started.")
@@ -42,9 +44,10 @@ _SERVER = "The server to ask."
 @limit_option()
 @remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object: executions, and whether there are more.")
-def list_executions(where: str, limit: int, remote: Remote, as_json: bool, **given: Any) -> None:
+def list_executions(id_prefix: str | None, where: str, limit: int, remote: Remote, as_json: bool, **given: Any) -> None:
     """List executions, the newest first."""
     selection = execution_filter([*conditions_given(**given), *conditions_of(where)])
+    selection = msgspec.structs.replace(selection, id_prefix=id_prefix)
     shown, more = ask_either(remote, lambda client: first_of(client.list(selection), limit))
     with refusals_in_one_line():
         if as_json:

@@ -33,6 +33,7 @@ class _TellingServer(Server):
             http_address=access.http_address,
             tokens=access.tokens,
             certificates=certificates,
+            webhooks_to_private_addresses=access.webhooks_to_private_addresses,
         )
         self._is_encrypted = certificates is not None
         self._tell = tell

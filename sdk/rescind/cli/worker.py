@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rescind.authoring.agent import AgentDefinition
+from rescind.authoring.container_work import ContainerWork
 from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
 from rescind.cli.command_agent import COMMAND_TASK, run_command
@@ -77,7 +79,7 @@ def _queues(context: click.Context, parameter: click.Parameter, given: tuple[str
     setting="slots",
     default=str(DEFAULT_SLOTS),
     type=click.IntRange(min=1),
-    help="How many attempts it runs at once.",
+    help="How many attempts it runs at once. With --temporal: per queue, and else 100.",
 )
 @setting_option(
     "--agent-slots",
@@ -121,6 +123,10 @@ def worker(
         export_spans("rescind-worker", otlp)
     tell = _tell_json if as_json else _tell_words
     with refusals_in_one_line():
+        if remote.cluster is None:
+            # Before the module, which may need it, too: what to install is said in our words.
+            with server_extra_needed():
+                import rescind.worker.connecting  # noqa: F401, PLC0415 - `rescind demo` starts without gRPC
         found = _definitions(place, patterns, images, mount_roots)
         if remote.cluster is None:
             asyncio.run(_work(remote, found, queues, slots, agent_slots, tell))
@@ -137,8 +143,8 @@ async def _work(
     agent_slots: int | None,
     tell: Callable[..., None],
 ) -> None:
-    with server_extra_needed():
-        from rescind.worker.connecting import Worker  # noqa: PLC0415 - `rescind demo` starts without gRPC
+    from rescind.worker.connecting import Worker  # noqa: PLC0415 - `rescind demo` starts without gRPC
+
     made = Worker(
         remote.address,
         agents=found.agents,
@@ -152,7 +158,14 @@ async def _work(
     told = _told_by_signals()
     settle()
     tell("working", worker_id=made.worker_id, address=remote.address, queues=queues, **_kinds(found))
-    await _run_until_told(made, told, lambda: tell("stopping"))
+    with ExitStack() as stack:
+
+        def before_stop() -> None:
+            stack.enter_context(_second_interrupt_ends(found))
+            # Only now: who reads it may press Ctrl+C in the same moment.
+            tell("stopping")
+
+        await _run_until_told(made, told, before_stop)
 
 
 async def _work_on(
@@ -169,12 +182,14 @@ async def _work_on(
         settle()
         tell("working", worker_id=client.identity, **where, queues=queues, **_kinds(found))
 
-    def before_stop() -> None:
-        _second_interrupt_ends()
-        tell("stopping")
-
     told = _told_by_signals()
-    await work_on_cluster(cluster, found, queues, slots, agent_slots, tuning, told, tell_working, before_stop)
+    with ExitStack() as stack:
+
+        def before_stop() -> None:
+            stack.enter_context(_second_interrupt_ends(found))
+            tell("stopping")
+
+        await work_on_cluster(cluster, found, queues, slots, agent_slots, tuning, told, tell_working, before_stop)
 
 
 def _told_by_signals() -> asyncio.Event:
@@ -202,25 +217,34 @@ def _definitions(
     return found
 
 
-async def _run_until_told(made: Worker, told: asyncio.Event, tell_stopping: Callable[[], None]) -> None:
+async def _run_until_told(made: Worker, told: asyncio.Event, before_stop: Callable[[], None]) -> None:
     """Run a worker until it is told to stop, then stop it in order; from then on SIGINT ends the process."""
     running = asyncio.create_task(made.run())
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if not running.done():
-        _second_interrupt_ends()
-        # Only now: who reads it may press Ctrl+C in the same moment.
-        tell_stopping()
+        before_stop()
         # Together: a server that refuses the worker while it drains ends the wait for what it runs, too.
         await asyncio.gather(running, made.stop())
     await running
 
 
-def _second_interrupt_ends() -> None:
+@contextmanager
+def _second_interrupt_ends(found: Definitions) -> Iterator[None]:
+    """A block in which Ctrl+C ends this process, and all that it runs with it."""
     asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
     # By the kernel: it must work also where a task blocks the event loop.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if not any(isinstance(definition.work, ContainerWork) for definition in found.tasks):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        yield
+        return
+    # Processes end with their worker; containers need somebody who ends them. It is slow to import, and seldom needed.
+    from rescind.worker.executors.container_removal import removed_if_killed  # noqa: PLC0415
+
+    with removed_if_killed():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        yield
 
 
 def _kinds(found: Definitions) -> dict[str, tuple[str, ...]]:

@@ -159,7 +159,7 @@ class ExecutionHandle(Generic[OutputT]):
         Args:
             task_id: which.
             reason: why, in words.
-            mode: how; with WAIT the answer comes when its work has decided. FORCE leaves its work no grace, also where it
+            mode: how; with WAIT the answer comes when its work has decided. FORCE leaves no grace, also where it
                 is being stopped already.
 
         Raises:

@@ -218,7 +218,7 @@ class Client(BaseClient):
         Args:
             task_id: which.
             reason: why, in words.
-            mode: how; with WAIT the answer comes when its work has decided. FORCE leaves its work no grace, also where it
+            mode: how; with WAIT the answer comes when its work has decided. FORCE leaves no grace, also where it
                 is being stopped already.
             execution_id: the execution that it belongs to, which spares the server to look for it.
 

@@ -75,11 +75,11 @@ class WebhookClient:
 
     async def remove(self, webhook_id: str) -> WebhookView:
         """Remove a webhook with all that it was still to be told; returns it as it was."""
-        return await self._view("RemoveWebhook", webhooks_pb2.RemoveWebhookRequest(webhook_id=webhook_id))
+        return await self._view("RemoveWebhook", webhooks_pb2.RemoveWebhookRequest(webhook_id=webhook_id, by=self._by))
 
     async def enable(self, webhook_id: str) -> WebhookView:
         """Tell a webhook again that was disabled. What happened meanwhile is not told."""
-        return await self._view("EnableWebhook", webhooks_pb2.EnableWebhookRequest(webhook_id=webhook_id))
+        return await self._view("EnableWebhook", webhooks_pb2.EnableWebhookRequest(webhook_id=webhook_id, by=self._by))
 
     async def rotate(self, webhook_id: str, overlap: timedelta | None = None) -> WebhookSecret:
         """Give a webhook a new secret.
@@ -88,7 +88,7 @@ class WebhookClient:
             webhook_id: which.
             overlap: for how long what it is sent is signed with the old one, too; None is a day.
         """
-        request = webhooks_pb2.RotateWebhookSecretRequest(webhook_id=webhook_id)
+        request = webhooks_pb2.RotateWebhookSecretRequest(webhook_id=webhook_id, by=self._by)
         if overlap is not None:
             request.overlap_ms = overlap // _MILLISECOND
         rotated: WebhookSecret = from_message(await self._call("RotateWebhookSecret", request), WebhookSecret)

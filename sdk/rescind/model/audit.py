@@ -18,6 +18,10 @@ class AuditAction(StrEnum):
     CANCEL_TASK = "CANCEL_TASK"
     CREATE_TOKEN = "CREATE_TOKEN"
     REVOKE_TOKEN = "REVOKE_TOKEN"
+    ADD_WEBHOOK = "ADD_WEBHOOK"
+    REMOVE_WEBHOOK = "REMOVE_WEBHOOK"
+    ENABLE_WEBHOOK = "ENABLE_WEBHOOK"
+    ROTATE_WEBHOOK_SECRET = "ROTATE_WEBHOOK_SECRET"
 
 
 class AuditFilter(msgspec.Struct, frozen=True):
@@ -48,8 +52,9 @@ class AuditRecord(msgspec.Struct, frozen=True, gc=False):
         who: who asked.
         action: what for.
         result: what they were told: ``CREATED``; ``ACCEPTED`` or ``REFUSED``; of a cancel its result, or ``ASKED``
-            where the work was left to decide.
-        subject: the agent's kind, the signal's name, or the token's id and whose it is; empty for cancels.
+            where the work was left to decide; of tokens and webhooks what became of them.
+        subject: the agent's kind, the signal's name, the token's id and whose it is, or the webhook's id and where it
+            leads; empty for cancels.
         execution_id: the execution that it is about, if one.
         task_id: the task, if one.
         sequence: the number of its event in the execution's history; 0 if there is none.

@@ -21,6 +21,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
         created_after: started at this time or later.
         organisation: of this organisation.
         worker_id: in the memory of this worker.
+        id_prefix: their id begins so.
     """
 
     statuses: tuple[ExecutionStatus, ...] = ()
@@ -32,6 +33,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
     created_after: Instant | None = None
     organisation: str | None = None
     worker_id: WorkerId | None = None
+    id_prefix: str | None = None
 
 
 class TaskFilter(msgspec.Struct, frozen=True, gc=False):

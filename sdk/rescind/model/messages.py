@@ -361,6 +361,8 @@ class TaskAlive(msgspec.Struct, frozen=True, gc=False, tag=True):
         message: words about the progress.
         advanced: whether it counts against the `idle` time-out: progress, output or a streamed event.
         streamed: events for those who watch.
+        offset: where `streamed` is one event of kind ``output``, how many bytes this attempt has written before it to
+            the same of its outputs; else None.
     """
 
     task_id: TaskId
@@ -369,6 +371,7 @@ class TaskAlive(msgspec.Struct, frozen=True, gc=False, tag=True):
     message: str | None = None
     advanced: bool = False
     streamed: tuple[StreamedEvent, ...] = ()
+    offset: int | None = None
 
 
 FromWorker = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -12,6 +12,9 @@ from rescind.model.payload import JSON_ENCODING, Payload
 
 OUTPUT: Final = "output"
 """The kind of the events."""
+
+MOST_LEFT_OUT: Final = 2**53
+"""More bytes than a program can have written: what tells of more is no output."""
 
 StreamName = Literal["stdout", "stderr"]
 
@@ -28,7 +31,7 @@ class OutputPiece(msgspec.Struct, frozen=True, omit_defaults=True):
 
     stream: StreamName
     text: str
-    left_out: int = 0
+    left_out: Annotated[int, msgspec.Meta(ge=0, le=MOST_LEFT_OUT)] = 0
     base64: bytes | None = None
 
     @classmethod

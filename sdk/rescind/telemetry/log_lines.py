@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ class JsonLines(logging.Formatter):
             line["exception"] = exception
         for name, value in vars(record).items():
             if name not in _EVERY_RECORDS_OWN and isinstance(value, str | int | float):
-                line.setdefault(name, value)
+                line.setdefault(name, _in_json(value))
         # Not one character that ends a line for somebody: what is no ASCII is escaped.
         return json.dumps(line)
 
@@ -62,6 +63,11 @@ class TextLines(logging.Formatter):
         if exception is None:
             return line
         return "\n".join((line, *(f"    {_escaped(each)}" for each in exception.splitlines())))
+
+
+def _in_json(value: str | float) -> str | float:
+    # JSON has no such numbers: as a text, at least the line can be read.
+    return value if isinstance(value, str) or math.isfinite(value) else str(value)
 
 
 def _moment(record: logging.LogRecord) -> str:

@@ -1,6 +1,7 @@
 """Rescind on a Temporal cluster: an agent is a workflow, a task is an activity, and neither can tell.
 
-`TemporalWorker` runs them, `TemporalClient` starts, follows and cancels them. ``pip install 'rescind[temporal]'``
+`TemporalWorker` runs them, `TemporalClient` starts, follows and cancels them, `TemporalReplayer` tells whether changed
+code still fits what runs; `TemporalBackend` is the first two in one process. ``pip install 'rescind[temporal]'``
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from rescind.temporal.backend import TemporalBackend
     from rescind.temporal.client import TemporalClient
     from rescind.temporal.client_port import TemporalClientPort
+    from rescind.temporal.replaying import TemporalReplayer
     from rescind.temporal.worker import TemporalWorker
 
 PASSED_THROUGH: Final = ("rescind", "rescind_server", "rescind_proto", "msgspec")
 """The modules that Temporal's sandbox must let through, for workflows of one's own that use Rescind in it."""
 
 _HOME: Final = {
+    "TemporalBackend": "rescind.temporal.backend",
     "TemporalClient": "rescind.temporal.client",
     "TemporalClientPort": "rescind.temporal.client_port",
+    "TemporalReplayer": "rescind.temporal.replaying",
     "TemporalWorker": "rescind.temporal.worker",
 }
 
@@ -35,4 +40,11 @@ def __getattr__(name: str) -> Any:
         raise ImportError(f"{error}. Temporal's SDK is missing: pip install 'rescind[temporal]'") from error
 
 
-__all__ = ["PASSED_THROUGH", "TemporalClient", "TemporalClientPort", "TemporalWorker"]
+__all__ = [
+    "PASSED_THROUGH",
+    "TemporalBackend",
+    "TemporalClient",
+    "TemporalClientPort",
+    "TemporalReplayer",
+    "TemporalWorker",
+]

@@ -28,8 +28,6 @@ from rescind.temporal.stopping import StopOrders, beat
 from rescind.worker.attempt import Attempt
 from rescind.worker.executors.selection import Executors
 
-# A stop that takes longer is told of before it has ended, and its order is looked at again for changes so often.
-_LOOK_AGAIN_AFTER: Final = 1.0
 # In seconds. An answer takes some milliseconds; where it takes longer, a cancel with its reason is worth the wait.
 _LEAST_PATIENCE: Final = 2.0
 
@@ -66,6 +64,7 @@ class TaskRunner:
         self._tasks = tasks
         self._heartbeat_interval = heartbeat_interval
         self._patience = max(_LEAST_PATIENCE, cancel_within / 2)
+        self._look_again_after = cancel_within / 2
         self._payload_limit = payload_limit
         self._executors = Executors(slots, payload_limit)
         self._executors.prepare(tasks)
@@ -95,7 +94,7 @@ class TaskRunner:
         )
         activation = order.activation(info.workflow_id or "", info.activity_type, first_payload(args))
         orders = StopOrders(workflow, order, self._patience)
-        running = RunningAttempt(order, AttemptTelling(workflow, order), orders)
+        running = RunningAttempt(order, AttemptTelling(workflow, order), orders, self._look_again_after)
         attempt = Attempt(activation, definition, self._executors.of(definition), running.receive, self._payload_limit)
         self.running.add(attempt)
         try:
@@ -107,11 +106,18 @@ class TaskRunner:
 class RunningAttempt:
     """One attempt, from its start to what its activity tells of its end."""
 
-    def __init__(self, order: AttemptOrder, telling: AttemptTelling, orders: StopOrders) -> None:
+    def __init__(
+        self, order: AttemptOrder, telling: AttemptTelling, orders: StopOrders, look_again_after: float
+    ) -> None:
+        """For one attempt; a stop that takes longer than `look_again_after` seconds is told of before it has ended.
+
+        Its order is looked at again so often, too: force reaches it in the time of a cancel.
+        """
         self.cancelled = asyncio.Event()
         self._order = order
         self._telling = telling
         self._orders = orders
+        self._look_again_after = look_again_after
         self._watch = AttemptWatch(order)
         self._ended = asyncio.Event()
         self._reported: TaskReported | None = None
@@ -163,7 +169,7 @@ class RunningAttempt:
         self._stop(attempt, order)
         told: StopReported | None = None
         while True:
-            await asyncio.sleep(_LOOK_AGAIN_AFTER)
+            await asyncio.sleep(self._look_again_after)
             if self._delivered is not None and self._delivered != told:
                 told = self._delivered
                 await self._telling.delivered(told)

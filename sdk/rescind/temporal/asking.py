@@ -9,6 +9,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
+    WorkflowExecutionDescription,
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
@@ -48,9 +49,24 @@ class Asking:
         self.client = client
         self.timeout = timedelta(seconds=timeout)
 
-    def handle(self, execution_id: ExecutionId, run_id: str | None = None) -> WorkflowHandle[Any, Any]:
+    def handle(
+        self, execution_id: ExecutionId, run_id: str | None = None, result_type: type[Any] | None = None
+    ) -> WorkflowHandle[Any, Any]:
         """The workflow of an execution: its last run, or another one."""
-        return self.client.get_workflow_handle(execution_id, run_id=run_id)
+        return self.client.get_workflow_handle(execution_id, run_id=run_id, result_type=result_type)
+
+    async def describe(self, execution_id: ExecutionId) -> WorkflowExecutionDescription:
+        """The last run of its workflow as Temporal shows it. No worker is asked.
+
+        Raises:
+            NotFound: no such execution.
+        """
+        try:
+            return await self.handle(execution_id).describe(rpc_timeout=self.timeout)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise _no_execution(execution_id) from None
+            raise error_of(error, f"execution {execution_id!r}") from error
 
     async def page(
         self,
@@ -140,6 +156,10 @@ class Asking:
             return None
         return CancelTaskResult(answered) if answered else None
 
+    async def problem_of(self, execution_id: ExecutionId) -> str:
+        """Why the workflow cannot take its turn, in words; empty if it can, as far as anybody knows."""
+        return str(await self._last_problem(execution_id) or "")
+
     async def ensure_known(self, execution_id: ExecutionId) -> None:
         """Raises UnknownKind if the last turn of its workflow failed since no agent of its kind was there."""
         problem = await self._last_problem(execution_id)
@@ -148,7 +168,7 @@ class Asking:
 
     async def _why_not(self, execution_id: ExecutionId, error: RPCError) -> RescindError:
         if error.status is RPCStatusCode.NOT_FOUND:
-            return NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")
+            return _no_execution(execution_id)
         if error.status in _NO_ANSWER or error.status is RPCStatusCode.FAILED_PRECONDITION:
             return await self._stuck(execution_id)
         return error_of(error, f"a question to execution {execution_id!r}")
@@ -178,3 +198,7 @@ class Asking:
         if failures[-1].application_failure_info.type == UNKNOWN_KIND:
             return UnknownKind(f"execution {execution_id!r} waits for a worker that knows its agent: {said}")
         return ServerUnavailable(f"execution {execution_id!r} cannot go on until other code is deployed: {said}")
+
+
+def _no_execution(execution_id: ExecutionId) -> NotFound:
+    return NotFound(f"no execution {execution_id!r}. Check the id, or list the executions.")

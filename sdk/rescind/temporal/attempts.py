@@ -101,7 +101,7 @@ class WorkflowEffects:
 
     def run_step(self, position: int, name: str, function: StepFunction) -> None:
         """See `Effects`."""
-        put_step((self._run_id, position), name, function)
+        put_step((self._run_id, position), self.host.agent_run, name, function)
         handle: asyncio.Task[Any] = workflow.start_local_activity(
             STEP_ACTIVITY,
             args=[self._run_id, position],

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import msgspec
-from temporalio.client import (
-    Client,
-)
+from temporalio.client import Client
 from temporalio.common import (
     RawValue,
     SearchAttributeKey,
@@ -21,18 +21,21 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from rescind.errors import AlreadyExists, ExecutionEnded, NotFound, PayloadTooLarge, ServerUnavailable
+from rescind.errors import AlreadyExists, ExecutionEnded, NotFound, PayloadTooLarge, RescindError, ServerUnavailable
+from rescind.model.commands import StartExecution
 from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.messages import StreamedEvent
+from rescind.model.overviews import ListedTask
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
 from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult
 from rescind.model.views import ExecutionDetails
+from rescind.telemetry.traces import current_trace_parent
 from rescind.temporal import names
 from rescind.temporal.asking import Asking
 from rescind.temporal.connecting import error_of
 from rescind.temporal.news import News
-from rescind.temporal.outside import ended_view, start_memo, was_ended_by_temporal, with_temporals_end
+from rescind.temporal.outside import ended_view, start_memo, view_of, was_ended_by_temporal, with_temporals_end
 from rescind.temporal.payloads import record_to_temporal, to_temporal
 from rescind.temporal.records import (
     CancelRequest,
@@ -51,6 +54,7 @@ RecordT = TypeVar("RecordT")
 PageT = TypeVar("PageT", bound=TasksPage | EntriesPage | CheckpointsPage)
 
 DEFAULT_TIMEOUT: Final = 30.0
+_STARTS_AT_ONCE: Final = 50
 _LABELS: Final = SearchAttributeKey.for_keyword_list(names.LABELS_ATTRIBUTE)
 
 
@@ -87,7 +91,7 @@ class TemporalClientPort:
         """See `ClientPort`. The execution's id is the workflow's."""
         wanted = execution_id if execution_id is not None else str(uuid4())
         digest = sha256(payload.encoding.encode() + b"\0" + payload.data).hexdigest()
-        memo = StartMemo(self._by, dict(labels), input_digest=digest)
+        memo = StartMemo(self._by, dict(labels), input_digest=digest, trace_parent=current_trace_parent())
         try:
             await self.client.start_workflow(
                 kind,
@@ -105,22 +109,46 @@ class TemporalClientPort:
             raise _start_refused(error, kind, len(payload.data)) from error
         return ExecutionId(wanted)
 
+    async def start_many(self, starts: Iterable[StartExecution]) -> list[ExecutionId | RescindError]:
+        """Start several agents, some at a time: a cluster takes them one by one.
+
+        Returns:
+            In their order the id of each, or what it was refused with. `by` and `organisation` are not sent.
+        """
+        results: list[ExecutionId | RescindError] = []
+        remaining = iter(starts)
+        while step := list(islice(remaining, _STARTS_AT_ONCE)):
+            results += await asyncio.gather(*map(self._start_or_refusal, step))
+        return results
+
+    async def _start_or_refusal(self, start: StartExecution) -> ExecutionId | RescindError:
+        try:
+            return await self.start_execution(
+                start.kind, start.input, execution_id=start.execution_id, queue=start.queue, labels=start.labels
+            )
+        except RescindError as refusal:
+            return refusal
+
     async def signal_execution(self, execution_id: ExecutionId, name: str, value: Payload) -> None:
-        """See `ClientPort`. It is durable when this returns, also where no worker runs."""
+        """See `ClientPort`. It is durable when this returns, also where no worker runs.
+
+        An agent that has ended while its work is still being stopped refuses it, too. If it ends just while the signal
+        is on its way, that is recorded in its history, and not told here.
+        """
+        await self._ensure_takes_signals(execution_id)
         try:
             await self._asking.handle(execution_id).signal(
                 name, args=[to_temporal(value), record_to_temporal(self._by)], rpc_timeout=self._asking.timeout
             )
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise error_of(error, f"signal {name!r} to execution {execution_id!r}") from error
-            described = await self._described(execution_id)
-            status = described.execution.status.value
-            raise ExecutionEnded(f"execution {execution_id!r} is {status}; it takes no more signals.") from None
+            if error.status is RPCStatusCode.NOT_FOUND:
+                # It has closed meanwhile.
+                await self._ensure_takes_signals(execution_id)
+            raise error_of(error, f"signal {name!r} to execution {execution_id!r}") from error
 
     async def cancel_execution(self, execution_id: ExecutionId, reason: str | None, *, hard: bool) -> CancelTaskResult:
         """See `ClientPort`. The request lasts also where no worker is there to answer it."""
-        asked = CancelRequest(self._by, reason, hard, str(uuid4()))
+        asked = CancelRequest(self._by, reason, hard, str(uuid4()), current_trace_parent())
         answer = None
         if await self._asking.cancel(execution_id, asked.as_reason()):
             answer = await self._asking.request(execution_id, names.CANCEL_UPDATE, asked)
@@ -139,7 +167,7 @@ class TemporalClientPort:
         self, execution_id: ExecutionId, task_id: TaskId, reason: str | None, mode: CancelMode
     ) -> CancelTaskResult:
         """See `ClientPort`."""
-        asked = CancelTaskRequest(task_id, self._by, reason, mode)
+        asked = CancelTaskRequest(task_id, self._by, reason, mode, current_trace_parent())
         answer = await self._asking.request(
             execution_id, names.CANCEL_TASK_UPDATE, asked, waits=mode is CancelMode.WAIT
         )
@@ -162,18 +190,45 @@ class TemporalClientPort:
             await self._all(execution_id, names.CHECKPOINTS_QUERY, CheckpointsPage, described.checkpoints),
         )
 
+    async def listed_tasks(self, execution_id: ExecutionId, kind: str) -> Sequence[ListedTask]:
+        """The tasks of an execution in the order of scheduling, each with its attempts that are at work.
+
+        Raises:
+            NotFound: no such execution.
+        """
+        listed: list[ListedTask] = []
+        is_last = False
+        while not is_last:
+            page = await self._asking.page(execution_id, names.TASKS_QUERY, TasksPage, len(listed))
+            for task, at_work in zip(page.items, page.at_work or ((),) * len(page.items), strict=True):
+                listed.append(ListedTask(execution_id, kind, task, at_work))
+            is_last = page.is_last
+        return listed
+
+    async def problem_of(self, execution_id: ExecutionId) -> str:
+        """Why its workflow cannot take its turn, in words; empty if it can, as far as anybody knows."""
+        return await self._asking.problem_of(execution_id)
+
     async def history(self, execution_id: ExecutionId, after: int = 0) -> Sequence[HistoryEvent]:
         """See `ClientPort`."""
         return await self._history_of(execution_id, None, after)
 
     async def wait_ended(self, execution_id: ExecutionId) -> ExecutionDetails:
-        """See `ClientPort`. It is told as soon as the agent has ended, also while its work is still being stopped."""
+        """See `ClientPort`. It is told as soon as the agent has ended, also while its work is still being stopped.
+
+        Of a workflow that has closed, Temporal itself tells the end: no worker is needed. It has no tasks and entries
+        with it then; `describe` gives them.
+        """
         async for is_stuck in News(self._asking.handle(execution_id)).of_ends():
             if is_stuck:
                 await self._asking.ensure_known(execution_id)
                 continue
-            described = await self._described(execution_id)
-            if described.execution.status in TERMINAL_EXECUTION:
+            found = await self._asking.describe(execution_id)
+            ended = await ended_view(self._asking.handle(execution_id, found.run_id, RawValue), found)
+            if ended is not None:
+                return ExecutionDetails(ended)
+            shown = await view_of(found)
+            if shown is not None and shown.status in TERMINAL_EXECUTION:
                 break
         return await self.describe(execution_id)
 
@@ -215,11 +270,10 @@ class TemporalClientPort:
                 return events
 
     def _searched(self, labels: Mapping[str, str]) -> TypedSearchAttributes:
-        if not labels or not self.finds_labels:
+        if not self.finds_labels:
             return TypedSearchAttributes.empty
-        return TypedSearchAttributes(
-            [SearchAttributePair(_LABELS, [f"{name}={value}" for name, value in labels.items()])]
-        )
+        keywords = [names.LABELLED, *(f"{name}={value}" for name, value in labels.items())]
+        return TypedSearchAttributes([SearchAttributePair(_LABELS, keywords)])
 
     async def _ensure_same_start(self, execution_id: str, kind: str, digest: str) -> None:
         described = await self._asking.handle(ExecutionId(execution_id)).describe(rpc_timeout=self._asking.timeout)
@@ -231,19 +285,24 @@ class TemporalClientPort:
             return
         raise AlreadyExists(f"execution {execution_id!r} exists, {differs}. Choose another id.")
 
+    async def _ensure_takes_signals(self, execution_id: ExecutionId) -> None:
+        shown = await view_of(await self._asking.describe(execution_id))
+        if shown is not None and shown.status in TERMINAL_EXECUTION:
+            raise ExecutionEnded(f"execution {execution_id!r} is {shown.status.value}; it takes no more signals.")
+
     async def _described(self, execution_id: ExecutionId) -> Described:
         """What the workflow says; or Temporal, where nobody can be asked any more, or it was ended from outside."""
         try:
             described = await self._asking.query(execution_id, names.DESCRIBE_QUERY, Described)
         except ServerUnavailable:
-            handle = self.client.get_workflow_handle(execution_id, result_type=RawValue)
-            view = await ended_view(handle, await handle.describe(rpc_timeout=self._asking.timeout))
+            found = await self._asking.describe(execution_id)
+            view = await ended_view(self._asking.handle(execution_id, found.run_id, RawValue), found)
             if view is None:
                 raise
             return Described(view)
         if described.execution.status in TERMINAL_EXECUTION:
             return described
-        found = await self._asking.handle(execution_id).describe(rpc_timeout=self._asking.timeout)
+        found = await self._asking.describe(execution_id)
         if was_ended_by_temporal(found):
             ended = with_temporals_end(described.execution, found)
             return msgspec.structs.replace(described, execution=ended)

@@ -16,6 +16,7 @@ from rescind.errors import (
     NotAuthenticated,
     NotFound,
     NotPermitted,
+    NotSupported,
     RateLimited,
     RescindError,
     ServerUnavailable,
@@ -71,7 +72,7 @@ async def connect(
         text = f"no Temporal server answers at {where}: it said nothing for {_LONGEST_CONNECT:g} s. Give its address."
         raise ServerUnavailable(text) from error
     except RuntimeError as error:
-        raise _not_connected(error, where) from error
+        raise _not_connected(error, where, speaks_tls=bool(found.get("tls"))) from error
     except ValueError as error:
         raise InvalidInput(f"{where!r} is no address of a Temporal server: {error}. Give host:port.") from error
     await _ensure_namespace(client, where, name)
@@ -112,18 +113,23 @@ def _check_key(key: Any) -> None:
         )
 
 
-def _not_connected(error: RuntimeError, where: str) -> RescindError:
+def _not_connected(error: RuntimeError, where: str, *, speaks_tls: bool) -> RescindError:
     text = str(error)
     told = [found[1] or found[0] for found in _WORDS.finditer(text)]
     why = told[-1] if told else text
     for sign, kind in _OF_ACCESS.items():
         if sign in text:
             return kind(f"Temporal at {where} does not let this caller in. Give the cluster's API key or certificate.")
-    if any(sign in text for sign in _OF_TLS):
+    was_closed = "transport error" in text
+    is_of_tls = any(sign in text for sign in _OF_TLS)
+    if was_closed and speaks_tls and not is_of_tls:
+        why = "it closed the encrypted connection, as a server does that wants a client certificate"
+        is_of_tls = True
+    if is_of_tls:
         return TlsFailed(
             f"no TLS with Temporal at {where}: {why}. Does it speak TLS, and are its certificate and yours trusted?"
         )
-    if "transport error" in text:
+    if was_closed:
         why = "it closed the connection, as a server does that wants TLS, or is none of Temporal's"
     return ServerUnavailable(f"no Temporal server answers at {where}: {why}. Start it, or give its address.")
 
@@ -169,7 +175,7 @@ def error_of(error: RPCError, what: str) -> RescindError:
         case RPCStatusCode.INVALID_ARGUMENT:
             return InvalidInput(f"{text}.")
         case RPCStatusCode.UNIMPLEMENTED:
-            return InvalidInput(f"{text}. This server cannot do it; a cluster or the development server can.")
+            return NotSupported(f"{text}. This server cannot do it; a cluster or the development server can.")
         case RPCStatusCode.UNAUTHENTICATED:
             return NotAuthenticated(f"{text}. Give the cluster's API key or certificate.")
         case RPCStatusCode.PERMISSION_DENIED:

@@ -16,6 +16,7 @@ from rescind.model.operations import Acknowledged, Signal
 from rescind.model.payload import Payload
 from rescind.model.views import CheckpointView
 from rescind_server.engine.entities import Execution
+from rescind_server.store.records import TaskRecord, add_tasks, record_of_task
 
 MOST_BYTES: Final = 1024 * 1024
 """What is larger is not carried over: an input of a workflow has 2 MiB, and codecs may need some of that."""
@@ -39,6 +40,9 @@ class Carried(msgspec.Struct, frozen=True):
         sequence: the number of its last event.
         lease: the highest lease that was given out.
         previous_run: the workflow's run before, which tells the events up to `sequence`.
+        tasks: those that it has scheduled, in that order, as far back as there is room: a task's idempotency key is
+            known for as long as the task is.
+        trace_parent: the span that it was started in.
     """
 
     labels: dict[str, str]
@@ -55,6 +59,8 @@ class Carried(msgspec.Struct, frozen=True):
     sequence: int
     lease: Lease
     previous_run: str
+    tasks: tuple[TaskRecord, ...] = ()
+    trace_parent: str | None = None
 
 
 def stands_at_checkpoint(execution: Execution, activation: AgentActivation) -> bool:
@@ -90,12 +96,15 @@ def carried_of(execution: Execution, lease: Lease, run_id: str) -> Carried | Non
         lease,
         run_id,
     )
-    return carried if len(msgspec.json.encode(carried)) <= MOST_BYTES else None
+    room = MOST_BYTES - len(msgspec.json.encode(carried))
+    if room < 0:
+        return None
+    return msgspec.structs.replace(carried, tasks=_last_tasks(execution, room), trace_parent=execution.trace_parent)
 
 
 def execution_of(carried: Carried, execution_id: str, kind: str, queue: str, agent_input: Payload) -> Execution:
     """The execution as the next run takes it up: it waits for its code to be run from the checkpoint."""
-    return Execution(
+    execution = Execution(
         ExecutionId(execution_id),
         carried.organisation,
         kind,
@@ -115,4 +124,19 @@ def execution_of(carried: Carried, execution_id: str, kind: str, queue: str, age
         signals=list(carried.signals),
         signal_count=carried.signal_count,
         sequence=carried.sequence,
+        trace_parent=carried.trace_parent,
     )
+    add_tasks(execution, carried.tasks)
+    return execution
+
+
+def _last_tasks(execution: Execution, room: int) -> tuple[TaskRecord, ...]:
+    """Its tasks, without the oldest if all together are larger than the room in bytes."""
+    kept: list[TaskRecord] = []
+    for task in reversed(execution.tasks.values()):
+        record = record_of_task(task)
+        room -= len(msgspec.json.encode(record)) + 1
+        if room < 0:
+            break
+        kept.append(record)
+    return tuple(reversed(kept))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from rescind.errors import InvalidInput, RescindError
+from rescind.errors import InvalidInput, NotFound, NotSupported
 from rescind.model.filters import ExecutionFilter, TaskFilter
-from rescind.model.ids import Instant
+from rescind.model.ids import ExecutionId, Instant, TaskId
 from rescind.model.overviews import ListedTask
 from rescind.model.status import TERMINAL_EXECUTION, TERMINAL_TASK, CancelMode, CancelTaskResult, ExecutionStatus
 from rescind.model.views import ExecutionView, TaskView
@@ -24,7 +27,11 @@ from rescind.temporal.client_port import TemporalClientPort
 from rescind.temporal.connecting import error_of
 from rescind.temporal.outside import view_of
 
+PAGE: Final = 100
+"""How much is fetched at once where all is asked for."""
+MOST_IN_PAGE: Final = 1_000
 _STEP: Final = 20
+_HOLDERS: Final = 20
 _OURS: Final[Mapping[ExecutionStatus, tuple[str, ...]]] = {
     ExecutionStatus.COMPLETED: ("Completed", "Running"),
     ExecutionStatus.FAILED: ("Failed", "TimedOut", "Running"),
@@ -49,30 +56,87 @@ async def ensure_labels_are_found(client: Client) -> bool:
     return True
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """Where a page of tasks begins: the token of a page of executions, one of those, and one of its tasks."""
+
+    page: bytes = b""
+    execution: int = 0
+    task: int = 0
+
+
 class Finding:
     """Looks for what a filter selects."""
 
     def __init__(self, port: TemporalClientPort) -> None:
         self._port = port
 
-    async def executions(self, selection: ExecutionFilter) -> AsyncIterator[ExecutionView]:
-        """The executions that it selects, the newest first."""
-        query = _query(selection, finds_labels=self._port.finds_labels)
-        try:
-            async for found in self._port.client.list_workflows(query):
-                view = await view_of(found)
-                if view is not None and not _moved_on(found) and _selects(selection, view):
-                    yield view
-        except RPCError as error:
-            raise error_of(error, "the list of executions") from error
+    async def executions(self, selection: ExecutionFilter, *, is_open: bool = False) -> AsyncIterator[ExecutionView]:
+        """The executions that it selects, the newest first; with `is_open`, those whose workflow has not closed."""
+        token = b""
+        while True:
+            page, token = await self._page(selection, PAGE, token, is_open=is_open)
+            for view in page:
+                yield view
+            if not token:
+                return
+
+    async def executions_page(
+        self, selection: ExecutionFilter, size: int, token: str
+    ) -> tuple[Sequence[ExecutionView], str]:
+        """Some of the executions that it selects, and the token of those behind them.
+
+        A page may have fewer than were asked for, also before the last: part of a filter is applied here.
+
+        Raises:
+            InvalidInput: a size or token that cannot be meant.
+        """
+        following = _place_of(token, size).page
+        while True:
+            page, following = await self._page(selection, size, following)
+            if page or not following:
+                return page, _token_of(_Place(following)) if following else ""
 
     async def tasks(self, selection: TaskFilter) -> AsyncIterator[ListedTask]:
         """The tasks that it selects."""
-        async for execution in self._holders(selection):
-            details = await self._port.describe(execution.execution_id)
-            for task in details.tasks:
-                if _selects_task(selection, task):
-                    yield ListedTask(execution.execution_id, execution.kind, task, ())
+        token = ""
+        while True:
+            page, token = await self.tasks_page(selection, PAGE, token)
+            for listed in page:
+                yield listed
+            if not token:
+                return
+
+    async def tasks_page(self, selection: TaskFilter, size: int, token: str) -> tuple[Sequence[ListedTask], str]:
+        """Some of the tasks that it selects, and the token of those behind them.
+
+        Raises:
+            InvalidInput: a size or token that cannot be meant.
+            NotFound: the filter names an execution that there is not.
+        """
+        place = _place_of(token, size)
+        found: list[ListedTask] = []
+        while True:
+            holders, following = await self._holders(selection, place.page)
+            skipped = place.task
+            for index in range(place.execution, len(holders)):
+                tasks = await self._tasks_of(holders[index], is_named=selection.execution_id is not None)
+                for number, listed in enumerate(tasks[skipped:], skipped):
+                    if not _selects_task(selection, listed.task):
+                        continue
+                    if len(found) == size:
+                        return found, _token_of(_Place(place.page, index, number))
+                    found.append(listed)
+                skipped = 0
+            if not following:
+                return found, ""
+            place = _Place(following)
+
+    async def holder_of(self, task_id: TaskId) -> ExecutionId | None:
+        """The open execution that a task belongs to; None if there is none. Each may have to be asked."""
+        async for listed in self.tasks(TaskFilter()):
+            if listed.task.task_id == task_id:
+                return listed.execution_id
+        return None
 
     async def count(self, selection: ExecutionFilter | TaskFilter) -> int:
         """How many open ones it selects."""
@@ -99,7 +163,8 @@ class Finding:
     async def _cancel(self, each: ExecutionView | ListedTask, reason: str | None, *, hard: bool) -> CancelTaskResult:
         if isinstance(each, ExecutionView):
             return await self._port.cancel_execution(each.execution_id, reason, hard=hard)
-        return await self._port.cancel_task(each.execution_id, each.task.task_id, reason, CancelMode.TRY)
+        mode = CancelMode.FORCE if hard else CancelMode.TRY
+        return await self._port.cancel_task(each.execution_id, each.task.task_id, reason, mode)
 
     async def _open(self, selection: ExecutionFilter | TaskFilter) -> AsyncIterator[ExecutionView | ListedTask]:
         if isinstance(selection, TaskFilter):
@@ -107,29 +172,48 @@ class Finding:
                 if listed.task.status not in TERMINAL_TASK:
                     yield listed
             return
-        async for view in self.executions(selection):
+        async for view in self.executions(selection, is_open=True):
             if view.status not in TERMINAL_EXECUTION:
                 yield view
 
-    async def _holders(self, selection: TaskFilter) -> AsyncIterator[ExecutionView]:
-        """The executions whose tasks are to be looked at."""
-        if selection.worker_id is not None:
-            raise _unknown_to_clusters("worker")
+    async def _page(
+        self, selection: ExecutionFilter, size: int, token: bytes, *, is_open: bool = False
+    ) -> tuple[list[ExecutionView], bytes]:
+        query = _query(selection, finds_labels=self._port.finds_labels, is_open=is_open)
+        listed = self._port.client.list_workflows(query, page_size=size, next_page_token=token or None)
+        try:
+            await listed.fetch_next_page()
+        except RPCError as error:
+            raise error_of(error, "the list of executions") from error
+        found = []
+        for each in listed.current_page or ():
+            view = await view_of(each)
+            if view is not None and not _moved_on(each) and _selects(selection, view):
+                found.append(view)
+        return found, listed.next_page_token or b""
+
+    async def _holders(self, selection: TaskFilter, token: bytes) -> tuple[Sequence[ExecutionView], bytes]:
+        """Some of the executions whose tasks are to be looked at, and the token of those behind them."""
+        _ensure_supported(selection)
         if selection.execution_id is not None:
-            yield (await self._port.describe(selection.execution_id)).execution
-            return
-        open_ones = ExecutionFilter(
-            kind=selection.agent, created_by=selection.created_by, organisation=selection.organisation
-        )
-        async for view in self.executions(open_ones):
-            if view.status not in TERMINAL_EXECUTION or view.ended_at is None:
-                yield view
+            return [(await self._port.describe(selection.execution_id)).execution], b""
+        holders = ExecutionFilter(kind=selection.agent, created_by=selection.created_by)
+        return await self._page(holders, _HOLDERS, token, is_open=True)
+
+    async def _tasks_of(self, execution: ExecutionView, *, is_named: bool) -> Sequence[ListedTask]:
+        try:
+            listed = await self._port.listed_tasks(execution.execution_id, execution.kind)
+        except NotFound:
+            if is_named:
+                raise
+            # It was removed since it was listed.
+            return ()
+        return listed
 
 
-def _query(selection: ExecutionFilter, *, finds_labels: bool) -> str:
-    if selection.worker_id is not None:
-        raise _unknown_to_clusters("worker")
-    conditions = []
+def _query(selection: ExecutionFilter, *, finds_labels: bool, is_open: bool) -> str:
+    _ensure_supported(selection)
+    conditions = ["ExecutionStatus = 'Running'"] if is_open else []
     if selection.kind is not None:
         conditions.append(f"WorkflowType = {_quoted(selection.kind)}")
     if selection.queue is not None:
@@ -142,8 +226,10 @@ def _query(selection: ExecutionFilter, *, finds_labels: bool) -> str:
     if selection.created_after is not None:
         conditions.append(f"StartTime >= {_quoted(_time(selection.created_after))}")
     if finds_labels:
+        # Executions that were started before the namespace had the attribute are looked through here.
         conditions += [
-            f"{names.LABELS_ATTRIBUTE} = {_quoted(f'{name}={value}')}" for name, value in selection.labels.items()
+            f"({names.LABELS_ATTRIBUTE} = {_quoted(f'{name}={value}')} OR {names.LABELS_ATTRIBUTE} IS NULL)"
+            for name, value in selection.labels.items()
         ]
     return " AND ".join(conditions)
 
@@ -158,6 +244,7 @@ def _selects(selection: ExecutionFilter, view: ExecutionView) -> bool:
         (not statuses or view.status in statuses)
         and selection.created_by in (None, view.created_by)
         and selection.labels.items() <= view.labels.items()
+        and (selection.id_prefix is None or view.execution_id.startswith(selection.id_prefix))
     )
 
 
@@ -189,5 +276,22 @@ def _moved_on(found: WorkflowExecution) -> bool:
     return found.status is WorkflowExecutionStatus.CONTINUED_AS_NEW
 
 
-def _unknown_to_clusters(what: str) -> RescindError:
-    return InvalidInput(f"a Temporal cluster does not tell executions by their {what}. Leave that condition out.")
+def _ensure_supported(selection: ExecutionFilter | TaskFilter) -> None:
+    for name, value in (("worker", selection.worker_id), ("organisation", selection.organisation)):
+        if value is not None:
+            raise NotSupported(
+                f"a Temporal cluster does not tell executions by their {name}. Leave that condition out, or ask in a "
+                "namespace of its own."
+            )
+
+
+def _place_of(token: str, size: int) -> _Place:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_IN_PAGE:
+        raise InvalidInput(f"a page of {size!r} cannot be had. Give a size from 1 to {MOST_IN_PAGE:,}.")
+    with suppress(ValueError, msgspec.DecodeError):
+        return msgspec.json.decode(base64.urlsafe_b64decode(token), type=_Place) if token else _Place()
+    raise InvalidInput(f"{token!r} is no token of a page. Begin again, without one.")
+
+
+def _token_of(place: _Place) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()

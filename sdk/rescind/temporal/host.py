@@ -7,7 +7,7 @@ on a replay all is decided again, to the same effect.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from rescind.authoring.agent import AgentDefinition
@@ -15,10 +15,13 @@ from rescind.backends.native.agent_run import AgentRun
 from rescind.errors import AuthoringError
 from rescind.model.commands import CancelAnswered, Command, Deferred, Reply, StartExecution
 from rescind.model.events import HistoryEvent
-from rescind.model.ids import ExecutionId, Instant, Lease, WorkerId
+from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
 from rescind.model.messages import (
     AgentActivation,
+    AgentCancelled,
+    AgentCompleted,
     AgentEviction,
+    AgentFailed,
     AgentKind,
     AgentParked,
     AgentProgress,
@@ -30,6 +33,7 @@ from rescind.model.messages import (
     WorkerJoined,
 )
 from rescind.model.operations import ScheduleTask
+from rescind.model.overviews import AttemptView
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
 from rescind.model.status import CancelTaskResult, ExecutionStatus
 from rescind.model.views import ExecutionDetails
@@ -41,7 +45,10 @@ from rescind_server.engine.entities import Execution
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.state import Decision
 from rescind_server.engine.stops import standing_order
-from rescind_server.engine.viewing import details_of
+from rescind_server.engine.viewing import details_of, listed_task
+
+AgentEnding = AgentCompleted | AgentFailed | AgentCancelled
+"""How an agent's code has ended."""
 
 MOST_AT_ONCE: Final = 1_500
 """How many attempts of one execution run at once; more wait in the engine. Temporal takes 2,000 pending activities."""
@@ -65,6 +72,7 @@ class Host:
         previous_run: the run of the workflow that tells of those before; empty if there is none.
         streamed: the last events that were streamed.
         streamed_count: how many were streamed in all.
+        on_agent_end: told of the end of the agent's code, if anybody wants to know.
     """
 
     def __init__(
@@ -88,6 +96,7 @@ class Host:
         self.previous_run = ""
         self.streamed: deque[StreamedEvent] = deque(maxlen=_MOST_STREAMED)
         self.streamed_count = 0
+        self.on_agent_end: Callable[[AgentRun, AgentEnding], None] | None = None
         self._definition = definition
         self._effects = effects
         self._payload_limit = payload_limit
@@ -115,7 +124,8 @@ class Host:
         """The execution exists, and goes on from what an earlier run of its workflow has carried over."""
         execution = execution_of(carried, self.execution_id, self._definition.kind, queue, agent_input)
         self.first_event, self.previous_run = carried.sequence, carried.previous_run
-        self._take(self._engine.restore([(execution, None)], carried.lease, 1, {}, self._effects.now()))
+        last = max((task.order for task in carried.tasks), default=1)
+        self._take(self._engine.restore([(execution, None)], carried.lease, last, {}, self._effects.now()))
 
     def carry(self, run_id: str) -> Carried | None:
         """What the next run of the workflow goes on from; None if it must go on in this one.
@@ -203,6 +213,16 @@ class Host:
         """The execution as it stands."""
         return details_of(self._execution())
 
+    def at_work(self, task_id: TaskId) -> tuple[AttemptView, ...]:
+        """The attempts of a task that may still be running."""
+        return listed_task(self._execution().tasks[task_id]).at_work
+
+    @property
+    def agent_run(self) -> AgentRun:
+        """The agent's code, which runs, or has run."""
+        assert self._run is not None, "the agent's code was asked for before it ran"
+        return self._run
+
     def standing_order(self, lease: Lease) -> StopOrder | None:
         """What whoever runs an attempt is to be told; None if it may run on, or has ended."""
         for task in self._execution().tasks.values():
@@ -272,6 +292,8 @@ class Host:
         if isinstance(answer, AgentParked):
             # Temporal's way to park: the workflow task fails, and is tried again with whatever is deployed next.
             raise AuthoringError(answer.problem)
+        if answer.ending is not None and self.on_agent_end is not None:
+            self.on_agent_end(run, answer.ending)
         self._make_room_for(answer)
         self._decide(answer)
         self._mind_steps(run)

@@ -37,6 +37,8 @@ UNKNOWN_KIND: Final = "UnknownKind"
 
 LABELS_ATTRIBUTE: Final = "RescindLabels"
 """The search attribute, a list of keywords ``name=value``, in which labels are looked for."""
+LABELLED: Final = "rescind"
+"""The keyword there that every execution has whose labels are in it, also if it has none."""
 
 PAYLOAD_LIMIT: Final = 1_500_000
 """The largest payload in bytes, unless set otherwise: a cluster takes 2 MiB, and results grow on their way."""

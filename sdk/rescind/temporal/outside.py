@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     WorkflowExecution,
     WorkflowExecutionDescription,
@@ -25,7 +26,7 @@ from rescind.model.views import ExecutionView
 from rescind.temporal import names
 from rescind.temporal.failures import failure_of_execution
 from rescind.temporal.payloads import from_temporal, record_from_temporal
-from rescind.temporal.records import StartMemo
+from rescind.temporal.records import CancelRequest, StartMemo
 
 _STATUS: Final = {
     WorkflowExecutionStatus.RUNNING: ExecutionStatus.RUNNING,
@@ -91,7 +92,12 @@ def with_temporals_end(view: ExecutionView, found: WorkflowExecution) -> Executi
 async def ended_view(
     handle: WorkflowHandle[Any, RawValue], found: WorkflowExecutionDescription
 ) -> ExecutionView | None:
-    """An execution whose workflow has closed, with its output or failure; None if it has not, or is not ours."""
+    """An execution whose workflow has closed, with its output, failure or cause; None if it has not, or is not ours.
+
+    Args:
+        handle: the run that has closed, with `RawValue` as the type of its result.
+        found: the same, as Temporal shows it.
+    """
     view = await view_of(found)
     if view is None or found.close_time is None:
         return None
@@ -102,5 +108,13 @@ async def ended_view(
     except WorkflowFailureError as error:
         if isinstance(error.cause, ApplicationError):
             return msgspec.structs.replace(view, failure=failure_of_execution(error.cause))
-        return view
+        return msgspec.structs.replace(view, cause=await _cause_of(handle))
     return msgspec.structs.replace(view, output=from_temporal(result))
+
+
+async def _cause_of(handle: WorkflowHandle[Any, RawValue]) -> CancelCause:
+    """Why a workflow was cancelled: all cancels begin with Temporal's own, whose reason is in its history."""
+    async for event in handle.fetch_history_events():
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+            return CancelRequest.of_temporal(event.workflow_execution_cancel_requested_event_attributes.cause).cause()
+    return CancelRequest.of_temporal("").cause()

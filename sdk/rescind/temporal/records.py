@@ -7,17 +7,21 @@ from typing import Final, Literal
 
 import msgspec
 
+from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import DEFAULT_ORGANISATION
 from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId, Lease, TaskId
 from rescind.model.messages import EntryRecord, StopReported, StreamedEvent, TaskActivation, TaskReported
 from rescind.model.outcome import Failure
+from rescind.model.overviews import AttemptView
 from rescind.model.payload import Payload
 from rescind.model.status import CancelMode
 from rescind.model.views import CheckpointView, ExecutionView, TaskView
 
 _REASON: Final = re.compile(
-    r"(?:(?P<reason>.*) )?\(by (?P<by>.+?)(?P<hard>, hard)?, request (?P<request_id>[0-9a-f-]{36})\)", re.DOTALL
+    r"(?:(?P<reason>.*) )?\(by (?P<by>.+?)(?P<hard>, hard)?, request (?P<request_id>[0-9a-f-]{36})"
+    r"(?:, trace (?P<trace>[0-9a-f-]{55}))?\)",
+    re.DOTALL,
 )
 Limit = Literal["start_to_close", "heartbeat", "idle"]
 
@@ -30,12 +34,14 @@ class StartMemo(msgspec.Struct, frozen=True, omit_defaults=True):
         labels: free text by name.
         organisation: whose it is.
         input_digest: the SHA-256 of the input, by which a repeated start is known.
+        trace_parent: the span that started it, as W3C Trace Context writes it; None if nobody traced it.
     """
 
     by: str = "temporal"
     labels: dict[str, str] = {}
     organisation: str = DEFAULT_ORGANISATION
     input_digest: str = ""
+    trace_parent: str | None = None
 
 
 class AttemptOrder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -136,18 +142,21 @@ class CancelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         reason: why, in words.
         hard: whether to end it at once, without its clean-up.
         request_id: by which the two are known to be one.
+        trace_parent: the span that asks, as W3C Trace Context writes it; None if nobody traces it.
     """
 
     by: str
     reason: str | None = None
     hard: bool = False
     request_id: str = ""
+    trace_parent: str | None = None
 
     def as_reason(self) -> str:
         """The request as the reason of Temporal's own cancel: words that people read there."""
         how = ", hard" if self.hard else ""
         words = f"{self.reason} " if self.reason is not None else ""
-        return f"{words}(by {self.by}{how}, request {self.request_id})"
+        trace = f", trace {self.trace_parent}" if self.trace_parent is not None else ""
+        return f"{words}(by {self.by}{how}, request {self.request_id}{trace})"
 
     @classmethod
     def from_reason(cls, text: str) -> CancelRequest | None:
@@ -155,7 +164,16 @@ class CancelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         found = _REASON.fullmatch(text)
         if found is None:
             return None
-        return cls(found["by"], found["reason"], found["hard"] is not None, found["request_id"])
+        return cls(found["by"], found["reason"], found["hard"] is not None, found["request_id"], found["trace"])
+
+    @classmethod
+    def of_temporal(cls, text: str) -> CancelRequest:
+        """The request that Temporal's own cancel stands for: one of ours, or of somebody who used Temporal alone."""
+        return cls.from_reason(text) or cls("temporal", text or None)
+
+    def cause(self) -> CancelCause:
+        """The request as the cause of what it brings about."""
+        return CancelCause(CancelSource.REQUEST, self.by, self.reason, self.trace_parent)
 
 
 class CancelTaskRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -165,6 +183,11 @@ class CancelTaskRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str
     reason: str | None = None
     mode: CancelMode = CancelMode.TRY
+    trace_parent: str | None = None
+
+    def cause(self) -> CancelCause:
+        """The request as the cause of what it brings about."""
+        return CancelCause(CancelSource.REQUEST, self.by, self.reason, self.trace_parent)
 
 
 class PageRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -193,11 +216,18 @@ class Described(msgspec.Struct, frozen=True):
     streamed: int = 0
 
 
-class TasksPage(msgspec.Struct, frozen=True):
-    """Some tasks, in the order of scheduling, and whether that is all."""
+class TasksPage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Some tasks, in the order of scheduling, and whether that is all.
+
+    Attributes:
+        items: the tasks.
+        is_last: whether that is all.
+        at_work: of each of them the attempts that may still be running.
+    """
 
     items: tuple[TaskView, ...]
     is_last: bool
+    at_work: tuple[tuple[AttemptView, ...], ...] = ()
 
 
 class EntriesPage(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from temporalio.workflow import NondeterminismError
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.errors import AuthoringError, NonDeterminismError
-from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
+from rescind.temporal.names import PAYLOAD_LIMIT
 from rescind.temporal.workflow import DEFAULT_LEASE_MS, agent_workflow
 
 
@@ -24,7 +24,7 @@ class TemporalReplayer:
         self,
         agents: Iterable[AgentDefinition[Any, Any]],
         *,
-        payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+        payload_limit: int = PAYLOAD_LIMIT,
         lease_ms: int = DEFAULT_LEASE_MS,
         data_converter: DataConverter = DataConverter.default,
     ) -> None:

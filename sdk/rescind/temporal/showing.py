@@ -42,7 +42,8 @@ class Showing:
 
     def tasks(self, after: int) -> TasksPage:
         """Its tasks behind the first `after`."""
-        return TasksPage(*_page(self._host.details().tasks, after))
+        tasks, is_last = _page(self._host.details().tasks, after)
+        return TasksPage(tasks, is_last, tuple(self._host.at_work(each.task_id) for each in tasks))
 
     def entries(self, after: int) -> EntriesPage:
         """Its entries behind the first `after`."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final
 
 from temporalio import activity
@@ -15,23 +17,25 @@ from temporalio.common import RawValue
 
 from rescind.authoring.conversion import encode
 from rescind.backends.native.agent_port import StepFunction
+from rescind.backends.native.agent_run import AgentRun
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.runtime.failures import failure_of
 from rescind.temporal.names import STEP_ACTIVITY
 from rescind.temporal.payloads import record_to_temporal
 from rescind.temporal.records import StepReport
+from rescind.worker.agent_spans import in_step
 from rescind.worker.executors.daemon_threads import DaemonThreads
 
 StepKey = tuple[str, int]
 """A workflow's run, and a position in its agent's journal."""
 
 _STEP_THREADS: Final = 64
-_waiting: dict[StepKey, tuple[str, StepFunction]] = {}
+_waiting: dict[StepKey, tuple[AgentRun, str, StepFunction]] = {}
 
 
-def put_step(key: StepKey, name: str, function: StepFunction) -> None:
-    """Let the local activity of this key find its function."""
-    _waiting[key] = (name, function)
+def put_step(key: StepKey, run: AgentRun, name: str, function: StepFunction) -> None:
+    """Let the local activity of this key find its function, and the run of the agent that it belongs to."""
+    _waiting[key] = (run, name, function)
 
 
 def forget_step(key: StepKey) -> None:
@@ -60,9 +64,10 @@ class StepRunner:
         self._threads.shutdown()
 
     async def _run(self, key: StepKey) -> StepReport:
-        name, function = _waiting[key]
+        run, name, function = _waiting[key]
         try:
-            result = await self._call(function)
+            with in_step(run, name):
+                result = await self._call(function)
             return StepReport(value=encode(result, what=f"result of step {name!r}", limit=self._payload_limit))
         except asyncio.CancelledError as error:
             if activity.is_cancelled():
@@ -75,5 +80,7 @@ class StepRunner:
     async def _call(self, function: StepFunction) -> Any:
         if inspect.iscoroutinefunction(getattr(function, "func", function)):
             return await function()
-        result = await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        # As asyncio.to_thread: the thread knows what it belongs to.
+        call = partial(copy_context().run, function)
+        result = await asyncio.get_running_loop().run_in_executor(self._threads, call)
         return await result if inspect.isawaitable(result) else result

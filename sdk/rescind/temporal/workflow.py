@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
+from rescind.backends.native.agent_run import AgentRun
 from rescind.errors import InvalidInput, UnknownKind
-from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import (
     CancelAnswered,
     CancelExecution,
@@ -31,7 +33,7 @@ from rescind.temporal import names
 from rescind.temporal.attempts import WorkflowEffects
 from rescind.temporal.continuing import Carried
 from rescind.temporal.failures import execution_error
-from rescind.temporal.host import Host
+from rescind.temporal.host import AgentEnding, Host
 from rescind.temporal.payloads import first_payload, record_from_temporal, record_to_temporal, to_temporal
 from rescind.temporal.records import (
     AttemptAlive,
@@ -42,11 +44,14 @@ from rescind.temporal.records import (
     StartMemo,
 )
 from rescind.temporal.showing import Showing
+from rescind.worker.agent_spans import tell_agent
 
 DEFAULT_LEASE_MS = 10_000
 """How long an attempt's worker may be silent before it counts as lost, unless set otherwise."""
 
 _SIGNALLED_BY = "temporal"
+# Temporal's SDK may run what handles an update before it takes up a cancel of the same turn.
+_SAME_TURN = timedelta(seconds=1)
 
 
 class AgentWorkflow:
@@ -66,7 +71,8 @@ class AgentWorkflow:
         self._inbox: list[Callable[[], None]] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_due = 0
-        self._is_cancelled_by_temporal = False
+        self._is_cancel_taken = False
+        self._is_woken_by_cancel = False
         self._answered: dict[str, CancelTaskResult] = {}
         self._shown = ExecutionStatus.PENDING
         self._effects = WorkflowEffects(self._inbox.append, self.lease)
@@ -80,6 +86,7 @@ class AgentWorkflow:
         info = workflow.info()
         host = Host(self.agents.get(info.workflow_type), info.workflow_id, self._effects, self.payload_limit)
         self._effects.host = host
+        host.on_agent_end = _tell_of_end
         if len(args) > 1:
             host.go_on(record_from_temporal(args[1], Carried), info.task_queue, first_payload(args))
             return host
@@ -93,6 +100,7 @@ class AgentWorkflow:
                 memo.labels,
                 memo.by,
                 memo.organisation,
+                memo.trace_parent,
             )
         )
         return host
@@ -112,25 +120,45 @@ class AgentWorkflow:
         """Run the agent to its end, and until nothing of it is at work; returns its output."""
         self._inbox.append(self._host.run)
         try:
-            while not self._host.is_closed:
-                try:
-                    await workflow.wait_condition(lambda: bool(self._inbox))
-                except asyncio.CancelledError:
-                    # Temporal cancels a run once. What comes without that is the end of its stay in memory.
-                    if self._is_cancelled_by_temporal or workflow.cancellation_reason() is None:
-                        raise
-                    self._is_cancelled_by_temporal = True
-                    self._inbox.append(self._cancel_by_temporal)
+            while not self._is_done:
+                await self._wait(lambda: self._has_news or self._is_done)
                 self._take_turn()
                 if self._host.may_move_on:
                     await self._move_on(args)
-            await workflow.wait_condition(workflow.all_handlers_finished)
         finally:
             self._effects.close()
             self._host.discard()
         return self._end()
 
+    async def _wait(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds. Temporal's cancel disturbs no wait: it is taken up in the next turn."""
+        while not holds():
+            try:
+                await workflow.wait_condition(holds)
+            except asyncio.CancelledError:
+                # Temporal cancels a run once. What comes without that is the end of its stay in memory.
+                if self._is_woken_by_cancel or not _is_cancelled():
+                    raise
+                self._is_woken_by_cancel = True
+
+    @property
+    def _is_done(self) -> bool:
+        # Requests that came with the end, or behind it, are answered as well.
+        return self._host.is_closed and not self._inbox and workflow.all_handlers_finished()
+
+    @property
+    def _has_news(self) -> bool:
+        return bool(self._inbox) or self._has_new_cancel
+
+    @property
+    def _has_new_cancel(self) -> bool:
+        return _is_cancelled() and not self._is_cancel_taken
+
     def _take_turn(self) -> None:
+        if self._has_new_cancel:
+            # Before all else that came with it: what it may still prevent is not begun.
+            self._is_cancel_taken = True
+            self._inbox.insert(0, self._cancel_by_temporal)
         self._host.come_due()
         while self._inbox:
             turn = self._inbox[:]
@@ -143,8 +171,9 @@ class AgentWorkflow:
 
     async def _move_on(self, args: Sequence[RawValue]) -> None:
         """Continue as new, unless what came in meanwhile has changed that."""
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        self._take_turn()
+        while self._has_news or not workflow.all_handlers_finished():
+            await self._wait(lambda: self._has_news or workflow.all_handlers_finished())
+            self._take_turn()
         carried = self._host.carry(workflow.info().run_id)
         if carried is None:
             # The code has been told what it waits for, and may have asked for something.
@@ -180,7 +209,8 @@ class AgentWorkflow:
     def _end(self) -> RawValue:
         execution = self._host.details().execution
         if execution.status is ExecutionStatus.CANCELLED:
-            _end_as_cancelled(execution.cause)
+            # Temporal's own cancel came, with which all of ours begin: so this ends the workflow as CANCELED.
+            raise asyncio.CancelledError(str(execution.cause))
         if execution.failure is not None:
             raise execution_error(execution.failure)
         return to_temporal(execution.output or NULL_PAYLOAD)
@@ -188,15 +218,13 @@ class AgentWorkflow:
     # -- what comes in --
 
     def _cancel_by_temporal(self) -> None:
-        reason = workflow.cancellation_reason() or ""
-        self._cancel_once(CancelRequest.from_reason(reason) or CancelRequest(_SIGNALLED_BY, reason or None))
+        self._cancel_once(CancelRequest.of_temporal(workflow.cancellation_reason() or ""))
 
     def _cancel_once(self, asked: CancelRequest) -> CancelTaskResult:
         """Carry out a request that comes by two ways; returns its one answer."""
         answered = self._answered.get(asked.request_id)
         if answered is None:
-            cause = CancelCause(CancelSource.REQUEST, asked.by, asked.reason)
-            reply = self._host.tell(CancelExecution(self._host.execution_id, cause, asked.hard))
+            reply = self._host.tell(CancelExecution(self._host.execution_id, asked.cause(), asked.hard))
             answered = reply.result if isinstance(reply, CancelAnswered) else CancelTaskResult.NOT_FOUND
             if asked.request_id:
                 self._answered[asked.request_id] = answered
@@ -226,7 +254,17 @@ class AgentWorkflow:
 
     @workflow.update(name=names.CANCEL_UPDATE)
     async def _cancel(self, request: RawValue) -> str:
+        """The answer to a cancel, which came as Temporal's own in this turn or before.
+
+        Without that, nobody could have the workflow end as CANCELED: there is no public way to it from within.
+        """
         asked = record_from_temporal(request, CancelRequest)
+        if not _is_cancelled():
+            with suppress(TimeoutError):
+                await workflow.wait_condition(_is_cancelled, timeout=_SAME_TURN)
+        if not _is_cancelled():
+            text = "this only answers a cancel: ask for Temporal's own first, with the same request id in its reason"
+            raise ApplicationError(text, type="CancelMissing", non_retryable=True)
         answers: list[CancelTaskResult] = []
         self._inbox.append(lambda: answers.append(self._cancel_once(asked)))
         await workflow.wait_condition(lambda: bool(answers))
@@ -235,8 +273,7 @@ class AgentWorkflow:
     @workflow.update(name=names.CANCEL_TASK_UPDATE)
     async def _cancel_task(self, request: RawValue) -> str:
         asked = record_from_temporal(request, CancelTaskRequest)
-        cause = CancelCause(CancelSource.REQUEST, asked.by, asked.reason)
-        command = CancelTaskFromOutside(self._host.execution_id, asked.task_id, cause, asked.mode)
+        command = CancelTaskFromOutside(self._host.execution_id, asked.task_id, asked.cause(), asked.mode)
         replies: list[Reply] = []
         self._inbox.append(lambda: replies.append(self._host.tell(command)))
         await workflow.wait_condition(lambda: bool(replies))
@@ -322,16 +359,13 @@ def _start_memo() -> StartMemo:
         return StartMemo()
 
 
-def _end_as_cancelled(cause: CancelCause | None) -> NoReturn:
-    """End the workflow as CANCELED.
+def _tell_of_end(run: AgentRun, ending: AgentEnding) -> None:
+    if not workflow.unsafe.is_replaying():
+        tell_agent(run, ending)
 
-    The SDK gives that end only where Temporal's own cancel came, as it does from our clients. Where somebody sent
-    our update alone there is no public way to say so.
-    """
-    loop: Any = asyncio.get_running_loop()
-    if workflow.cancellation_reason() is None:
-        loop._cancel_reason = str(cause)
-    raise asyncio.CancelledError(str(cause))
+
+def _is_cancelled() -> bool:
+    return workflow.cancellation_reason() is not None
 
 
 def _ignore(reply: Reply) -> None:

@@ -111,7 +111,7 @@ class GrpcConnection:
         return self._opened
 
     async def call(self, name: str, request: Message, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
-        """Make one call of the Client or the Webhooks service and return its reply. Leaving it tells the server that nobody waits.
+        """Make one call of the Client or the Webhooks service and return its reply. Leaving it tells the server.
 
         Args:
             name: the call.

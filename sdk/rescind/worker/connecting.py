@@ -206,8 +206,6 @@ class Worker:
             begun = time.monotonic()
             try:
                 error = await self._until_cut(session)
-                if self._worker is not None:
-                    self._worker.note_cut()
             finally:
                 await session.cut()
             if error is None:
@@ -246,6 +244,7 @@ class Worker:
         self._number = max(self._number + 1, time.time_ns() // 1_000)
         if self._worker is None:
             self._worker = SessionWorker(session, worker_id=self.worker_id, session=self._number, **self._options)
+            self._worker.expect_cuts()
             self._worker.start()
         else:
             self._worker.rejoin(session, self._number)

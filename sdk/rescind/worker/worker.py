@@ -122,13 +122,13 @@ class Worker:
         self._join()
         self._report_again()
 
-    def note_cut(self) -> None:
-        """The session was cut: what programs write from now on is told over the next one, too."""
+    def expect_cuts(self) -> None:
+        """The session may be cut: what programs wrote last is told over the next one, too."""
         self._held_output.begin()
 
     def note_joined(self) -> None:
-        """The other side has answered over the present session: what is sent arrives."""
-        self._held_output.end()
+        """The other side has answered over the present session."""
+        self._held_output.arrived()
 
     def _report_again(self) -> None:
         # First what was written, then how it ended: of an attempt that is over nothing more is taken.
@@ -192,8 +192,7 @@ class Worker:
 
     def _send(self, message: FromWorker) -> None:
         self._reports.note(message)
-        self._held_output.note(message)
-        self._port.send(message)
+        self._port.send(self._held_output.numbered(message))
 
     def _receive(self, message: ToWorker) -> None:
         match message:

@@ -60,11 +60,14 @@ def test_saying_the_executor_that_fits_changes_nothing() -> None:
     [
         (quote, "thread", "executor 'thread' does not run an `async def` function"),
         (plain, "async", "executor 'async' does not run a plain `def` function"),
-        (plain, "moon", "executor is 'moon'. Give one of 'async', 'thread'"),
     ],
 )
 def test_an_executor_that_does_not_fit_is_refused(function: Callable[..., Any], executor: str, part: str) -> None:
     assert part in refusal_of(function, executor=executor)
+
+
+def test_an_unknown_executor_is_refused_and_the_known_ones_are_named() -> None:
+    assert "executor is 'moon'. Give one of 'async', 'thread', 'process'." in refusal_of(plain, executor="moon")
 
 
 def test_a_plain_wrapper_of_an_async_function_must_say_that_it_runs_it() -> None:

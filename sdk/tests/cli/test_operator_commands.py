@@ -102,13 +102,21 @@ def test_lists_tell_on_stderr_that_they_are_empty_or_not_whole(served: Programs)
     assert served.run("list", "--limit", "1").stderr == "There are more than this one: --limit shows them.\n"
 
 
+def test_executions_are_listed_by_the_beginning_of_their_id(served: Programs) -> None:
+    start_many(served, 2)
+    served.json("start", "waits", "--id", "v-0")
+    found = served.json("list", "--id", "w-")["executions"]
+    assert [each["execution_id"] for each in found] == ["w-1", "w-0"]
+    assert served.json("list", "--id", "w-0", "--queue", "default")["executions"] == []
+
+
 # doctor
 
 
 def test_the_doctor_finds_nothing_where_all_is_well(served: Programs) -> None:
     checks = checks_of(served, code=0)
     assert {level for level, _ in checks.values()} == {"ok"}
-    expected = "address access clock store workers stops orders offline contact kinds parked"
+    expected = "address access clock store workers stops orders offline signs contact kinds parked webhooks"
     assert list(checks) == expected.split()
     assert "store.db" in checks["store"][1]
     lines = served.run("doctor").stdout.splitlines()

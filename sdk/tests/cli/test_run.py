@@ -81,6 +81,14 @@ def test_what_cannot_be_run_has_the_exit_code_of_shells(programs: Programs, comm
     assert done.stderr.startswith(f"rescind: '{command}' cannot be run: ")
 
 
+def test_a_file_that_is_not_executable_is_told_as_such(programs: Programs, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\necho ran\n")
+    done = programs.run("run", str(script))
+    assert (done.returncode, done.stdout) == (126, "")
+    assert done.stderr.startswith(f"rescind: '{script}' cannot be run: Permission denied")
+
+
 def test_a_signal_that_ends_it_is_told_as_shells_do(programs: Programs) -> None:
     assert programs.run("run", "kill -SEGV $$").returncode == 128 + signal.SIGSEGV
 

@@ -39,6 +39,12 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+def webhooks_found(served: Programs) -> tuple[str, str]:
+    """What the doctor found of webhooks: its level, and what it says."""
+    (found,) = (each for each in served.json("doctor")["checks"] if each["check"] == "webhooks")
+    return found["level"], f"{found['message']} {found['advice']}".strip()
+
+
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as opened:
@@ -118,3 +124,18 @@ def test_it_must_be_said_what_is_to_be_tried_anew(given: tuple[str, ...]) -> Non
     done = invoke("webhook", "retry", *given)
     assert done.exit_code == 2
     assert "Give the id of a delivery, or --all" in done.output
+
+
+def test_the_doctor_tells_of_webhooks_that_are_not_told(served: Programs, receiver: Receiver) -> None:
+    assert webhooks_found(served) == ("ok", "No webhook is asked for.")
+    webhook_id = served.json("webhook", "add", receiver.url)["webhook_id"]
+    assert webhooks_found(served) == ("ok", "1 webhook: all are told.")
+    receiver.status = 410
+    served.run("webhook", "test", webhook_id)
+    in_time(lambda: served.json("webhook", "show", webhook_id)["dead"] == 1 or None)
+    level, told = webhooks_found(served)
+    assert level == "warn"
+    assert f"Told nothing any more: {webhook_id} (it answered 410 Gone)." in told
+    assert f"Dead letters: 1 to {webhook_id}." in told
+    assert "rescind webhook enable ID" in told
+    assert "rescind webhook retry" in told

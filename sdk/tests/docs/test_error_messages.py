@@ -15,6 +15,7 @@ import pytest
 import rescind
 from rescind import AgentContext, NonRetryable, TaskContext, agent, errors, task
 from rescind.model.ids import Instant
+from rescind.temporal import TemporalClient
 from rescind.testing import Environment, MockAgentContext, run
 from rescind.transport.grpc_errors import error_of
 from rescind_server.access.rates import Rates
@@ -154,6 +155,11 @@ async def negative_time(ctx: AgentContext) -> object:
 @raised_in_agent("PayloadTooLarge")
 async def large_input(ctx: AgentContext) -> object:
     return await ctx.schedule(quote, "x" * 5_000_000)
+
+
+@raised_outside("NotSupported")
+async def asks_a_cluster_for_webhooks() -> None:
+    _ = TemporalClient("localhost:7233").webhooks
 
 
 @raised_outside("NotFound")

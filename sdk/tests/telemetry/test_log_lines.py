@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from rescind.telemetry.at_work import AT_WORK, AtWork
@@ -74,6 +75,13 @@ def test_what_a_program_gives_as_extra_stands_in_json_but_replaces_nothing() -> 
         lambda logger: logger.info("sold", extra={"customer": 7, "level": "NONE", "basket": {"a": object()}})
     )
     assert (line["customer"], line["level"], "basket" in line) == (7, "INFO", False)
+
+
+def test_a_number_that_json_does_not_have_stands_as_a_text() -> None:
+    given = {"ratio": float("nan"), "limit": float("inf"), "least": float("-inf"), "share": 0.5}
+    (text,) = lines(JsonLines(), lambda logger: logger.info("measured", extra=given))
+    line = msgspec.json.decode(text)  # strict, as the parsers of others are
+    assert {name: line[name] for name in given} == {"ratio": "nan", "limit": "inf", "least": "-inf", "share": 0.5}
 
 
 @pytest.mark.parametrize("formatter", [JsonLines(), TextLines()])

@@ -95,7 +95,7 @@ async def cancels_when_told(ctx: AgentContext, folder: str) -> str:
     await ctx.wait_for_signal_raw("cancel")
     await future.cancel("no longer needed")
     states = await ctx.wait_stopped([future.task_id], timeout_ms=60_000)
-    return states[future.task_id].value
+    return str(states[future.task_id])
 
 
 @agent("does-all-sorts")

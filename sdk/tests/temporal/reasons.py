@@ -6,9 +6,9 @@ import asyncio
 import shlex
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from rescind import TaskContext, task
+from rescind import TaskContext, TaskDefinition, task
 from rescind.executors import shell
 
 from .faulty_worker import Meeting
@@ -56,6 +56,8 @@ def _shell_line(folder: str) -> str:
     return f"trap 'echo told >> {noted}; exit 1' TERM; echo begun >> {noted}; while :; do sleep 0.01; done"
 
 
-as_a_program = shell("as-a-program", lambda folder: ["sh", "-c", _shell_line(folder)], grace=5.0)
+as_a_program: TaskDefinition[Any, Any] = shell(
+    "as-a-program", lambda folder: ["sh", "-c", _shell_line(folder)], grace=5.0
+)
 
 TASKS: Final = (on_the_loop, on_a_thread, in_a_process, as_a_program)

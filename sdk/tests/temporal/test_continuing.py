@@ -8,12 +8,19 @@ from typing import Any
 import pytest
 
 from fixtures.temporal_servers.running import DevelopmentServer
-from rescind import AgentContext, agent
+from rescind import AgentContext, TaskContext, agent, task
 
 from .world import nap, world
 
 pytestmark = pytest.mark.asyncio
 ROUNDS = 8
+PAID: list[int] = []
+
+
+@task("pays")
+async def pays(ctx: TaskContext) -> int:
+    PAID.append(1)
+    return len(PAID)
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +62,28 @@ async def test_state_entries_signals_and_history_outlive_the_runs_of_the_workflo
     assert [each.sequence for each in history] == list(range(1, len(history) + 1))
     assert first.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
     assert described.run_id
+
+
+@agent("pays-once", recovery="checkpoint")
+async def pays_once(ctx: AgentContext) -> dict[str, Any]:
+    state = ctx.state(dict) or {"rounds": 0, "attempts": []}
+    while state["rounds"] < ROUNDS:
+        await ctx.schedule(nap, 0.0)
+        state["attempts"].append(await ctx.schedule(pays, idempotency_key="the-bill"))
+        state["rounds"] += 1
+        await ctx.checkpoint(state)
+    return state
+
+
+async def test_tasks_and_their_idempotency_keys_outlive_the_runs_of_the_workflow(
+    impatient_server: DevelopmentServer,
+) -> None:
+    PAID.clear()
+    async with world(impatient_server.address, [pays_once], [nap, pays]) as here:
+        handle = await here.start(pays_once)
+        assert await handle.result() == {"rounds": ROUNDS, "attempts": [1] * ROUNDS}
+        kinds = [each.kind for each in await handle.tasks()]
+        first = await here.client.port.client.get_workflow_handle(handle.id).fetch_history()
+    assert len(PAID) == 1
+    assert kinds == ["nap", "pays", *["nap"] * (ROUNDS - 1)]
+    assert first.events[0].workflow_execution_started_event_attributes.continued_execution_run_id

@@ -6,18 +6,22 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType as TemporalEvent
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 
 from fixtures.temporal_servers.running import DevelopmentServer
 from rescind import CancelTaskResult, ExecutionHandle
 from rescind.errors import AlreadyExists, ExecutionWasCancelled, ServerUnavailable
 from rescind.model.events import EXECUTION_ENDS, TASK_ENDS
 from rescind.temporal import TemporalClient
+from rescind.temporal.names import CANCEL_UPDATE
+from rescind.temporal.payloads import record_to_temporal
+from rescind.temporal.records import CancelRequest
 
 from .faulty_worker import AGENTS, Meeting, cleans_up_slowly, holds, runner, three_race, worker_process
 from .world import World, stopped, world
@@ -139,6 +143,21 @@ async def test_temporals_cancel_and_ours_at_one_time_are_one_cancel_with_one_cau
     assert set(ends.values()) == {1}
 
 
+async def test_our_update_without_temporals_cancel_is_refused_and_changes_nothing(
+    development_server: DevelopmentServer, tmp_path: Path
+) -> None:
+    meeting = Meeting(tmp_path)
+    meeting.let_go("a")
+    async with world(development_server.address, AGENTS, (runner,)) as here:
+        handle = await here.start(holds, str(tmp_path))
+        asked = record_to_temporal(CancelRequest("somebody", "by the wrong door", request_id=str(uuid4())))
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await workflow_of(here, handle).execute_update(CANCEL_UPDATE, asked)
+        assert "ask for Temporal's own first" in str(refused.value.cause)
+        await handle.signal("go")
+        assert await handle.result() == "a"
+
+
 async def test_an_execution_that_was_terminated_is_told_as_that_and_its_work_is_stopped(
     development_server: DevelopmentServer, tmp_path: Path
 ) -> None:
@@ -172,18 +191,21 @@ async def test_an_execution_that_was_reset_goes_on_in_its_new_run(
     assert [each.status for each in tasks] == ["CANCELLED", "COMPLETED", "CANCELLED"]
 
 
-async def test_a_cancel_outlives_a_reset(development_server: DevelopmentServer, tmp_path: Path) -> None:
+async def test_a_reset_to_before_a_cancel_takes_it_back_as_temporal_does(
+    development_server: DevelopmentServer, tmp_path: Path
+) -> None:
     meeting = Meeting(tmp_path)
     meeting.let_go("clean-up")
     async with world(development_server.address, AGENTS, (runner,), cancel_within_ms=100) as here:
         handle = await here.start(cleans_up_slowly, str(tmp_path))
         await meeting.has("work 1 begun")
-        assert await handle.cancel("enough") is CancelTaskResult.CANCELLED
-        with pytest.raises(ExecutionWasCancelled, match="enough"):
+        assert await handle.cancel("too soon") is CancelTaskResult.CANCELLED
+        with pytest.raises(ExecutionWasCancelled, match="too soon"):
             await handle.result()
+        meeting.let_go("work")
         await reset(here, handle)
-        with pytest.raises(ExecutionWasCancelled, match="enough"):
-            await handle.result()
+        assert await handle.result() is None
+        assert await handle.status() == "COMPLETED"
 
 
 async def test_many_starts_with_one_id_are_one_execution(development_server: DevelopmentServer, tmp_path: Path) -> None:

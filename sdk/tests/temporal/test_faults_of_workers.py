@@ -129,8 +129,8 @@ async def test_an_agent_that_is_evicted_at_each_step_does_the_same(
 ) -> None:
     meeting = Meeting(tmp_path)
     meeting.let_go("a")
-    options = {"temporal_options": {"max_cached_workflows": kept}}
-    async with world(development_server.address, AGENTS, (runner,), **options) as here:
+    cached = {"max_cached_workflows": kept}
+    async with world(development_server.address, AGENTS, (runner,), temporal_options=cached) as here:
         handle = await here.start(does_all_sorts, str(tmp_path))
         await handle.signal("said", "hello")
         assert await handle.result() == ["a", 1, 1, "stepped", "hello"]

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import uuid4
 
+from temporalio.client import WorkflowHistory
+
 from rescind import AgentDefinition, ExecutionHandle, TaskContext, TaskDefinition, task
 from rescind.client.records import TaskRecord
 from rescind.model.status import STOP_ENDED
-from rescind.temporal import TemporalClient, TemporalWorker
+from rescind.temporal import TemporalClient, TemporalReplayer, TemporalWorker
 
 LONGEST: Final = 60.0
 """What is waited for that is not there by then, in seconds, is taken for lost."""
@@ -64,24 +66,49 @@ class World:
         self.address = address
         self.client = client
         self.queue = queue
+        self._agents: dict[str, AgentDefinition[Any, Any]] = {}
+        self._options: dict[str, Any] = {}
+        self._started: list[str] = []
 
     async def start(self, agent: AgentDefinition[Any, Any], given: Any = None, **options: Any) -> ExecutionHandle[Any]:
         """Start an agent on this world's queue."""
         handle: ExecutionHandle[Any] = await self.client.start(agent, given, queue=self.queue, **options)
+        self._started.append(handle.id)
         return handle
 
-    def worker(self, agents: Iterable[Any], tasks: Iterable[Any] = TASKS, **options: Any) -> TemporalWorker:
+    def worker(
+        self, agents: Iterable[AgentDefinition[Any, Any]], tasks: Iterable[Any] = TASKS, **options: Any
+    ) -> TemporalWorker:
         """One more worker of this world's queue."""
+        agents = tuple(agents)
+        self._agents |= {each.kind: each for each in agents}
+        self._options |= {name: options[name] for name in ("payload_limit", "lease_ms") if name in options}
         return TemporalWorker(
             self.address, agents=agents, tasks=tasks, queue=self.queue, shutdown_grace_ms=100, **options
         )
 
+    async def replay(self) -> None:
+        """Run again whatever was started here, over all that Temporal knows of it: it must take the same path."""
+        replayer = TemporalReplayer(self._agents.values(), **self._options)
+        for execution_id in self._started:
+            for history in await histories(self.client, execution_id):
+                await replayer.replay(history)
+
 
 @asynccontextmanager
 async def world(
-    address: str, agents: Iterable[Any] = (), tasks: Iterable[Any] = TASKS, **options: Any
+    address: str,
+    agents: Iterable[AgentDefinition[Any, Any]] = (),
+    tasks: Iterable[Any] = TASKS,
+    *,
+    replays: bool = True,
+    **options: Any,
 ) -> AsyncIterator[World]:
-    """A world with one worker; without agents, with none."""
+    """A world with one worker; without agents, with none.
+
+    When a test has passed, its agents are run again over their histories; `replays` False is for those whose code
+    cannot be run, or changes.
+    """
     async with asyncio.timeout(LONGEST), TemporalClient(address, by="client:test") as client:
         made = World(address, client, f"queue-{uuid4()}")
         if not agents:
@@ -89,6 +116,20 @@ async def world(
             return
         async with made.worker(agents, tasks, **options):
             yield made
+            if replays:
+                await made.replay()
+
+
+async def histories(client: TemporalClient, execution_id: str) -> list[WorkflowHistory]:
+    """Temporal's own histories of an execution: one for each run of its workflow, the first first."""
+    cluster = client.port.client
+    last = await cluster.get_workflow_handle(execution_id).fetch_history()
+    run_id = last.events[0].workflow_execution_started_event_attributes.first_execution_run_id
+    found: list[WorkflowHistory] = []
+    while run_id:
+        found.append(await cluster.get_workflow_handle(execution_id, run_id=run_id).fetch_history())
+        run_id = found[-1].events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    return found
 
 
 async def stopped(handle: ExecutionHandle[Any]) -> list[TaskRecord]:

@@ -49,7 +49,10 @@ def alive(state: State, message: TaskAlive) -> None:
         attempt.progress = message.progress
         state.decision.tasks[message.task_id] = attempt.task
     execution_id = attempt.task.execution.execution_id
-    state.decision.streamed.extend((execution_id, event) for event in message.streamed)
+    decision = state.decision
+    if message.offset is not None:
+        decision.offsets[len(decision.streamed)] = (message.lease, message.offset)
+    decision.streamed.extend((execution_id, event) for event in message.streamed)
 
 
 def lose(state: State, attempt: Attempt) -> None:

@@ -144,4 +144,5 @@ def _selects_held(selection: ExecutionFilter, execution: Execution) -> bool:
         and (selection.created_before is None or execution.created_at < selection.created_before)
         and (selection.created_after is None or execution.created_at >= selection.created_after)
         and selection.labels.items() <= execution.labels.items()
+        and (selection.id_prefix is None or execution.execution_id.startswith(selection.id_prefix))
     )

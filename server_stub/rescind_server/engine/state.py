@@ -50,6 +50,8 @@ class Decision(msgspec.Struct, eq=False):
         annotated: executions that had left it before, and of which nothing but the history goes on.
         pushes: messages to workers, in order, each for the session that it was decided for: a later one is told anew.
         streamed: events for those who watch; never stored.
+        offsets: of those of them that are output, by their place: the attempt's lease, and how many bytes it has
+            written before to the same of its outputs.
         lease: the highest lease that was ever given out.
         order: the highest place that was ever given out, in the order of starting and scheduling.
         late: answers to earlier requests that were left open (`Deferred`), by their number.
@@ -66,6 +68,7 @@ class Decision(msgspec.Struct, eq=False):
     annotated: dict[ExecutionId, Execution] = {}
     pushes: list[tuple[SessionKey, ToWorker]] = []
     streamed: list[tuple[ExecutionId, StreamedEvent]] = []
+    offsets: dict[int, tuple[Lease, int]] = {}
     lease: int = 0
     order: int = 0
     late: list[tuple[int, Reply]] = []

@@ -59,14 +59,17 @@ class WebhookGateway:
         return to_message(await self._webhooks.show(caller.organisation, request.webhook_id))
 
     async def _remove(self, request: webhooks_pb2.RemoveWebhookRequest, caller: Caller) -> Any:
-        return to_message(await self._webhooks.remove(caller.organisation, request.webhook_id))
+        by = caller.name_for(request.by)
+        return to_message(await self._webhooks.remove(caller.organisation, request.webhook_id, by))
 
     async def _enable(self, request: webhooks_pb2.EnableWebhookRequest, caller: Caller) -> Any:
-        return to_message(await self._webhooks.enable(caller.organisation, request.webhook_id))
+        by = caller.name_for(request.by)
+        return to_message(await self._webhooks.enable(caller.organisation, request.webhook_id, by))
 
     async def _rotate(self, request: webhooks_pb2.RotateWebhookSecretRequest, caller: Caller) -> Any:
+        by = caller.name_for(request.by)
         overlap_ms = request.overlap_ms if request.HasField("overlap_ms") else None
-        return to_message(await self._webhooks.rotate(caller.organisation, request.webhook_id, overlap_ms))
+        return to_message(await self._webhooks.rotate(caller.organisation, request.webhook_id, by, overlap_ms))
 
     async def _test(self, request: webhooks_pb2.TestWebhookRequest, caller: Caller) -> Any:
         delivery_id = await self._webhooks.test(caller.organisation, request.webhook_id)

@@ -53,7 +53,10 @@ def inner_execution_filter(organisation: str, selection: ExecutionFilter) -> Exe
     """A filter that selects nothing of other organisations."""
     queue = inner(organisation, selection.queue) if selection.queue is not None else None
     worker_id = _inner_or_none(organisation, selection.worker_id)
-    return msgspec.structs.replace(selection, organisation=organisation, queue=queue, worker_id=worker_id)
+    id_prefix = inner(organisation, selection.id_prefix) if selection.id_prefix is not None else None
+    return msgspec.structs.replace(
+        selection, organisation=organisation, queue=queue, worker_id=worker_id, id_prefix=id_prefix
+    )
 
 
 def inner_task_filter(organisation: str, selection: TaskFilter) -> TaskFilter:

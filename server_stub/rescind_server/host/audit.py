@@ -1,4 +1,4 @@
-"""The audit trail: requests as the histories record them, and changes of tokens, in one order of time."""
+"""The audit trail: requests as the histories record them, changes of tokens and of webhooks, in one order of time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rescind.model.ids import Instant
 from rescind.model.status import CancelMode
 from rescind_server.access.token_file import TokenFile
 from rescind_server.access.tokens import Token
+from rescind_server.store.outbox import Change, ChangePlace
 from rescind_server.store.port import FoundRequest, RequestPlace, Store
 
 STEP: Final = 500
@@ -21,6 +22,8 @@ STEP: Final = 500
 _LATEST: Final = RequestPlace(2**62, 2**62, 2**62)
 # Executions are counted from 1: what is about none stands before them.
 _NO_EXECUTION: Final = 0
+# Changes of tokens are counted from 0, however many there are: those of webhooks come behind them.
+_BEHIND_TOKENS: Final = 10**15
 _LONGEST_NUMBER: Final = 19
 _UNKNOWN: Final = "unknown"
 _ACTIONS: Final[Mapping[EventType, AuditAction]] = {
@@ -35,6 +38,12 @@ _RESULTS: Final[Mapping[EventType, str]] = {
     EventType.EXECUTION_STARTED: "CREATED",
     EventType.SIGNAL_RECEIVED: "ACCEPTED",
     EventType.SIGNAL_REFUSED: "REFUSED",
+}
+_CHANGED: Final[Mapping[AuditAction, str]] = {
+    AuditAction.ADD_WEBHOOK: "ADDED",
+    AuditAction.REMOVE_WEBHOOK: "REMOVED",
+    AuditAction.ENABLE_WEBHOOK: "ENABLED",
+    AuditAction.ROTATE_WEBHOOK_SECRET: "ROTATED",
 }
 
 _Placed = tuple[RequestPlace, AuditRecord]
@@ -71,9 +80,11 @@ class AuditTrail:
         before = _place(page_token) if page_token else _LATEST
         wanted = page_size + 1
         found = await self._requests(organisation, selection, before, wanted)
-        if self._tokens is not None and selection.execution_id is None:
-            changes = await asyncio.to_thread(_token_changes, self._tokens, organisation)
-            found += [each for each in changes if each[0] < before and _selects(selection, each[1])]
+        if selection.execution_id is None:
+            found += await self._webhook_changes(organisation, selection, before, wanted)
+            if self._tokens is not None:
+                changes = await asyncio.to_thread(_token_changes, self._tokens, organisation)
+                found += [each for each in changes if each[0] < before and _selects(selection, each[1])]
             found.sort(key=lambda each: each[0], reverse=True)
         page = found[:page_size]
         token = ".".join(map(str, page[-1][0])) if len(found) >= wanted else ""
@@ -96,6 +107,21 @@ class AuditTrail:
             before = step[-1].place
             # Others are served between two steps.
             await asyncio.sleep(0)
+        return found
+
+    async def _webhook_changes(
+        self, organisation: str, selection: AuditFilter, before: RequestPlace, wanted: int
+    ) -> list[_Placed]:
+        found: list[_Placed] = []
+        # Of one time, all of them come before what is about an execution.
+        number = before.sequence - _BEHIND_TOKENS if before.execution == _NO_EXECUTION else _LATEST.sequence
+        place = ChangePlace(before.at, number)
+        while len(found) < wanted:
+            step = await self._store.outbox.changes(organisation, selection.since or Instant(0), place, STEP)
+            found += [_changed(each) for each in step if selection.selects_who(each.who)]
+            if len(step) < STEP:
+                break
+            place = ChangePlace(step[-1].at, step[-1].number)
         return found
 
     async def _step(self, selection: AuditFilter, before: RequestPlace) -> Sequence[FoundRequest]:
@@ -124,6 +150,11 @@ def _record(found: FoundRequest) -> AuditRecord:
         details.get("reason"),
         bool(details.get("hard")) or details.get("mode") == CancelMode.FORCE,
     )
+
+
+def _changed(change: Change) -> _Placed:
+    place = RequestPlace(change.at, _NO_EXECUTION, _BEHIND_TOKENS + change.number)
+    return place, AuditRecord(change.at, change.who, change.action, _CHANGED[change.action], change.subject)
 
 
 def _token_changes(file: TokenFile, organisation: str) -> list[_Placed]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rescind.errors import StoreError
-from rescind.model.ids import ExecutionId, TaskId
+from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
-from rescind.model.output import OutputPiece, event_of, piece_of
+from rescind.model.output import event_of, piece_of
 from rescind_server.engine.state import Decision
+from rescind_server.host.arriving_output import MOST_BYTES, ArrivingOutput, CountedOutput
 from rescind_server.store.outputs import Outputs
 from rescind_server.store.port import Store
 
@@ -24,23 +24,29 @@ _BETWEEN_FAILURES: Final = 5.0
 class KeptOutput:
     """Gathers what is streamed, and hands it to the store a few times per second. Tasks without output cost nothing.
 
-    It is no part of the history, and no commit waits for it: a crash may take what was streamed in the last moment.
+    It is no part of the history, and no commit waits for it: a crash may take what was streamed in the last moment,
+    unless the worker still has it and tells it again.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, most: int = MOST_BYTES) -> None:
+        """Keep nothing yet; `most` is how many bytes wait at most to be written."""
         self._store = store
-        self._arrived: dict[tuple[ExecutionId, TaskId], list[OutputPiece]] = defaultdict(list)
+        self._most = most
+        self._counted = CountedOutput(store)
+        self._arrived = ArrivingOutput(self._counted, most)
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._is_closed = False
 
     def take(self, decisions: Sequence[Decision]) -> None:
-        """Keep the output that these decisions brought along."""
+        """Keep the output that these decisions brought along.
+
+        What of it was told before is taken out of them, and where some was lost on its way, how much is put in.
+        """
         for decision in decisions:
-            for execution_id, event in decision.streamed:
-                piece = piece_of(event)
-                if piece is not None and event.task_id is not None:
-                    self._arrived[execution_id, event.task_id].append(piece)
+            if decision.streamed:
+                decision.streamed = list(self._unseen(decision))
+                decision.offsets = {}
         if self._arrived:
             self._write_later(_BETWEEN_WRITES)
 
@@ -49,15 +55,34 @@ class KeptOutput:
         while self._writing is not None:
             await asyncio.wait([self._writing])
 
-    def so_far(self, execution_id: ExecutionId) -> Sequence[StreamedEvent]:
-        """What an execution's tasks wrote, as far as it is kept. To be asked for after `at_rest`."""
-        arrived = [
-            event_of(task_id, piece)
-            for (whose, task_id), pieces in self._arrived.items()
-            if whose == execution_id
-            for piece in pieces
-        ]
-        return [*self._store.output(execution_id), *arrived]
+    def so_far(self, execution_id: ExecutionId, behind: int = 0) -> Sequence[StreamedEvent]:
+        """What an execution's tasks wrote, as far as it is kept. To be asked for after `at_rest`.
+
+        Args:
+            execution_id: the execution.
+            behind: how many of the bytes that its programs wrote are left away, counted as by `size`.
+        """
+        arrived: list[StreamedEvent] = []
+        for task_id, placed in self._arrived.of(execution_id):
+            seen = max(0, behind - placed.at)
+            if seen < placed.piece.size:
+                arrived.append(event_of(task_id, placed.piece.behind(seen) if seen else placed.piece))
+        return [*self._store.output(execution_id, behind), *arrived]
+
+    def size(self, execution_id: ExecutionId) -> int:
+        """How many bytes the programs of an execution have written by now, in all, kept or not."""
+        return self._counted.size(execution_id)
+
+    def _unseen(self, decision: Decision) -> Iterator[tuple[ExecutionId, StreamedEvent]]:
+        for number, (execution_id, event) in enumerate(decision.streamed):
+            piece = piece_of(event)
+            if piece is None or event.task_id is None:
+                yield execution_id, event
+                continue
+            place = decision.offsets.get(number)
+            for placed in self._counted.unseen(execution_id, event.task_id, piece, place):
+                self._arrived.add(execution_id, event.task_id, placed)
+                yield execution_id, event if placed.piece is piece else event_of(event.task_id, placed.piece)
 
     async def close(self) -> None:
         """Write what is still to be written."""
@@ -75,7 +100,8 @@ class KeptOutput:
 
     def _begin_to_write(self) -> None:
         self._timer = None
-        outputs, self._arrived = self._arrived, defaultdict(list)
+        outputs = self._arrived.outputs()
+        self._arrived = ArrivingOutput(self._counted, self._most)
         self._writing = asyncio.get_running_loop().create_task(self._write(outputs), name="rescind output")
 
     async def _write(self, outputs: Outputs) -> None:
@@ -84,18 +110,11 @@ class KeptOutput:
             await self._store.keep_outputs(outputs)
         except StoreError as error:
             _LOG.warning("what programs wrote is not kept: %s", error)
-            self._count_as_left_out(outputs)
+            self._arrived.count_as_left_out(outputs)
             pause = _BETWEEN_FAILURES
+        else:
+            self._counted.forget_all_but(self._arrived.executions())
         finally:
             self._writing = None
         if self._arrived:
             self._write_later(pause)
-
-    def _count_as_left_out(self, outputs: Outputs) -> None:
-        """Of what could not be written, how much it was is written later."""
-        for key, pieces in outputs.items():
-            lost: dict[str, OutputPiece] = {}
-            for piece in pieces:
-                before = lost[piece.stream].left_out if piece.stream in lost else 0
-                lost[piece.stream] = OutputPiece(piece.stream, "", before + len(piece.data) + piece.left_out)
-            self._arrived[key][:0] = lost.values()

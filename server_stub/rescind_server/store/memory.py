@@ -21,7 +21,7 @@ from rescind_server.engine.state import Decision
 from rescind_server.engine.subscriptions import QueueKey
 from rescind_server.engine.viewing import execution_view
 from rescind_server.store.memory_outbox import MemoryOutbox
-from rescind_server.store.outputs import Outputs, Tail
+from rescind_server.store.outputs import AttemptOutput, Outputs, Tail
 from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
 
 _MOST_OUTPUT: Final = 64 * 1024 * 1024
@@ -82,11 +82,11 @@ class MemoryStore:
 
     async def keep_outputs(self, outputs: Outputs) -> None:
         """See `Store.keep_outputs`. Of all executions together no more is kept than fits into memory."""
-        for (execution_id, task_id), pieces in outputs.items():
+        for (execution_id, task_id), written in outputs.items():
             if execution_id in self._executions:
                 tail = self._outputs.setdefault(execution_id, {}).setdefault(task_id, Tail())
                 self._outputs_size -= tail.size
-                tail.add(pieces)
+                tail.add(written)
                 self._outputs_size += tail.size
         for tails in self._outputs.values():
             for tail in tails.values():
@@ -95,10 +95,19 @@ class MemoryStore:
                 self._outputs_size -= tail.size
                 tail.let_go()
 
-    def output(self, execution_id: ExecutionId) -> Sequence[StreamedEvent]:
+    def output(self, execution_id: ExecutionId, behind: int = 0) -> Sequence[StreamedEvent]:
         """See `Store.output`."""
         tails = self._outputs.get(execution_id, {})
-        return [event_of(task_id, piece) for task_id, tail in tails.items() for piece in tail.pieces()]
+        return [event_of(task_id, piece) for task_id, tail in tails.items() for piece in tail.pieces(behind)]
+
+    def output_size(self, execution_id: ExecutionId) -> int:
+        """See `Store.output_size`."""
+        return max((tail.until for tail in self._outputs.get(execution_id, {}).values()), default=0)
+
+    def attempt_output(self, execution_id: ExecutionId, task_id: TaskId) -> AttemptOutput:
+        """See `Store.attempt_output`."""
+        tail = self._outputs.get(execution_id, {}).get(task_id)
+        return AttemptOutput() if tail is None else tail.attempt
 
     async def find_requests(self, since: Instant, before: RequestPlace, limit: int) -> Sequence[FoundRequest]:
         """See `Store.find_requests`."""
@@ -175,6 +184,7 @@ class MemoryStore:
     async def remove_closed(self, ended_before: Instant, most_rows: int) -> bool:
         """See `Store.remove_closed`. What is kept in memory is taken out whole, one execution after the other."""
         self.outbox.forget_dead_letters(ended_before)
+        self.outbox.forget_changes(ended_before)
         gone: set[ExecutionId] = set()
         for execution in sorted(self._closed.values(), key=_ended_at):
             if most_rows <= 0 or _ended_at(execution) >= ended_before:
@@ -208,4 +218,5 @@ def _selects(selection: ExecutionFilter, view: ExecutionView, organisation: str)
         and (selection.created_before is None or view.created_at < selection.created_before)
         and (selection.created_after is None or view.created_at >= selection.created_after)
         and selection.labels.items() <= view.labels.items()
+        and (selection.id_prefix is None or view.execution_id.startswith(selection.id_prefix))
     )

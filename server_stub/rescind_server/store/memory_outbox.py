@@ -8,7 +8,7 @@ import msgspec
 
 from rescind.model.ids import Instant
 from rescind_server.engine.state import Decision
-from rescind_server.store.outbox import DeadPlace, Delivery, Depth, Settled, Told, Webhook
+from rescind_server.store.outbox import Change, ChangePlace, DeadPlace, Delivery, Depth, Settled, Told, Webhook
 
 
 class MemoryOutbox:
@@ -20,6 +20,8 @@ class MemoryOutbox:
         # In the order of their numbers.
         self._deliveries: dict[str, Delivery] = {}
         self._number = 0
+        # In the order of their numbers.
+        self._changes: list[Change] = []
 
     def put_told(self, decisions: Sequence[Decision]) -> None:
         """Keep what webhooks are to be told of these decisions, as part of their commit."""
@@ -32,19 +34,34 @@ class MemoryOutbox:
             if each.dead_at is not None and each.dead_at < given_up_before:
                 del self._deliveries[each.delivery_id]
 
+    def forget_changes(self, made_before: Instant) -> None:
+        """Remove what was done with webhooks before a time."""
+        self._changes = [each for each in self._changes if each.at >= made_before]
+
     def webhooks(self) -> Sequence[Webhook]:
         """See `Outbox.webhooks`."""
         return list(self._webhooks.values())
 
-    async def put_webhook(self, webhook: Webhook) -> None:
+    async def put_webhook(self, webhook: Webhook, change: Change | None = None) -> None:
         """See `Outbox.put_webhook`."""
         self._webhooks[webhook.webhook_id] = webhook
+        self._note(change)
 
-    async def remove_webhook(self, webhook_id: str) -> None:
+    async def remove_webhook(self, webhook_id: str, change: Change | None = None) -> None:
         """See `Outbox.remove_webhook`."""
         for each in self._chosen((webhook_id,)):
             del self._deliveries[each.delivery_id]
         self._webhooks.pop(webhook_id, None)
+        self._note(change)
+
+    async def changes(self, organisation: str, since: Instant, before: ChangePlace, limit: int) -> Sequence[Change]:
+        """See `Outbox.changes`."""
+        found = [
+            each
+            for each in self._changes
+            if each.organisation == organisation and each.at >= since and ChangePlace(each.at, each.number) < before
+        ]
+        return sorted(found, key=lambda each: (each.at, each.number), reverse=True)[:limit]
 
     async def add(self, delivery: Delivery) -> None:
         """See `Outbox.add`."""
@@ -108,6 +125,11 @@ class MemoryOutbox:
             waiting, dead = depths.get(each.webhook_id, Depth())
             depths[each.webhook_id] = Depth(waiting + (each.due is not None), dead + (each.due is None))
         return depths
+
+    def _note(self, change: Change | None) -> None:
+        if change is not None:
+            self._number += 1
+            self._changes.append(msgspec.structs.replace(change, number=self._number))
 
     def _put(self, deliveries: Iterable[Delivery]) -> None:
         for each in deliveries:

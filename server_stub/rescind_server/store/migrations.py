@@ -121,11 +121,17 @@ def _request_at(event: bytes) -> int | None:
 
 
 def _to_3(connection: sqlite3.Connection) -> None:
-    """New tables beside those that there were: of these nothing changes."""
-    known = set(schema(2).split(";\n"))
-    for statement in schema(3).split(";\n"):
+    """New tables and an index beside those that there were: of these nothing changes."""
+    known = set(_statements(2))
+    for statement in _statements(3):
         if statement not in known:
             connection.execute(statement)
+
+
+def _statements(version: int) -> list[str]:
+    """The statements of a version without the comments between them: those may say more of what is the same."""
+    lines = schema(version).splitlines(keepends=True)
+    return [each.strip() for each in "".join(line for line in lines if not line.startswith("--")).split(";\n")]
 
 
 _TABLES_OF_1: Final = {

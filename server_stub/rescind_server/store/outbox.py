@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from rescind.model.audit import AuditAction
 from rescind.model.ids import Instant
 from rescind_server.engine.state import Decision
 
@@ -123,6 +124,39 @@ class DeadPlace(NamedTuple):
 
 THE_LATEST = DeadPlace(2**62, 2**62)
 
+
+class Change(msgspec.Struct, frozen=True):
+    """What somebody did with a webhook.
+
+    Attributes:
+        at: when.
+        organisation: whose webhook it is.
+        who: who asked.
+        action: what for.
+        subject: the webhook's id, and where it leads.
+        number: its place in the order of writing; 0 before it was written.
+    """
+
+    at: Instant
+    organisation: str
+    who: str
+    action: AuditAction
+    subject: str
+    number: int = 0
+
+
+class ChangePlace(NamedTuple):
+    """The place of a change in the order of time.
+
+    Attributes:
+        at: when it was made.
+        number: its number.
+    """
+
+    at: int
+    number: int
+
+
 Told = Callable[[Sequence[Decision]], Sequence[Delivery]]
 """What webhooks are to be told of some decisions. It is called inside their commit, maybe on another thread."""
 
@@ -139,11 +173,14 @@ class Outbox(Protocol):
     def webhooks(self) -> Sequence[Webhook]:
         """All webhooks, of all organisations, the oldest first."""
 
-    async def put_webhook(self, webhook: Webhook) -> None:
-        """Keep a webhook, new or changed."""
+    async def put_webhook(self, webhook: Webhook, change: Change | None = None) -> None:
+        """Keep a webhook, new or changed; and, if somebody asked for that, what they did."""
 
-    async def remove_webhook(self, webhook_id: str) -> None:
-        """Forget a webhook with all its deliveries."""
+    async def remove_webhook(self, webhook_id: str, change: Change | None = None) -> None:
+        """Forget a webhook with all its deliveries; and keep, if somebody asked for that, what they did."""
+
+    async def changes(self, organisation: str, since: Instant, before: ChangePlace, limit: int) -> Sequence[Change]:
+        """What was done with an organisation's webhooks from a time on and before a place, the last first."""
 
     async def add(self, delivery: Delivery) -> None:
         """Keep a delivery that belongs to no commit."""

@@ -15,7 +15,7 @@ from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 from rescind_server.engine.subscriptions import QueueKey
 from rescind_server.store.outbox import Outbox
-from rescind_server.store.outputs import Outputs
+from rescind_server.store.outputs import AttemptOutput, Outputs
 
 
 class Loaded(NamedTuple):
@@ -127,11 +127,21 @@ class Store(Protocol):
             StoreError: nothing of it is kept.
         """
 
-    def output(self, execution_id: ExecutionId) -> Sequence[StreamedEvent]:
+    def output(self, execution_id: ExecutionId, behind: int = 0) -> Sequence[StreamedEvent]:
         """What is kept of the output of an execution's tasks, as it was streamed, one task after the other.
 
-        Where something of it went meanwhile, the first events of a task say how much.
+        Where something of it went meanwhile, the first events of a task say how much; not so if `behind` is given.
+
+        Args:
+            execution_id: the execution.
+            behind: how many of the bytes that its programs wrote, in the order in which they came, are left away.
         """
+
+    def output_size(self, execution_id: ExecutionId) -> int:
+        """How many bytes the programs of an execution have written, kept or not, as far as the store was told."""
+
+    def attempt_output(self, execution_id: ExecutionId, task_id: TaskId) -> AttemptOutput:
+        """How far the attempt has come that wrote last of a task, as far as the store was told."""
 
     async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
         """The execution, open or closed, that a task belongs to; None if there is no such task."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,12 @@ from rescind_server.store.records import ExecutionRecord
 
 _TASKS_AT_ONCE: Final = 5_000
 _LAST: Final = 2**63 - 1
+# A list ends when its page is full; who counts needs all that have the label.
+_LISTED_LABEL: Final = "exists (select 1 from labels where name = ? and value = ? and ordinal = executions.ordinal)"
+_COUNTED_LABEL: Final = "ordinal in (select ordinal from labels where name = ? and value = ?)"
+_LAST_CHARACTER: Final = chr(sys.maxunicode)
+_FIRST_SURROGATE: Final = 0xD800
+_BEHIND_SURROGATES: Final = 0xE000
 _record = msgspec.msgpack.Decoder(ExecutionRecord).decode
 
 
@@ -54,7 +61,7 @@ def find_ids(
 
 def count_executions(connection: sqlite3.Connection, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
     """How many executions of each status a filter selects; those of none are left out."""
-    conditions, values = _conditions(selection, None)
+    conditions, values = _conditions(selection, None, counting=True)
     where = f"where {' and '.join(conditions)} " if conditions else ""
     rows = connection.execute(f"select status, count(*) from executions {where}group by status", values)
     return {ExecutionStatus(status): count for status, count in rows}
@@ -100,33 +107,76 @@ def look_for_task(
     return TaskPlace(*last) if last is not None else None
 
 
-def _conditions(selection: ExecutionFilter, before: int | None) -> tuple[list[str], list[Any]]:
+def _conditions(
+    selection: ExecutionFilter, before: int | None, *, counting: bool = False
+) -> tuple[list[str], list[Any]]:
     conditions: list[str] = []
     values: list[Any] = []
+    by_status = _goes_by_status(selection, counting=counting)
     single = (
         ("kind = ?", selection.kind),
         ("queue = ?", selection.queue),
         ("created_by = ?", selection.created_by),
         ("created_at < ?", selection.created_before),
         ("created_at >= ?", selection.created_after),
-        ("organisation = ?", selection.organisation),
+        # With a sign, SQLite takes no index for it: one that names more is the better one, but it cannot know that.
+        ("organisation = ?" if by_status else "+organisation = ?", selection.organisation),
         ("ordinal < ?", before),
     )
     for condition, value in single:
         if value is not None:
             conditions.append(condition)
             values.append(value)
-    if selection.statuses and TERMINAL_EXECUTION.issuperset(selection.statuses):
-        conditions.append("ended_at is not null")
-    elif selection.statuses and TERMINAL_EXECUTION.isdisjoint(selection.statuses):
-        conditions.append("ended_at is null")
     if selection.statuses:
+        if not by_status and TERMINAL_EXECUTION.issuperset(selection.statuses):
+            conditions.append("ended_at is not null")
+        elif not by_status and TERMINAL_EXECUTION.isdisjoint(selection.statuses):
+            conditions.append("ended_at is null")
         conditions.append(f"status in ({', '.join('?' * len(selection.statuses))})")
         values.extend(status.value for status in selection.statuses)
+    if selection.id_prefix:
+        condition, bounds = _begins_so(selection)
+        conditions.append(condition)
+        values.extend(bounds)
     for name, value in selection.labels.items():
-        conditions.append("exists (select 1 from labels where name = ? and value = ? and ordinal = executions.ordinal)")
+        conditions.append(_COUNTED_LABEL if counting else _LISTED_LABEL)
         values.extend((name, value))
     return conditions, values
+
+
+def _goes_by_status(selection: ExecutionFilter, *, counting: bool) -> bool:
+    """Whether the index by organisation and status serves best: to count, or to list what stands in one status."""
+    if selection.labels or selection.created_before is not None or selection.created_after is not None:
+        return False
+    if _names_an_index(selection):
+        return False
+    return selection.id_prefix is None if counting else len(selection.statuses) == 1
+
+
+def _names_an_index(selection: ExecutionFilter) -> bool:
+    return any(each is not None for each in (selection.kind, selection.queue, selection.created_by))
+
+
+def _begins_so(selection: ExecutionFilter) -> tuple[str, tuple[str, ...]]:
+    """The condition that an id begins as the filter says, and its values."""
+    prefix = selection.id_prefix or ""
+    beyond = _beyond(prefix)
+    values = (prefix,) if beyond is None else (prefix, beyond)
+    if _names_an_index(selection) or selection.statuses:
+        return "+execution_id >= ?" + ("" if beyond is None else " and +execution_id < ?"), values
+    # The ids are read alone, and then no more rows than the list needs, in their order.
+    upto = "" if beyond is None else " and execution_id < ?"
+    return f"ordinal in (select ordinal from executions where execution_id >= ?{upto})", values
+
+
+def _beyond(prefix: str) -> str | None:
+    """The least text behind all that begin so, in the order of SQLite: by the bytes of UTF-8, as by code points."""
+    kept = prefix.rstrip(_LAST_CHARACTER)
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    # Surrogates are no characters, and no text has them.
+    return kept[:-1] + chr(_BEHIND_SURROGATES if following == _FIRST_SURROGATE else following)
 
 
 def _view(record: ExecutionRecord, checkpoint: int) -> ExecutionView:

@@ -236,7 +236,7 @@ def execution_of(stored: StoredExecution) -> tuple[Execution, Instant | None]:
         sequence=row.sequence,
         trace_parent=row.trace_parent,
     )
-    _add_tasks(execution, stored.tasks)
+    add_tasks(execution, stored.tasks)
     for waiting in row.open:
         _add_open(execution, waiting)
     return execution, row.cleanup_due
@@ -269,7 +269,8 @@ def _record_of_open(waiting: OpenOperation) -> OpenRecord:
     return OpenRecord(waiting.position, operation, None)
 
 
-def _add_tasks(execution: Execution, records: Iterable[TaskRecord]) -> None:
+def add_tasks(execution: Execution, records: Iterable[TaskRecord]) -> None:
+    """Give an execution the tasks that were written down of it."""
     for row in records:
         task = Task(
             row.task_id,

@@ -10,7 +10,7 @@ import msgspec
 from rescind.model.ids import Instant
 from rescind_server.store.records import ExecutionRecord
 from rescind_server.store.requests import forget_requests
-from rescind_server.store.sqlite_outbox import forget_dead_letters
+from rescind_server.store.sqlite_outbox import forget_changes, forget_dead_letters
 
 _MOST_AT_ONCE: Final = 50
 """How many executions one step looks at."""
@@ -42,6 +42,7 @@ def remove_closed(connection: sqlite3.Connection, ended_before: Instant, most_ro
         (ended_before, _MOST_AT_ONCE),
     ).fetchall()
     left = most_rows - forget_dead_letters(connection, ended_before, most_rows)
+    left -= forget_changes(connection, ended_before, left)
     for ordinal, record in found:
         forget_requests(connection, ordinal, left)
         for table, key in _PARTS:

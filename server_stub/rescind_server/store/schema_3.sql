@@ -25,13 +25,14 @@ create index executions_that_never_ran on executions (queue, kind, ordinal) wher
 create index executions_at_work on executions (ordinal) where ended_at is not null and closed = 0;
 create index executions_closed on executions (ended_at) where closed = 1;
 
--- Lists are read by these, newest first: what a filter names, then the order of starting. An open execution's status is
--- in none of them: it changes with every step of its agent.
+-- Lists are read by these, newest first: what a filter names, then the order of starting.
 create index executions_open on executions (ordinal) where ended_at is null;
 create index executions_ended on executions (status, ordinal) where ended_at is not null;
 create index executions_by_kind on executions (kind, ordinal);
 create index executions_by_queue on executions (queue, ordinal);
 create index executions_by_creator on executions (created_by, ordinal);
+-- How many there are of each status is counted in this one alone.
+create index executions_by_status on executions (organisation, status);
 
 -- The labels of executions; those of tasks stand in the tasks alone.
 create table labels (
@@ -124,12 +125,27 @@ create table deliveries (
 create index deliveries_of on deliveries (webhook_id, due);
 create index deliveries_dead on deliveries (dead_at, number) where dead_at is not null;
 
--- The last of what the programs of tasks wrote, in blocks: see outputs. `size` is about how many bytes it takes.
+-- What was done with webhooks, and by whom: for the audit trail.
+create table webhook_changes (
+    number       integer primary key,
+    organisation text not null,
+    at           integer not null,
+    who          text not null,
+    action       text not null,
+    subject      text not null
+) strict;
+
+create index webhook_changes_of on webhook_changes (organisation, at);
+
+-- The last of what the programs of tasks wrote, in blocks: see outputs. `size` is about how many bytes it takes, `until`
+-- how many bytes all programs of the execution had written at its end.
 create table outputs (
     execution integer not null,
     task_id   text not null,
     number    integer not null,
     size      integer not null,
+    until     integer not null,
     block     blob not null,
     primary key (execution, task_id, number)
 ) strict;
+create index outputs_by_place on outputs (execution, until);

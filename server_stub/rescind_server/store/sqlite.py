@@ -28,7 +28,14 @@ from rescind_server.store.entities import begun, committed_among, resting, resti
 from rescind_server.store.execution_tables import ExecutionTables
 from rescind_server.store.migrations import SCHEMA_VERSION
 from rescind_server.store.opening import Durability, open_file
-from rescind_server.store.outputs import Outputs, keep_outputs, kept_output
+from rescind_server.store.outputs import (
+    AttemptOutput,
+    Outputs,
+    attempt_output,
+    keep_outputs,
+    kept_output,
+    output_size,
+)
 from rescind_server.store.pace import CommitPace, is_small
 from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
 from rescind_server.store.queries import THE_END, TaskPlace, count_executions, find_executions, find_ids, look_for_task
@@ -122,10 +129,20 @@ class SqliteStore:
         """See `Store.keep_outputs`."""
         await self._in_turn(self._write_whole, lambda connection: keep_outputs(connection, outputs))
 
-    def output(self, execution_id: ExecutionId) -> Sequence[StreamedEvent]:
+    def output(self, execution_id: ExecutionId, behind: int = 0) -> Sequence[StreamedEvent]:
         """See `Store.output`."""
         with self._reading():
-            return kept_output(self._writer, execution_id)
+            return kept_output(self._writer, execution_id, behind)
+
+    def output_size(self, execution_id: ExecutionId) -> int:
+        """See `Store.output_size`."""
+        with self._reading():
+            return output_size(self._writer, execution_id)
+
+    def attempt_output(self, execution_id: ExecutionId, task_id: TaskId) -> AttemptOutput:
+        """See `Store.attempt_output`."""
+        with self._reading():
+            return attempt_output(self._writer, execution_id, task_id)
 
     def committed(self, execution_id: ExecutionId) -> Execution | None:
         """See `Store.committed`."""

@@ -9,9 +9,10 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 
 from rescind.errors import StoreError
+from rescind.model.audit import AuditAction
 from rescind.model.ids import Instant
 from rescind_server.engine.state import Decision
-from rescind_server.store.outbox import DeadPlace, Delivery, Depth, Settled, Told, Webhook
+from rescind_server.store.outbox import Change, ChangePlace, DeadPlace, Delivery, Depth, Settled, Told, Webhook
 
 ResultT = TypeVar("ResultT")
 
@@ -64,19 +65,37 @@ class SqliteOutbox:
             ) from error
         return sorted((_webhook(record) for (record,) in rows), key=lambda each: each.created_at)
 
-    async def put_webhook(self, webhook: Webhook) -> None:
+    async def put_webhook(self, webhook: Webhook, change: Change | None = None) -> None:
         """See `Outbox.put_webhook`."""
         row = (webhook.webhook_id, webhook.organisation, _encode(webhook))
-        await self._change("insert or replace into webhooks (webhook_id, organisation, record) values (?, ?, ?)", row)
 
-    async def remove_webhook(self, webhook_id: str) -> None:
+        def put(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "insert or replace into webhooks (webhook_id, organisation, record) values (?, ?, ?)", row
+            )
+            _note(connection, change)
+
+        await self._write(put)
+
+    async def remove_webhook(self, webhook_id: str, change: Change | None = None) -> None:
         """See `Outbox.remove_webhook`."""
 
         def remove(connection: sqlite3.Connection) -> None:
             connection.execute("delete from deliveries where webhook_id = ?", (webhook_id,))
             connection.execute("delete from webhooks where webhook_id = ?", (webhook_id,))
+            _note(connection, change)
 
         await self._write(remove)
+
+    async def changes(self, organisation: str, since: Instant, before: ChangePlace, limit: int) -> Sequence[Change]:
+        """See `Outbox.changes`."""
+        query = (
+            "select at, organisation, who, action, subject, number from webhook_changes where organisation = ? "
+            "and at >= ? and (at, number) < (?, ?) order by at desc, number desc limit ?"
+        )
+        values = (organisation, since, *before, limit)
+        rows = await self._read(lambda connection: connection.execute(query, values).fetchall())
+        return [Change(at, whose, who, AuditAction(action), *rest) for at, whose, who, action, *rest in rows]
 
     async def add(self, delivery: Delivery) -> None:
         """See `Outbox.add`."""
@@ -150,6 +169,15 @@ class SqliteOutbox:
         return await self._write(lambda connection: connection.execute(statement, values).rowcount)
 
 
+def forget_changes(connection: sqlite3.Connection, made_before: Instant, most_rows: int) -> int:
+    """Remove what was done with webhooks before a time; returns how much."""
+    return connection.execute(
+        "delete from webhook_changes where number in "
+        "(select number from webhook_changes where at < ? order by at, number limit ?)",
+        (made_before, most_rows),
+    ).rowcount
+
+
 def forget_dead_letters(connection: sqlite3.Connection, given_up_before: Instant, most_rows: int) -> int:
     """Remove dead letters that were given up before a time; returns how many."""
     return connection.execute(
@@ -157,6 +185,14 @@ def forget_dead_letters(connection: sqlite3.Connection, given_up_before: Instant
         "(select number from deliveries where dead_at < ? order by dead_at, number limit ?)",
         (given_up_before, most_rows),
     ).rowcount
+
+
+def _note(connection: sqlite3.Connection, change: Change | None) -> None:
+    if change is not None:
+        connection.execute(
+            "insert into webhook_changes (organisation, at, who, action, subject) values (?, ?, ?, ?, ?)",
+            (change.organisation, change.at, change.who, change.action.value, change.subject),
+        )
 
 
 def _row(delivery: Delivery) -> tuple[Any, ...]:

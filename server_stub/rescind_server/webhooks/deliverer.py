@@ -158,6 +158,7 @@ class _Lane:
         # The execution of each delivery that is under way.
         self._under_way: dict[str, str] = {}
         self._attempts: set[asyncio.Task[None]] = set()
+        self._problem = ""
         self._running = asyncio.create_task(self._run(), name=f"rescind webhook {webhook_id}")
         self._running.add_done_callback(_log_failure)
 
@@ -245,6 +246,9 @@ class _Lane:
 
     def _settled(self, webhook: Webhook, delivery: Delivery, answer: Answer) -> Settled:
         attempts, now = delivery.attempts + 1, self._clock.now()
+        # A receiver may be away for long: what was said of it already is said again to those alone who look closely.
+        level = logging.DEBUG if answer.problem == self._problem else logging.INFO
+        self._problem = answer.problem
         if not answer.problem:
             self._counts.note(webhook.organisation, "delivered")
             return Settled(delivery.delivery_id)
@@ -254,7 +258,7 @@ class _Lane:
         if due is None:
             _LOG.warning("delivery %s to webhook %s at %s was given up: %s", *where, answer.problem)
             return Settled(delivery.delivery_id, attempts, None, now, answer.problem)
-        _LOG.info("delivery %s to webhook %s at %s failed, attempt %d: %s", *where, attempts, answer.problem)
+        _LOG.log(level, "delivery %s to webhook %s at %s failed, attempt %d: %s", *where, attempts, answer.problem)
         return Settled(delivery.delivery_id, attempts, due, None, answer.problem)
 
     async def _disable(self, webhook: Webhook, answer: Answer) -> None:

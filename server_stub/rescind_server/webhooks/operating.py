@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from rescind.errors import InvalidInput, NotFound, RequestError
+from rescind.model.audit import AuditAction
 from rescind.model.ids import Instant
 from rescind.model.webhooks import (
     DEFAULT_EVENTS,
@@ -21,7 +22,7 @@ from rescind.model.webhooks import (
     WebhookView,
 )
 from rescind_server.host.clock import Clock
-from rescind_server.store.outbox import THE_LATEST, DeadPlace, Delivery, Depth, Secret, Webhook
+from rescind_server.store.outbox import THE_LATEST, Change, DeadPlace, Delivery, Depth, Secret, Webhook
 from rescind_server.webhooks.addresses import checked_url, shown_url
 from rescind_server.webhooks.deliverer import Deliverer
 from rescind_server.webhooks.figures import Result, total
@@ -37,7 +38,8 @@ DEFAULT_OVERLAP_MS: Final = 24 * 60 * 60 * 1_000
 """For how long a secret is used beside the one that came after it."""
 LONGEST_OVERLAP_MS: Final = 30 * DEFAULT_OVERLAP_MS
 LONGEST_DESCRIPTION: Final = 1_000
-_MOST_CONDITIONS: Final = 100
+MOST_CONDITIONS: Final = 100
+"""How many kinds, and how many labels, a webhook may select by."""
 _NO_DEPTH: Final = Depth()
 _PLACE: Final = re.compile(r"(\d{1,18})\.(\d{1,18})", re.ASCII)
 _CHOSEN: Final = tuple(event for event in WebhookEvent if event is not WebhookEvent.PING)
@@ -46,7 +48,10 @@ _CHOSEN: Final = tuple(event for event in WebhookEvent if event is not WebhookEv
 class Webhooks:
     """Adds, shows, changes and removes webhooks, and looks after what could not be delivered."""
 
-    def __init__(self, registry: Registry, deliverer: Deliverer, clock: Clock, outer: Outer) -> None:
+    def __init__(
+        self, registry: Registry, deliverer: Deliverer, clock: Clock, outer: Outer, *, allow_private: bool = True
+    ) -> None:
+        self._allow_private = allow_private
         self._registry = registry
         self._outbox = registry.outbox
         self._deliverer = deliverer
@@ -70,13 +75,13 @@ class Webhooks:
             raise RequestError(f"there are {MOST_WEBHOOKS} webhooks already. Remove one that nobody needs.")
         if len(request.description) > LONGEST_DESCRIPTION:
             raise InvalidInput(f"the description has more than {LONGEST_DESCRIPTION} letters. Give a shorter one.")
-        if max(len(request.kinds), len(request.labels)) > _MOST_CONDITIONS:
-            raise InvalidInput(f"a webhook has at most {_MOST_CONDITIONS} kinds, and as many labels.")
+        if max(len(request.kinds), len(request.labels)) > MOST_CONDITIONS:
+            raise InvalidInput(f"a webhook has at most {MOST_CONDITIONS} kinds, and as many labels.")
         secret = new_secret()
         webhook = Webhook(
             f"wh_{secrets.token_hex(8)}",
             organisation,
-            checked_url(request.url, allow_http=request.allow_http),
+            checked_url(request.url, allow_http=request.allow_http, allow_private=self._allow_private),
             _events(request.events),
             by,
             self._clock.now(),
@@ -87,7 +92,7 @@ class Webhooks:
             request.with_result,
             request.allow_http,
         )
-        await self._registry.add(webhook)
+        await self._registry.add(webhook, self._asked(webhook, AuditAction.ADD_WEBHOOK, by))
         _LOG.info("webhook %s to %s was added by %s", webhook.webhook_id, shown_url(webhook.url), by)
         return WebhookSecret(self._view(webhook, _NO_DEPTH), secret)
 
@@ -101,34 +106,36 @@ class Webhooks:
         webhook = self._found(organisation, webhook_id)
         return self._view(webhook, (await self._outbox.depths()).get(webhook_id, _NO_DEPTH))
 
-    async def remove(self, organisation: str, webhook_id: str) -> WebhookView:
+    async def remove(self, organisation: str, webhook_id: str, by: str) -> WebhookView:
         """Remove a webhook with all its deliveries; returns it as it was. Raises NotFound."""
         view = await self.show(organisation, webhook_id)
-        await self._registry.remove(webhook_id)
+        asked = self._asked(self._found(organisation, webhook_id), AuditAction.REMOVE_WEBHOOK, by)
+        await self._registry.remove(webhook_id, asked)
         await self._deliverer.leave(webhook_id)
-        _LOG.info("webhook %s to %s was removed", webhook_id, shown_url(view.url))
+        _LOG.info("webhook %s to %s was removed by %s", webhook_id, shown_url(view.url), by)
         return view
 
-    async def enable(self, organisation: str, webhook_id: str) -> WebhookView:
+    async def enable(self, organisation: str, webhook_id: str, by: str) -> WebhookView:
         """Tell a webhook again that was disabled. Raises NotFound."""
-        self._found(organisation, webhook_id)
-        await self._registry.change(webhook_id, lambda each: replace(each, disabled=None))
+        asked = self._asked(self._found(organisation, webhook_id), AuditAction.ENABLE_WEBHOOK, by)
+        await self._registry.change(webhook_id, lambda each: replace(each, disabled=None), asked)
         self._deliverer.wake(webhook_id)
         return await self.show(organisation, webhook_id)
 
-    async def rotate(self, organisation: str, webhook_id: str, overlap_ms: int | None = None) -> WebhookSecret:
+    async def rotate(self, organisation: str, webhook_id: str, by: str, overlap_ms: int | None = None) -> WebhookSecret:
         """Give a webhook a new secret.
 
         Args:
             organisation: whose it is.
             webhook_id: which.
+            by: who asks.
             overlap_ms: for how long the one before is used, too, in milliseconds; None is a day.
 
         Raises:
             NotFound: there is no such webhook.
             InvalidInput: a time that cannot be meant.
         """
-        self._found(organisation, webhook_id)
+        asked = self._asked(self._found(organisation, webhook_id), AuditAction.ROTATE_WEBHOOK_SECRET, by)
         overlap = DEFAULT_OVERLAP_MS if overlap_ms is None else overlap_ms
         if not 0 <= overlap <= LONGEST_OVERLAP_MS:
             raise InvalidInput("the old secret is used for 0 to 30 days beside the new one. Give a time within that.")
@@ -140,8 +147,8 @@ class Webhooks:
             old = (Secret(webhook.secrets[0].text, until),) if overlap else ()
             return replace(webhook, secrets=(Secret(secret), *old))
 
-        await self._registry.change(webhook_id, renewed)
-        _LOG.info("webhook %s has a new secret", webhook_id)
+        await self._registry.change(webhook_id, renewed, asked)
+        _LOG.info("webhook %s has a new secret, as %s asked", webhook_id, by)
         return WebhookSecret(await self.show(organisation, webhook_id), secret)
 
     async def test(self, organisation: str, webhook_id: str) -> str:
@@ -215,6 +222,11 @@ class Webhooks:
         return self._deliverer.counts.attempts(organisation), total(
             {name: depth for name, depth in depths.items() if name in own}
         )
+
+    def _asked(self, webhook: Webhook, action: AuditAction, by: str) -> Change:
+        """What goes into the audit trail. Of a URL's query nothing does: there may be keys in it."""
+        subject = f"{webhook.webhook_id} {shown_url(webhook.url)}"
+        return Change(self._clock.now(), webhook.organisation, by, action, subject)
 
     def _of(self, organisation: str) -> list[Webhook]:
         return [each for each in self._registry.all() if each.organisation == organisation]

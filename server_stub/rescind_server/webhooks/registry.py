@@ -13,7 +13,7 @@ from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
-from rescind_server.store.outbox import Delivery, Outbox, Webhook
+from rescind_server.store.outbox import Change, Delivery, Outbox, Webhook
 from rescind_server.webhooks.notices import Outer, body_of, name_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -49,26 +49,32 @@ class Registry:
         """One webhook; None if there is no such."""
         return self._webhooks.get(webhook_id)
 
-    async def add(self, webhook: Webhook) -> None:
-        """Keep a new webhook; durable when this returns."""
+    async def add(self, webhook: Webhook, asked: Change | None = None) -> None:
+        """Keep a new webhook, and if somebody asked for it, what they did; durable when this returns."""
         async with self._changing:
-            await self._put(webhook)
+            await self._put(webhook, asked)
 
-    async def change(self, webhook_id: str, change: Callable[[Webhook], Webhook]) -> None:
-        """Put another in the place of a webhook, if it is there still; durable when this returns."""
+    async def change(self, webhook_id: str, change: Callable[[Webhook], Webhook], asked: Change | None = None) -> None:
+        """Put another in the place of a webhook, if it is there still; durable when this returns.
+
+        Args:
+            webhook_id: which.
+            change: makes the other out of the one that is there.
+            asked: what somebody asked for; None if nobody did.
+        """
         async with self._changing:
             webhook = self._webhooks.get(webhook_id)
             if webhook is not None:
-                await self._put(change(webhook))
+                await self._put(change(webhook), asked)
 
-    async def remove(self, webhook_id: str) -> None:
-        """Forget a webhook, and all that it was to be told."""
+    async def remove(self, webhook_id: str, asked: Change | None = None) -> None:
+        """Forget a webhook, and all that it was to be told; keep, if somebody asked for that, what they did."""
         async with self._changing:
             before = self._webhooks
             # First, so that no commit behind the removal writes anything for it.
             self._webhooks = {name: each for name, each in before.items() if name != webhook_id}
             try:
-                await self.outbox.remove_webhook(webhook_id)
+                await self.outbox.remove_webhook(webhook_id, asked)
             except StoreError:
                 self._webhooks = before
                 raise
@@ -95,8 +101,8 @@ class Registry:
         self._told.update(each.webhook_id for each in deliveries)
         return deliveries
 
-    async def _put(self, webhook: Webhook) -> None:
-        await self.outbox.put_webhook(webhook)
+    async def _put(self, webhook: Webhook, asked: Change | None) -> None:
+        await self.outbox.put_webhook(webhook, asked)
         self._webhooks = {**self._webhooks, webhook.webhook_id: webhook}
         self._tell_outbox()
 

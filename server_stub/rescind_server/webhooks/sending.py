@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
-from contextlib import suppress
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
@@ -27,19 +29,42 @@ _MOST_OF_ANSWER: Final = 64 * 1024
 _MICROSECONDS: Final = 1_000_000
 
 
+MOST_IDLE: Final = 100
+"""To how many hosts connections are kept that nothing is sent over."""
+
+
+@dataclass(slots=True)
+class _Transport:
+    http: httpx.AsyncHTTPTransport
+    in_use: int = 0
+
+
 class HttpSender:
     """Sends deliveries over HTTP. Redirects are not followed, and no proxy is used."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, allow_private: bool = True, most_idle: int = MOST_IDLE) -> None:
+        """Open nothing yet.
+
+        Args:
+            allow_private: whether webhooks may lead to the server's own machine and network.
+            most_idle: to how many hosts connections are kept that nothing is sent over.
+        """
         self._context = ssl.create_default_context()
+        self._allow_private = allow_private
+        self._most_idle = most_idle
         # One for each host: a connection is known by its address, and two hosts may have the same. Not a client, which
         # would write URLs into the log, with what may be secret in them.
-        self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
+        self._transports: OrderedDict[str, _Transport] = OrderedDict()
 
     async def close(self) -> None:
         """Close all connections."""
         for transport in self._transports.values():
-            await transport.aclose()
+            await transport.http.aclose()
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """To whom connections are kept, who was sent to last at the end."""
+        return tuple(self._transports)
 
     async def send(self, webhook: Webhook, delivery: Delivery, now: Instant) -> Answer:
         """See `Send`."""
@@ -55,7 +80,7 @@ class HttpSender:
         url = httpx.URL(webhook.url)
         addresses = await _addresses_of(url)
         for address in addresses:
-            if why := refused(address):
+            if why := refused(address, allow_private=self._allow_private):
                 return Answer(f"its name leads to {why}")
         *others, last = addresses
         for address in others:
@@ -81,18 +106,35 @@ class HttpSender:
             headers=headers,
             extensions={"sni_hostname": url.host, "timeout": httpx.Timeout(LONGEST_S).as_dict()},
         )
-        response = await self._transport(f"{url.scheme}://{host}").handle_async_request(request)
-        try:
-            await _read_some(response)
-        finally:
-            await response.aclose()
+        async with self._transport(f"{url.scheme}://{host}") as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                await _read_some(response)
+            finally:
+                await response.aclose()
         return _answer(response, now)
 
-    def _transport(self, host: str) -> httpx.AsyncHTTPTransport:
+    @asynccontextmanager
+    async def _transport(self, host: str) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """What sends to a host. Those that sent last stay open; of the others, those that send nothing are closed."""
         transport = self._transports.get(host)
         if transport is None:
-            transport = self._transports[host] = httpx.AsyncHTTPTransport(verify=self._context, trust_env=False)
-        return transport
+            http = httpx.AsyncHTTPTransport(verify=self._context, trust_env=False)
+            transport = self._transports[host] = _Transport(http)
+        self._transports.move_to_end(host)
+        transport.in_use += 1
+        try:
+            yield transport.http
+        finally:
+            transport.in_use -= 1
+            await self._close_idle()
+
+    async def _close_idle(self) -> None:
+        idle = [host for host, transport in self._transports.items() if not transport.in_use]
+        # Taken out first: while one is closed, another delivery may come for its host.
+        closed = [self._transports.pop(host) for host in idle[: max(0, len(idle) - self._most_idle)]]
+        for transport in closed:
+            await transport.http.aclose()
 
 
 async def _addresses_of(url: httpx.URL) -> Sequence[Address]:

@@ -28,17 +28,19 @@ class WebhookService:
         webhooks: what operators do with them.
     """
 
-    def __init__(self, outbox: Outbox, clock: Clock, outer: Outer) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, outer: Outer, *, allow_private: bool = True) -> None:
         """Put the parts together; nothing is delivered before `run`.
 
         Args:
             outbox: where webhooks and deliveries are kept.
             clock: what the time is.
             outer: turns the engine's names into those of an organisation.
+            allow_private: whether webhooks may lead to the server's own machine and network.
         """
+        self._allow_private = allow_private
         registry = Registry(outbox, outer)
         self._deliverer = Deliverer(registry, self._send, clock, Random())
-        self.webhooks = Webhooks(registry, self._deliverer, clock, outer)
+        self.webhooks = Webhooks(registry, self._deliverer, clock, outer, allow_private=allow_private)
         self._sender: HttpSender | None = None
         self._making = asyncio.Lock()
 
@@ -61,12 +63,12 @@ class WebhookService:
     async def _made(self) -> HttpSender:
         async with self._making:
             if self._sender is None:
-                self._sender = await asyncio.to_thread(_make_sender)
+                self._sender = await asyncio.to_thread(_make_sender, self._allow_private)
             return self._sender
 
 
-def _make_sender() -> HttpSender:
+def _make_sender(allow_private: bool) -> HttpSender:
     # An HTTP client and its certificates take a moment and some memory: most servers tell nobody.
     from rescind_server.webhooks.sending import HttpSender  # noqa: PLC0415
 
-    return HttpSender()
+    return HttpSender(allow_private=allow_private)

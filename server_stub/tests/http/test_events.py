@@ -18,7 +18,7 @@ from rescind.model.payload import Payload
 from rescind.worker.connecting import Worker
 from rescind_server.app import Server
 from rescind_server.engine.state import Decision
-from rescind_server.gateway.http.feeds import Feed, Feeds
+from rescind_server.gateway.http.feeds import Feed, Feeds, OutputSoFar
 from rescind_server.gateway.http.frames import Place
 from rescind_server.gateway.http.readers import Reader
 from rescind_server.gateway.limits import Limits
@@ -210,6 +210,33 @@ async def test_who_comes_late_can_have_what_programs_wrote_so_far_and_gets_each_
     assert seen[4] == pieces[2]
     async with events_of(http, told.execution_id, {"last-event-id": pieces[1].event_id or ""}, output=True) as back:
         assert await anext(back) == pieces[2]
+
+
+async def test_who_begins_with_what_programs_wrote_and_is_slow_is_told_that_it_missed_some(told: Told) -> None:
+    feeds = Feeds(told.host, frames=4)
+    feed = await feeds.enter(told.execution_id)
+    prompt, slow = (Reader(told.host, feed, None, output=OutputSoFar(b"", feed.catch_up(), 0)) for _ in range(2))
+    assert await read_all(prompt, feed) == ["1"]
+    await told.stream(*"abcdefghij")
+    assert (await read_all(slow, feed))[:3] == ["1", 'missed {"streamed":null}', "1.7.f"]
+    await feeds.close(errors.ServerUnavailable("over"))
+
+
+async def test_readers_that_begin_together_share_what_programs_wrote_so_far(
+    http: httpx.AsyncClient, told: Told
+) -> None:
+    wrote = "x" * 200_000
+    await told.write(wrote)
+    for more in ("b", "c", "d"):
+        shown = ""
+        async with events_of(http, told.execution_id, output=True) as events:
+            await told.write(more)
+            wrote += more
+            async for each in events:
+                shown += each.data["value"]["text"] if each.name == "output" else ""
+                if shown.endswith(more):
+                    break
+        assert shown == wrote
 
 
 async def test_a_connection_that_nobody_reads_fills_up_and_tells_later_what_was_missed(

@@ -68,6 +68,19 @@ async def test_an_operator_sees_who_asked_for_what(guarded: Guarded) -> None:
     ]
 
 
+async def test_the_audit_trail_tells_what_was_asked_for_by_force(guarded: Guarded) -> None:
+    operator = await guarded.operator()
+    for name, force in (("gently", False), ("at-once", True)):
+        await start(operator, "nobody-runs-this", execution_id=name)
+        body = {"where": {"id_prefix": name}, "force": force}
+        assert (await operator.post(f"{EXECUTIONS}/cancel", json=body)).json()["counts"] == {"CANCELLED": 1}
+    records = (await operator.get(AUDIT)).json()["records"]
+    assert [(each["execution_id"], each["forced"]) for each in records if each["action"] == "CANCEL"] == [
+        ("at-once", True),
+        ("gently", False),
+    ]
+
+
 async def test_the_audit_trail_comes_in_pages_and_by_who_asked(guarded: Guarded) -> None:
     web, operator = await guarded.client("web"), await guarded.operator()
     for number in range(3):
@@ -117,3 +130,15 @@ async def test_force_is_another_word_for_the_mode(http: httpx.AsyncClient, worke
         await happens(f"force-{number} stopped")
         (stop,) = (await tasks_of(http, execution_id))[0]["stops"]
         assert stop["forced_at"] is not None
+
+
+async def test_many_tasks_are_cancelled_by_force(http: httpx.AsyncClient, worker: Worker) -> None:
+    execution_id = await start(http, "hanging", "by-force")
+    await happens("by-force runs")
+    body = {"where": {"execution_id": execution_id}, "force": True}
+    assert (await http.post(f"{TASKS}/cancel", json=body)).json()["counts"] == {"CANCELLED": 1}
+    await happens("by-force stopped")
+    (stop,) = (await tasks_of(http, execution_id))[0]["stops"]
+    assert stop["forced_at"] is not None
+    records = (await http.get(AUDIT, params={"execution_id": execution_id})).json()["records"]
+    assert [each["forced"] for each in records if each["action"] == "CANCEL_TASK"] == [True]

@@ -252,6 +252,20 @@ async def test_organisations_are_kept_apart(guarded: Guarded) -> None:
     await happens("org-acme stopped")
 
 
+async def test_an_id_is_looked_for_by_its_beginning_within_the_organisation(guarded: Guarded) -> None:
+    default, acme = await guarded.operator(), await guarded.operator("acme")
+    for http in (default, acme):
+        for name in ("order-1", "order-2", "quote-1"):
+            await start(http, "nobody-runs-this", None, name)
+    for http in (default, acme):
+        found = (await http.get(EXECUTIONS, params={"id_prefix": "order-"})).json()["executions"]
+        assert [each["execution_id"] for each in found] == ["order-2", "order-1"]
+        assert (await http.get("/api/v1/counts", params={"id_prefix": "order-1"})).json()["total"] == 1
+    assert (await default.get(EXECUTIONS, params={"id_prefix": "acme"})).json()["executions"] == []
+    body = {"where": {"id_prefix": "order-"}, "dry_run": True}
+    assert (await acme.post(f"{EXECUTIONS}/cancel", json=body)).json()["selected"] == 2
+
+
 async def test_an_organisation_sees_its_own_names_in_events_and_errors(guarded: Guarded) -> None:
     await guarded.worker("w-1", "acme")
     token = guarded.token("ops", Role.OPERATOR, "acme")

@@ -10,16 +10,29 @@ import msgspec
 import pytest
 
 from rescind.errors import StoreError
+from rescind.model.audit import AuditAction
 from rescind.model.commands import StartExecution
 from rescind.model.ids import ExecutionId, Instant
 from rescind.model.payload import NULL_PAYLOAD
 from rescind_server.engine.machine import Engine
 from rescind_server.store.memory import MemoryStore
-from rescind_server.store.outbox import THE_LATEST, DeadPlace, Delivery, Depth, Secret, Settled, Webhook
+from rescind_server.store.outbox import (
+    THE_LATEST,
+    Change,
+    ChangePlace,
+    DeadPlace,
+    Delivery,
+    Depth,
+    Secret,
+    Settled,
+    Webhook,
+)
 from rescind_server.store.port import Store
 from rescind_server.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.rescind
+
+LAST_OF_ALL = ChangePlace(2**62, 2**62)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -115,6 +128,24 @@ async def test_dead_letters_go_with_the_executions_of_their_time(store: Store) -
     await store.remove_closed(Instant(20), 100)
     assert [each.delivery_id for each in await dead(store)] == ["young"]
     assert await waiting(store) == ["waiting"]
+
+
+async def test_what_was_done_with_webhooks_is_kept_in_pages_and_goes_with_its_time(store: Store) -> None:
+    def done(at: int, organisation: str = "default") -> Change:
+        return Change(Instant(at), organisation, "ops", AuditAction.ADD_WEBHOOK, f"wh_1 at {at}")
+
+    async def kept(since: int = 0, before: ChangePlace = LAST_OF_ALL, limit: int = 100) -> list[Change]:
+        return list(await store.outbox.changes("default", Instant(since), before, limit))
+
+    for each in (done(10), done(20), done(20), done(20, "acme")):
+        await store.outbox.put_webhook(webhook("wh_1"), each)
+    await store.outbox.remove_webhook("wh_1", done(30))
+    found = await kept()
+    assert [each.at for each in found] == [30, 20, 20, 10]
+    assert await kept(since=20) == found[:3]
+    assert await kept(before=ChangePlace(20, found[1].number), limit=1) == found[2:3]
+    await store.remove_closed(Instant(20), 100)
+    assert await kept() == found[:3]
 
 
 async def test_a_file_keeps_it_all(tmp_path: Path) -> None:

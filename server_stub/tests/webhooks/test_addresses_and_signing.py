@@ -59,6 +59,35 @@ def test_a_url_that_is_refused_says_why_and_not_what_is_secret(url: str, why: st
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "10.0.0.7",
+        "192.168.1.1",
+        "172.16.3.4",
+        "100.64.0.1",
+        "[::1]",
+        "[fd00::1]",
+        "[::ffff:10.0.0.7]",
+        "[64:ff9b::a00:7]",
+        "[2002:a00:7::1]",
+        "localhost",
+        "Hooks.localhost.",
+    ],
+)
+def test_where_private_addresses_are_refused_no_url_leads_there(host: str) -> None:
+    url = f"https://{host}/hook"
+    assert checked_url(url, allow_http=False) == url
+    with pytest.raises(InvalidInput, match="this server"):
+        checked_url(url, allow_http=False, allow_private=False)
+
+
+@pytest.mark.parametrize("url", ["https://example.com/", "https://93.184.216.34/", "https://[2600:1406::1]/"])
+def test_where_private_addresses_are_refused_public_ones_are_not(url: str) -> None:
+    assert checked_url(url, allow_http=False, allow_private=False) == url
+
+
 def test_http_to_another_machine_takes_a_word() -> None:
     assert checked_url("http://example.com/", allow_http=True) == "http://example.com/"
 

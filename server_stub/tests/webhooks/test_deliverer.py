@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -287,3 +288,18 @@ async def test_a_fault_in_sending_is_tried_again_and_not_at_once(caplog: pytest.
         await asyncio.sleep(60)
         assert now.names() == ["m", "m"]
         assert "could not be tried" in caplog.text
+
+
+async def test_the_log_says_once_that_a_receiver_fails_and_again_when_it_fails_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with scene() as now:
+        now.answers |= {"a": [REFUSED], "b": [REFUSED], "c": []}
+        await now.put("a", "b")
+        assert [record.message.split()[1] for record in caplog.records if "failed" in record.message] == ["a"]
+        caplog.clear()
+        await now.put("c")
+        now.answers["d"] = [REFUSED]
+        await now.put("d")
+        assert [record.message.split()[1] for record in caplog.records if "failed" in record.message] == ["d"]

@@ -178,3 +178,41 @@ async def test_proxies_of_the_environment_are_not_used(there: Receiver, monkeypa
     sender = HttpSender()
     assert await attempt(sender, to(there.url)) == Answer()
     await sender.close()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.7", "::1", "fd00::1"])
+async def test_where_private_addresses_are_refused_a_name_that_leads_to_one_is_too(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+    sender = HttpSender(allow_private=False)
+    answer = await attempt(sender, to("https://intranet.example.com/"))
+    assert answer == Answer(f"its name leads to {address}, which is not public, as this server asks for")
+    await sender.close()
+
+
+async def test_connections_are_kept_to_the_hosts_that_were_sent_to_last(there: Receiver) -> None:
+    sender = HttpSender(most_idle=2)
+    port = there.url.rpartition(":")[2]
+    for host in ("127.0.0.1", "localhost", "127.0.0.1", "127.1.localhost"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(asyncio.get_running_loop(), "getaddrinfo", leads_to_this_machine)
+            await attempt(sender, to(f"http://{host}:{port}"))
+    assert [each.partition("//")[2].partition(":")[0] for each in sender.hosts] == ["127.0.0.1", "127.1.localhost"]
+    await sender.close()
+
+
+async def leads_to_this_machine(_: str, port: int, **__: Any) -> list[Any]:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+async def test_a_connection_in_use_is_not_closed_however_many_there_are(there: Receiver) -> None:
+    sender = HttpSender(most_idle=0)
+    async with sender._transport("http://busy"):
+        assert await attempt(sender, to(there.url)) == Answer()
+        assert sender.hosts == ("http://busy",)
+    assert sender.hosts == ()
+    await sender.close()

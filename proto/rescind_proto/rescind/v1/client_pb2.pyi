@@ -27,6 +27,10 @@ class AuditAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AUDIT_ACTION_CANCEL_TASK: _ClassVar[AuditAction]
     AUDIT_ACTION_CREATE_TOKEN: _ClassVar[AuditAction]
     AUDIT_ACTION_REVOKE_TOKEN: _ClassVar[AuditAction]
+    AUDIT_ACTION_ADD_WEBHOOK: _ClassVar[AuditAction]
+    AUDIT_ACTION_REMOVE_WEBHOOK: _ClassVar[AuditAction]
+    AUDIT_ACTION_ENABLE_WEBHOOK: _ClassVar[AuditAction]
+    AUDIT_ACTION_ROTATE_WEBHOOK_SECRET: _ClassVar[AuditAction]
 
 class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -77,6 +81,10 @@ AUDIT_ACTION_CANCEL: AuditAction
 AUDIT_ACTION_CANCEL_TASK: AuditAction
 AUDIT_ACTION_CREATE_TOKEN: AuditAction
 AUDIT_ACTION_REVOKE_TOKEN: AuditAction
+AUDIT_ACTION_ADD_WEBHOOK: AuditAction
+AUDIT_ACTION_REMOVE_WEBHOOK: AuditAction
+AUDIT_ACTION_ENABLE_WEBHOOK: AuditAction
+AUDIT_ACTION_ROTATE_WEBHOOK_SECRET: AuditAction
 EVENT_TYPE_UNSPECIFIED: EventType
 EVENT_TYPE_EXECUTION_STARTED: EventType
 EVENT_TYPE_EXECUTION_ACTIVATED: EventType
@@ -178,7 +186,7 @@ class GetRequest(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
 
 class ExecutionFilter(_message.Message):
-    __slots__ = ("statuses", "kind", "queue", "created_by", "labels", "created_before", "created_after", "organisation", "worker_id")
+    __slots__ = ("statuses", "kind", "queue", "created_by", "labels", "created_before", "created_after", "organisation", "worker_id", "id_prefix")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -195,6 +203,7 @@ class ExecutionFilter(_message.Message):
     CREATED_AFTER_FIELD_NUMBER: _ClassVar[int]
     ORGANISATION_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
     statuses: _containers.RepeatedScalarFieldContainer[_values_pb2.ExecutionStatus]
     kind: str
     queue: str
@@ -204,7 +213,8 @@ class ExecutionFilter(_message.Message):
     created_after: int
     organisation: str
     worker_id: str
-    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.ExecutionStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_before: _Optional[int] = ..., created_after: _Optional[int] = ..., organisation: _Optional[str] = ..., worker_id: _Optional[str] = ...) -> None: ...
+    id_prefix: str
+    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.ExecutionStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_before: _Optional[int] = ..., created_after: _Optional[int] = ..., organisation: _Optional[str] = ..., worker_id: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
 
 class TaskFilter(_message.Message):
     __slots__ = ("statuses", "kind", "queue", "worker_id", "execution_id", "created_by", "labels", "scheduled_before", "organisation", "scheduled_after", "agent", "stopping", "unsettled")

@@ -122,24 +122,30 @@ class GetWebhookRequest(_message.Message):
     def __init__(self, webhook_id: _Optional[str] = ...) -> None: ...
 
 class RemoveWebhookRequest(_message.Message):
-    __slots__ = ("webhook_id",)
+    __slots__ = ("webhook_id", "by")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
-    def __init__(self, webhook_id: _Optional[str] = ...) -> None: ...
+    by: str
+    def __init__(self, webhook_id: _Optional[str] = ..., by: _Optional[str] = ...) -> None: ...
 
 class EnableWebhookRequest(_message.Message):
-    __slots__ = ("webhook_id",)
+    __slots__ = ("webhook_id", "by")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
-    def __init__(self, webhook_id: _Optional[str] = ...) -> None: ...
+    by: str
+    def __init__(self, webhook_id: _Optional[str] = ..., by: _Optional[str] = ...) -> None: ...
 
 class RotateWebhookSecretRequest(_message.Message):
-    __slots__ = ("webhook_id", "overlap_ms")
+    __slots__ = ("webhook_id", "overlap_ms", "by")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     OVERLAP_MS_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
     overlap_ms: int
-    def __init__(self, webhook_id: _Optional[str] = ..., overlap_ms: _Optional[int] = ...) -> None: ...
+    by: str
+    def __init__(self, webhook_id: _Optional[str] = ..., overlap_ms: _Optional[int] = ..., by: _Optional[str] = ...) -> None: ...
 
 class TestWebhookRequest(_message.Message):
     __slots__ = ("webhook_id",)

@@ -372,17 +372,19 @@ class StopReported(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., state: _Optional[_Union[_values_pb2.StopState, str]] = ..., discarded_bytes: _Optional[int] = ..., executor: _Optional[str] = ..., decided: bool = ..., force: bool = ...) -> None: ...
 
 class TaskAlive(_message.Message):
-    __slots__ = ("task_id", "lease", "progress", "message", "advanced", "streamed")
+    __slots__ = ("task_id", "lease", "progress", "message", "advanced", "streamed", "offset")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ADVANCED_FIELD_NUMBER: _ClassVar[int]
     STREAMED_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     lease: int
     progress: float
     message: str
     advanced: bool
     streamed: _containers.RepeatedCompositeFieldContainer[_values_pb2.StreamedEvent]
-    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., progress: _Optional[float] = ..., message: _Optional[str] = ..., advanced: bool = ..., streamed: _Optional[_Iterable[_Union[_values_pb2.StreamedEvent, _Mapping]]] = ...) -> None: ...
+    offset: int
+    def __init__(self, task_id: _Optional[str] = ..., lease: _Optional[int] = ..., progress: _Optional[float] = ..., message: _Optional[str] = ..., advanced: bool = ..., streamed: _Optional[_Iterable[_Union[_values_pb2.StreamedEvent, _Mapping]]] = ..., offset: _Optional[int] = ...) -> None: ...

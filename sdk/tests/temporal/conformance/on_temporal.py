@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,9 @@ from temporalio.common import RawValue
 from rescind.errors import InvalidInput
 from rescind.model.events import HistoryEvent
 from rescind.model.views import ExecutionDetails
-from rescind.temporal import TemporalClient
+from rescind.temporal import TemporalClient, TemporalReplayer
 from rescind.temporal.payloads import record_from_temporal
 from rescind.temporal.records import AttemptReport
-from rescind.temporal.replaying import TemporalReplayer
 
 from .courses import Course, course_of, parts_of
 from .inputs import Name, times_of
@@ -47,11 +46,8 @@ async def temporal_play(
     """Play a program, wait until nothing of it is at work any more, and run it again over its history."""
     handle = await client.start(plays_a_program, program, queue=queue)
     workflow = client.port.client.get_workflow_handle(handle.id, result_type=RawValue)
-    try:
+    with suppress(WorkflowFailureError):  # an agent that fails has taken a course as others have
         await workflow.result()
-    except WorkflowFailureError:
-        # Its agent failed, which is an outcome as others.
-        pass
     details, history = await handle.details(), await handle.history()
     events = await workflow.fetch_history()
     await replayer.replay(events)

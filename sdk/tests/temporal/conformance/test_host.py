@@ -1,4 +1,4 @@
-"""The workflow's host takes the very course of the embedded engine, under thousands of generated agents."""
+"""The workflow's host takes the very course of the embedded engine, under hundreds of generated agents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .programs import Program, programs
 from .virtual_host import host_play
 
 
-@settings(max_examples=1_000, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs())
 def test_the_host_of_a_workflow_takes_the_course_of_the_embedded_engine(program: Program) -> None:
     played = play(program)

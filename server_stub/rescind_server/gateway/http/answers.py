@@ -243,8 +243,10 @@ class WorkerPage(AnswerBody, frozen=True):
 class AuditRecordBody(AnswerBody, frozen=True):
     """Who asked for what, when and why, and what they were told.
 
-    `subject` is the agent's kind, the signal's name, or a token's id and whose it is. `sequence` is the number of the
-    event in the execution's history, 0 if there is none; `source` is what brought a cancel about.
+    `subject` is the agent's kind, the signal's name, a token's id and whose it is, or a webhook's id and where it
+    leads. `sequence` is the number of the event in the execution's history, 0 if there is none; `source` is what
+    brought a cancel about; `forced` says that it asked to end at once: an execution without its clean-up, work without
+    its grace.
     """
 
     at: Moment
@@ -257,6 +259,7 @@ class AuditRecordBody(AnswerBody, frozen=True):
     sequence: int
     source: str | None
     reason: str | None
+    forced: bool
 
 
 class AuditPage(AnswerBody, frozen=True):

@@ -27,6 +27,7 @@ from rescind_server.gateway.http.problems import problem
 from rescind_server.gateway.http.routes import operations
 from rescind_server.gateway.http.state import ServerState
 from rescind_server.gateway.http.tasks import Tasks
+from rescind_server.gateway.http.webhooks import WebhookCalls
 from rescind_server.gateway.identity import Identify, take_everybody
 from rescind_server.gateway.limits import Limits
 from rescind_server.host.driver import Host
@@ -64,7 +65,7 @@ class HttpGateway:
         Args:
             host: what drives the engine.
             queries: what is asked about many.
-            webhooks: who is told of what happens, for the figures.
+            webhooks: who is told of what happens.
             limits: bounds on what comes in.
             identify: who makes a call, by its headers.
             version: of the server, for the document.
@@ -80,7 +81,13 @@ class HttpGateway:
         following = Following(host, requests, self._feeds, self.attachments, heartbeat_s=limits.heartbeat_s)
         metrics = Metrics(self._counts, requests, webhooks)
         self.operations = operations(
-            Executions(host, requests), Tasks(requests), BulkCancels(requests), following, self._state, metrics
+            Executions(host, requests),
+            Tasks(requests),
+            BulkCancels(requests),
+            following,
+            self._state,
+            metrics,
+            WebhookCalls(webhooks),
         )
         self._document = document(self.operations, version, asks_for_tokens=identify is not take_everybody)
         longest_body = limits.payload + _ROOM_AROUND_A_PAYLOAD

@@ -128,6 +128,7 @@ class ExecutionMarks(Query, frozen=True):
     created_before: GivenMoment | None = None
     created_after: GivenMoment | None = None
     worker_id: Name | None = None
+    id_prefix: Name | None = None
 
 
 class ExecutionSelection(ExecutionMarks, frozen=True):

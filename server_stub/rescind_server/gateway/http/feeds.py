@@ -1,7 +1,8 @@
 """What happens in an execution, kept for those who follow it over HTTP and are a little late.
 
-History is durable: a reader that falls behind reads it from the store, and loses nothing of it. What agents and tasks
-stream is kept nowhere: the last of it stands here, and a reader that is later than that is told how much it missed.
+History is durable: a reader that falls behind reads it from the store, and loses nothing of it. Of what agents and
+tasks stream, the last stands here, and a reader that is later than that is told how much it missed. What programs write
+is kept in the store, too, where a reader can go on that comes back late.
 """
 
 from __future__ import annotations
@@ -10,16 +11,34 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rescind.errors import RescindError
 from rescind.model.events import EXECUTION_ENDS, HistoryEvent
 from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
+from rescind.model.output import piece_of
 from rescind_server.gateway.history_pages import EVENTS_AT_ONCE, last_sequence
 from rescind_server.gateway.http.fan_out import FanOut, Follower
 from rescind_server.gateway.http.frames import Frame, Place, history_frame, streamed_frame
 from rescind_server.host.driver import Host
 from rescind_server.host.watchers import Subscription
+
+
+class OutputSoFar(NamedTuple):
+    """What programs wrote, for readers that begin with it.
+
+    Attributes:
+        data: as it is sent.
+        known_to: the number of the first frame that is not told by that.
+        until: how many bytes programs had written by then.
+        missed: how many of the bytes that were asked for are kept nowhere.
+    """
+
+    data: bytes
+    known_to: int
+    until: int
+    missed: int = 0
 
 
 class Feed:
@@ -29,16 +48,20 @@ class Feed:
         name: tells this feed's counting from another's.
         first: the number of the oldest frame that is kept, counted from the feed's beginning.
         floor: the number of the last event of the history that is older than that.
+        output_before: how many bytes programs had written when it began.
         is_over: nothing more comes.
         failure: why, if it is not that the execution has ended.
+        output_so_far: what programs wrote, for as long as it is shared by readers that begin together.
     """
 
     def __init__(self, host: Host, execution_id: ExecutionId, *, frames: int, size: int) -> None:
         self.name = secrets.token_hex(4)
         self.first = 0
         self.floor = 0
+        self.output_before = 0
         self.is_over = False
         self.failure: RescindError | None = None
+        self.output_so_far: OutputSoFar | None = None
         self.execution_id = execution_id
         self._host = host
         self._most_frames = frames
@@ -47,6 +70,7 @@ class Feed:
         self._bytes = 0
         self._sequence = 0
         self._streamed = 0
+        self._output = 0
         self._subscription: Subscription | None = None
         self._followers = FanOut(self)
 
@@ -58,6 +82,7 @@ class Feed:
     def begin(self) -> None:
         """Count from what is durable now. Called when nothing can pass unnoticed any more."""
         self.floor = self._sequence = last_sequence(self._host, self.execution_id)
+        self.output_before = self._output = self._host.output.size(self.execution_id)
 
     async def follow(self, subscription: Subscription) -> None:
         """Take in what happens, until the execution or the server ends."""
@@ -88,7 +113,7 @@ class Feed:
 
     def number_behind(self, place: Place) -> int | None:
         """The number of the frame behind a place; None if that is not known here."""
-        if place.streamed and place.feed != self.name:
+        if place.feed and place.feed != self.name:
             return None
         wanted = place.sequence, place.streamed
         if wanted == (self._sequence, self._streamed):
@@ -110,11 +135,13 @@ class Feed:
             if seen.sequence <= self._sequence:
                 return  # it was durable before this feed began, and was told after that
             self._sequence, self._streamed = seen.sequence, 0
-            self._put(history_frame(seen))
+            self._put(history_frame(seen, self.name, self._output))
             self.is_over = self.is_over or seen.type in EXECUTION_ENDS
         else:
             self._streamed += 1
-            self._put(streamed_frame(seen, self._sequence, self._streamed, self.name))
+            piece = piece_of(seen)
+            self._output += piece.size if piece is not None else 0
+            self._put(streamed_frame(seen, Place(self._sequence, self._streamed, self.name, self._output)))
         self._followers.tell()
 
     def _put(self, frame: Frame) -> None:

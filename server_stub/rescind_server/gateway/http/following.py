@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from typing import Final
@@ -15,6 +15,8 @@ from starlette.types import Receive, Scope, Send
 from rescind.errors import InvalidInput, RescindError
 from rescind.model.events import EXECUTION_ENDS
 from rescind.model.ids import ExecutionId
+from rescind.model.messages import StreamedEvent
+from rescind.model.output import piece_of
 from rescind.model.status import TERMINAL_EXECUTION
 from rescind_server.gateway.client_requests import ClientRequests
 from rescind_server.gateway.history_pages import history_pages, last_sequence
@@ -22,7 +24,7 @@ from rescind_server.gateway.http.answers import StartedBody
 from rescind_server.gateway.http.attachments import Attachments, labels_for
 from rescind_server.gateway.http.bodies import EventsQuery, OnDisconnect, StreamBody
 from rescind_server.gateway.http.fan_out import Outlet, outlet_of
-from rescind_server.gateway.http.feeds import Feed, Feeds
+from rescind_server.gateway.http.feeds import Feed, Feeds, OutputSoFar
 from rescind_server.gateway.http.frames import HEARTBEAT, RETRY, Place, event_frame, kept_output_event
 from rescind_server.gateway.http.operations import Call
 from rescind_server.gateway.http.readers import Reader
@@ -31,6 +33,9 @@ from rescind_server.gateway.starts import StartRequest
 from rescind_server.host.driver import Host
 
 MEDIA_TYPE: Final = "text/event-stream"
+_SHARED_FOR: Final = 1.0
+"""How long what programs wrote is kept for readers that begin a little later, in seconds."""
+_PART: Final = 64 * 1024
 
 
 class Following:
@@ -66,7 +71,8 @@ class Following:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         is_client = query.attach if query.attach is not None else "last-event-id" in call.headers
         attached = self._attached(execution_id) if is_client else nullcontext
-        wants_output = query.output and place is None
+        # Who gives an event's number as `after` has not said how much of the output it has.
+        wants_output = query.output and (place is None or "last-event-id" in call.headers)
         return EventStream(self, execution_id, place, attached, call.identify_again, wants_output=wants_output)
 
     async def start(self, call: Call) -> Response:
@@ -99,9 +105,11 @@ class Following:
         """
         feed = await self._feeds.enter(stream.execution_id)
         try:
-            output, known_to = await self._output_so_far(feed) if stream.wants_output else (b"", 0)
-            reader = Reader(self._host, feed, stream.place, outlet, output_known_to=known_to)
-            await _send(send, RETRY + stream.first + output)
+            output = await self._output_for(feed, stream.place) if stream.wants_output else None
+            reader = Reader(self._host, feed, stream.place, outlet, output=output)
+            await _send(send, RETRY + stream.first)
+            if output is not None:
+                await _send_in_parts(send, output.data)
             loop = asyncio.get_running_loop()
             known_at = loop.time()
             while (data := await self._next(reader)) is not None:
@@ -116,11 +124,28 @@ class Following:
         finally:
             self._feeds.leave(feed)
 
-    async def _output_so_far(self, feed: Feed) -> tuple[bytes, int]:
-        """What programs wrote, as it is sent, and the number of the first frame that is not told by that."""
+    async def _output_for(self, feed: Feed, place: Place | None) -> OutputSoFar | None:
+        """What a reader does not get from the feed of what programs wrote; None if that has it all."""
+        if place is None:
+            return await self._output_so_far(feed)
+        if feed.number_behind(place) is not None and place.output >= feed.output_before:
+            return None
         await self._host.output.at_rest()
-        kept = self._host.output.so_far(feed.execution_id)
-        return b"".join(kept_output_event(event) for event in kept), feed.catch_up()
+        kept = self._host.output.so_far(feed.execution_id, place.output)
+        until = self._host.output.size(feed.execution_id)
+        told = sum(piece.size for event in kept if (piece := piece_of(event)) is not None)
+        return OutputSoFar(_as_sent(kept), feed.catch_up(), until, max(0, until - place.output - told))
+
+    async def _output_so_far(self, feed: Feed) -> OutputSoFar:
+        """What programs wrote. Made once for all who begin at about the same time: it is large."""
+        await self._host.output.at_rest()
+        shared = feed.output_so_far
+        if shared is None or shared.known_to < feed.first:
+            kept = self._host.output.so_far(feed.execution_id)
+            shared = OutputSoFar(_as_sent(kept), feed.catch_up(), self._host.output.size(feed.execution_id))
+            feed.output_so_far = shared
+            asyncio.get_running_loop().call_later(_SHARED_FOR, _share_no_more, feed, shared)
+        return shared
 
     async def _next(self, reader: Reader) -> bytes | None:
         try:
@@ -207,3 +232,18 @@ async def _left(receive: Receive) -> None:
 
 async def _send(send: Send, data: bytes) -> None:
     await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+async def _send_in_parts(send: Send, data: bytes) -> None:
+    """Send much at once: what a slow reader has not taken is in memory once, and not in its connection as well."""
+    for start in range(0, len(data), _PART):
+        await _send(send, data[start : start + _PART])
+
+
+def _as_sent(kept: Sequence[StreamedEvent]) -> bytes:
+    return b"".join(kept_output_event(event) for event in kept)
+
+
+def _share_no_more(feed: Feed, shared: OutputSoFar) -> None:
+    if feed.output_so_far is shared:
+        feed.output_so_far = None

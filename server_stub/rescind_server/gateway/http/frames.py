@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -30,6 +31,9 @@ _CANCELLATION: Final = frozenset(
 _STREAMED: Final = {kind: kind for kind in ("token", "progress", "data", "log", "output")} | {"error": "failure"}
 
 
+_EVENT_ID: Final = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,16})\.([0-9a-z]{8})(?:\.([0-9]{1,16}))?)?")
+
+
 class Place(NamedTuple):
     """Where a reader stands: behind this event of the history, and behind so many streamed events that followed it.
 
@@ -37,21 +41,28 @@ class Place(NamedTuple):
         sequence: the event's number; 0 stands before the first.
         streamed: how many streamed events of the feed.
         feed: which feed counted them; "" if none did.
+        output: how many bytes the programs of the execution had written before.
     """
 
     sequence: int
     streamed: int = 0
     feed: str = ""
+    output: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Place:
         """The place that an event's id names. Raises InvalidInput."""
-        parts = text.split(".")
-        numbers = parts[:2]
-        fits = len(parts) in (1, 3) and all(len(each) <= 16 and each.isascii() and each.isdigit() for each in numbers)
-        if not fits:
+        found = _EVENT_ID.fullmatch(text)
+        if found is None:
             raise InvalidInput(f"Last-Event-ID {text[:100]!r} is none of ours. Send the last id that came, or none.")
-        return cls(int(parts[0])) if len(parts) == 1 else cls(int(parts[0]), int(parts[1]), parts[2])
+        sequence, streamed, feed, output = found.groups()
+        return cls(int(sequence), int(streamed or 0), feed or "", int(output or 0))
+
+    def __str__(self) -> str:
+        """The id of the event behind which it stands."""
+        if self.output:
+            return f"{self.sequence}.{self.streamed}.{self.feed}.{self.output}"
+        return f"{self.sequence}.{self.streamed}.{self.feed}" if self.streamed else str(self.sequence)
 
 
 class Frame(NamedTuple):
@@ -70,20 +81,21 @@ class Frame(NamedTuple):
     is_output: bool = False
 
 
-def history_frame(event: HistoryEvent) -> Frame:
-    """An event of the history, as it is sent. Its id is its number."""
+def history_frame(event: HistoryEvent, feed: str = "", output: int = 0) -> Frame:
+    """An event of the history, as it is sent. Its id is its number, and how much programs had written, if they had."""
     body = event_body(outer_event(event))
-    return Frame(event.sequence, 0, event_frame(_name_of(event.type), body, str(event.sequence)))
+    place = Place(event.sequence, 0, feed, output)
+    return Frame(event.sequence, 0, event_frame(_name_of(event.type), body, str(place)))
 
 
-def streamed_frame(event: StreamedEvent, sequence: int, streamed: int, feed: str) -> Frame:
+def streamed_frame(event: StreamedEvent, place: Place) -> Frame:
     """A streamed event, as it is sent. Its id is good for as long as this feed keeps it."""
-    data = event_frame(_streamed_name(event), _streamed_body(event), f"{sequence}.{streamed}.{feed}")
-    return Frame(sequence, streamed, data, event.kind == OUTPUT)
+    data = event_frame(_streamed_name(event), _streamed_body(event), str(place))
+    return Frame(place.sequence, place.streamed, data, event.kind == OUTPUT)
 
 
 def kept_output_event(event: StreamedEvent) -> bytes:
-    """What a program wrote before this reader came. Nobody can come back to it: it has no id."""
+    """What a program wrote before this reader came. It has no id: who is cut off amid such asks for all of it again."""
     return event_frame(_streamed_name(event), _streamed_body(event))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rescind_server.gateway.http import answers, bodies
+from rescind_server.gateway.http import answers, bodies, webhook_bodies
 from rescind_server.gateway.http.bulk_cancels import BulkCancels
 from rescind_server.gateway.http.executions import EXECUTIONS, Executions
 from rescind_server.gateway.http.following import MEDIA_TYPE, Following
@@ -13,10 +13,12 @@ from rescind_server.gateway.http.metrics import Metrics
 from rescind_server.gateway.http.operations import Handle, Operation
 from rescind_server.gateway.http.state import ServerState
 from rescind_server.gateway.http.tasks import Tasks
+from rescind_server.gateway.http.webhooks import WEBHOOKS, WebhookCalls
 
 TASKS: Final = "/api/v1/tasks"
 ONE: Final = f"{EXECUTIONS}/{{execution_id}}"
 ONE_TASK: Final = f"{TASKS}/{{task_id}}"
+ONE_WEBHOOK: Final = f"{WEBHOOKS}/{{webhook_id}}"
 
 
 def operations(
@@ -26,6 +28,7 @@ def operations(
     following: Following,
     state: ServerState,
     metrics: Metrics,
+    webhooks: WebhookCalls,
 ) -> Sequence[Operation]:
     """All operations; a path that another's pattern matches, too, stands before that."""
     return (
@@ -33,6 +36,8 @@ def operations(
         *_one_execution(executions, following),
         *_tasks(tasks, bulk),
         *_state(state),
+        *_webhooks(webhooks),
+        *_one_webhook(webhooks),
         Operation(
             "GET",
             "/metrics",
@@ -183,16 +188,19 @@ def _tasks(tasks: Tasks, bulk: BulkCancels) -> Sequence[Operation]:
             waits=True,
         ),
         _get(ONE_TASK, "get_task", "A task as it stands.", tasks.get, answers.TaskBody, problems=(404,)),
-        Operation(
-            "DELETE",
-            ONE_TASK,
-            "delete_task",
-            "Cancel a task. 404: there is none; 400: it has ended; `result` tells which.",
-            tasks.delete,
-            {200: answers.TaskCancelledBody},
-            problems=(404,),
-            query=bodies.DeleteTaskQuery,
-            waits=True,
+        *(
+            Operation(
+                "DELETE",
+                path,
+                name,
+                "Cancel a task. 404: there is none; 400: it has ended; `result` tells which.",
+                tasks.delete,
+                {200: answers.TaskCancelledBody},
+                problems=(404,),
+                query=bodies.DeleteTaskQuery,
+                waits=True,
+            )
+            for path, name in ((ONE_TASK, "delete_task"), ("/tasks/{task_id}", "delete_task_at_root"))
         ),
         _post(
             f"{ONE_TASK}/cancel",
@@ -263,6 +271,85 @@ def _state(state: ServerState) -> Sequence[Operation]:
             ),
         )
     return found
+
+
+def _webhooks(webhooks: WebhookCalls) -> Sequence[Operation]:
+    return (
+        _get(WEBHOOKS, "list_webhooks", "List webhooks; for operators.", webhooks.list_all, webhook_bodies.WebhookList),
+        Operation(
+            "POST",
+            WEBHOOKS,
+            "add_webhook",
+            "Add a webhook, and show its secret, this once; for operators.",
+            webhooks.add,
+            {201: webhook_bodies.WebhookSecretBody},
+            problems=(409,),
+            body=webhook_bodies.AddWebhookBody,
+        ),
+        _get(
+            f"{WEBHOOKS}/dead",
+            "list_dead_deliveries",
+            "List what webhooks could not be told, the last given up first; for operators.",
+            webhooks.dead,
+            webhook_bodies.DeadPage,
+            problems=(404,),
+            query=webhook_bodies.DeadQuery,
+        ),
+        _post(
+            f"{WEBHOOKS}/retry",
+            "retry_dead_deliveries",
+            "Try dead letters anew, from the first attempt on; for operators.",
+            webhooks.retry,
+            webhook_bodies.RetriedBody,
+            problems=(404, 409),
+            body=webhook_bodies.RetryBody,
+        ),
+    )
+
+
+def _one_webhook(webhooks: WebhookCalls) -> Sequence[Operation]:
+    shown = {200: webhook_bodies.WebhookBody}
+    return (
+        Operation(
+            "GET", ONE_WEBHOOK, "get_webhook", "A webhook as it stands; for operators.", webhooks.show, shown, (404,)
+        ),
+        Operation(
+            "DELETE",
+            ONE_WEBHOOK,
+            "remove_webhook",
+            "Remove a webhook with all that it was still to be told; for operators.",
+            webhooks.remove,
+            shown,
+            (404,),
+        ),
+        Operation(
+            "POST",
+            f"{ONE_WEBHOOK}/enable",
+            "enable_webhook",
+            "Tell a webhook again that was disabled; for operators.",
+            webhooks.enable,
+            shown,
+            (404,),
+        ),
+        _post(
+            f"{ONE_WEBHOOK}/rotate",
+            "rotate_webhook_secret",
+            "Give a webhook a new secret, and show it, this once; for operators.",
+            webhooks.rotate,
+            webhook_bodies.WebhookSecretBody,
+            problems=(404,),
+            body=webhook_bodies.RotateBody,
+        ),
+        Operation(
+            "POST",
+            f"{ONE_WEBHOOK}/test",
+            "test_webhook",
+            "Send a webhook a ping; for operators.",
+            webhooks.test,
+            {200: webhook_bodies.PingBody},
+            (404, 409),
+        ),
+    )
 
 
 def _get(

@@ -34,6 +34,7 @@ def execution_filter(
         created_before=instant(marks.created_before),
         created_after=instant(marks.created_after),
         worker_id=WorkerId(marks.worker_id) if marks.worker_id is not None else None,
+        id_prefix=marks.id_prefix,
     )
 
 

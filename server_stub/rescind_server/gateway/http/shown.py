@@ -166,6 +166,7 @@ def audit_body(record: AuditRecord) -> AuditRecordBody:
         sequence=record.sequence,
         source=record.source,
         reason=record.reason,
+        forced=record.forced,
     )
 
 
