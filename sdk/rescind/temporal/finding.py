@@ -16,7 +16,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from rescind.errors import InvalidInput, NotFound, NotSupported
+from rescind.errors import InvalidInput, NotFound, NotSupported, ServerUnavailable, UnknownKind
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, Instant, TaskId
 from rescind.model.overviews import ListedTask
@@ -30,6 +30,10 @@ from rescind.temporal.outside import view_of
 PAGE: Final = 100
 """How much is fetched at once where all is asked for."""
 MOST_IN_PAGE: Final = 1_000
+ASKED_AT_ONCE: Final = 20
+"""How many executions are asked of their tasks side by side."""
+
+_PATIENCE: Final = 3.0
 _STEP: Final = 20
 _HOLDERS: Final = 20
 _OURS: Final[Mapping[ExecutionStatus, tuple[str, ...]]] = {
@@ -132,11 +136,34 @@ class Finding:
             place = _Place(following)
 
     async def holder_of(self, task_id: TaskId) -> ExecutionId | None:
-        """The open execution that a task belongs to; None if there is none. Each may have to be asked."""
-        async for listed in self.tasks(TaskFilter()):
-            if listed.task.task_id == task_id:
-                return listed.execution_id
-        return None
+        """The open execution that a task belongs to; None if there is none. Each may have to be asked.
+
+        Raises:
+            ServerUnavailable: it was not found, and some executions did not tell of their tasks.
+        """
+        silent: list[ExecutionId] = []
+        step: list[ExecutionView] = []
+        async for view in self.executions(ExecutionFilter(), is_open=True):
+            step.append(view)
+            if len(step) == ASKED_AT_ONCE:
+                if (holder := await self._holder_among(step, task_id, silent)) is not None:
+                    return holder
+                step = []
+        holder = await self._holder_among(step, task_id, silent)
+        if holder is None and silent:
+            raise ServerUnavailable(
+                f"task {task_id} was not found, but no worker answered for {len(silent):,} open executions, execution "
+                f"{silent[0]!r} among them. Give the id of its execution."
+            )
+        return holder
+
+    async def _holder_among(
+        self, views: Sequence[ExecutionView], task_id: TaskId, silent: list[ExecutionId]
+    ) -> ExecutionId | None:
+        told = await asyncio.gather(*(tasks_soon(self._port, view) for view in views))
+        silent.extend(view.execution_id for view, tasks in zip(views, told, strict=True) if tasks is None)
+        held = (listed for tasks in told for listed in tasks or ())
+        return next((listed.execution_id for listed in held if listed.task.task_id == task_id), None)
 
     async def count(self, selection: ExecutionFilter | TaskFilter) -> int:
         """How many open ones it selects."""
@@ -209,6 +236,18 @@ class Finding:
             # It was removed since it was listed.
             return ()
         return listed
+
+
+async def tasks_soon(port: TemporalClientPort, view: ExecutionView) -> Sequence[ListedTask] | None:
+    """The tasks of an execution; None if nobody tells of them soon. A cluster names workers that have gone, too."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await port.listed_tasks(view.execution_id, view.kind)
+    except NotFound:
+        # It was removed since it was listed.
+        return ()
+    except (TimeoutError, ServerUnavailable, UnknownKind):
+        return None
 
 
 def _query(selection: ExecutionFilter, *, finds_labels: bool, is_open: bool) -> str:

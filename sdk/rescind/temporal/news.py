@@ -59,9 +59,10 @@ class News:
                 yield True
             elif not told.isdisjoint(kinds or ()):
                 yield False
-            if not _CLOSED.isdisjoint(kinds or ()):
+            is_closed = not _CLOSED.isdisjoint(kinds or ())
+            if is_closed and not await self._was_replaced():
                 return
-            if kinds is None or _MOVED_ON in kinds:
+            if kinds is None or is_closed or _MOVED_ON in kinds:
                 # From the beginning: of the next run, which is the one that is found without a run's id.
                 token, waits = None, False
             else:
@@ -69,6 +70,13 @@ class News:
                 if token is None:
                     # All that was there is read: wait for more. After a wait without pages, read what has come.
                     waits = not waits
+
+    async def _was_replaced(self) -> bool:
+        """Whether another run has taken the place of the one that has closed: a reset ends one, and begins the next."""
+        try:
+            return (await self._handle.describe()).close_time is None
+        except RPCError as error:
+            raise error_of(error, f"execution {self._handle.id!r}") from error
 
     async def _next_kinds(self, events: WorkflowHistoryEventAsyncIterator, patience: float) -> list[Any] | None:
         """What has happened since the last look, which is asked about once; None if one must look anew."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -13,7 +12,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, GetClusterInfoRequest
 from temporalio.service import RPCError, RPCStatusCode
 
-from rescind.errors import InvalidInput, NotFound, ServerUnavailable, UnknownKind
+from rescind.errors import InvalidInput
 from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Instant, WorkerId
 from rescind.model.overviews import (
@@ -30,15 +29,13 @@ from rescind.model.overviews import (
 from rescind.model.views import ExecutionView
 from rescind.temporal.client_port import TemporalClientPort
 from rescind.temporal.connecting import error_of
-from rescind.temporal.finding import Finding
+from rescind.temporal.finding import ASKED_AT_ONCE, Finding, tasks_soon
 
 ANY_KIND: Final = "*"
 """The kind of work of which a cluster says only that it waits in a queue."""
 MOST_LOOKED_AT: Final = 1_000
 """Of how many open executions the queues are asked about: those that were started last."""
 
-_ASKED_AT_ONCE: Final = 20
-_PATIENCE: Final = 3.0
 _OPEN: Final = "ExecutionStatus = 'Running'"
 _FAILING: Final = f"{_OPEN} AND TemporalReportedProblems IN ('category=WorkflowTaskFailed')"
 _AGENTS: Final = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
@@ -102,7 +99,7 @@ class Overseeing:
                 asked.append(view)
             if len(asked) == MOST_LOOKED_AT:
                 break
-        at_once = asyncio.Semaphore(_ASKED_AT_ONCE)
+        at_once = asyncio.Semaphore(ASKED_AT_ONCE)
         told = await asyncio.gather(*(self._tasks_of(view, at_once) for view in asked))
         tasks = [stuck for tasks in told for listed in tasks for stuck in _stuck(listed, now, quiet_ms)]
         tasks.sort(key=lambda each: each.since)
@@ -130,12 +127,8 @@ class Overseeing:
         )
 
     async def _tasks_of(self, view: ExecutionView, at_once: asyncio.Semaphore) -> Sequence[ListedTask]:
-        """The tasks of an execution; none if nobody tells of them soon. A cluster names workers that have gone, too."""
         async with at_once:
-            with suppress(TimeoutError, ServerUnavailable, UnknownKind, NotFound):
-                async with asyncio.timeout(_PATIENCE):
-                    return await self._port.listed_tasks(view.execution_id, view.kind)
-        return ()
+            return await tasks_soon(self._port, view) or ()
 
     async def _queues(self) -> list[_Queue]:
         """The task queues of open executions. Tasks that were sent to others wait there unseen."""

@@ -11,6 +11,7 @@ from rescind import TaskContext, task
 @task("in-a-process", executor="process", grace=5.0)
 def in_a_process(ctx: TaskContext) -> None:
     """Obeys."""
+    ctx.stream_token("at work")
     time.sleep(60)
 
 
@@ -19,6 +20,7 @@ def ignores_its_end(ctx: TaskContext) -> None:
     """Goes on when it is told to stop."""
     while True:
         try:
+            ctx.stream_token("at work")
             time.sleep(60)
         except asyncio.CancelledError:
             continue

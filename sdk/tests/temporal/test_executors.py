@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Final
 
@@ -14,20 +13,21 @@ from rescind.executors import shell
 from rescind.model.events import EventType
 
 from .functions import ignores_its_end, in_a_process
-from .world import stopped, world
+from .world import its_code_runs, stopped, world
 
 pytestmark = pytest.mark.asyncio
 
 
 @task("on-a-thread")
 def on_a_thread(ctx: TaskContext) -> None:
+    ctx.stream_token("at work")
     while True:
         ctx.check_cancelled()
         time.sleep(0.01)
 
 
-asks = shell("asks", "sleep 60", grace=5)
-ignores = shell("ignores", "trap '' TERM; while :; do sleep 1; done", grace=0.2)
+asks = shell("asks", "echo at work; sleep 60", grace=5)
+ignores = shell("ignores", "trap '' TERM; echo at work; while :; do sleep 1; done", grace=0.2)
 
 
 @agent("races-work")
@@ -56,9 +56,7 @@ async def test_work_of_every_executor_is_stopped_or_killed_and_that_is_recorded(
 ) -> None:
     async with world(development_server.address, [races_work], WORK) as here:
         handle = await here.start(races_work, kind)
-        while not await handle.tasks():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(1.0)
+        await its_code_runs(handle)
         await handle.signal("enough")
         await handle.result()
         (stopped_task,) = await stopped(handle)

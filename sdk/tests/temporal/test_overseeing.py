@@ -22,7 +22,7 @@ from rescind.model.payload import Payload
 from rescind.temporal import TemporalClient
 
 from .functions import ignores_its_end
-from .world import nap, stopped, world
+from .world import its_code_runs, nap, stopped, world
 
 pytestmark = pytest.mark.asyncio
 FoundT = TypeVar("FoundT")
@@ -166,14 +166,14 @@ async def test_a_task_is_cancelled_without_its_execution_being_named(development
         (wanted, *_) = await handle.tasks()
         by = ExecutionFilter(queue=here.queue)
         await until(lambda: here.client.count(by), lambda count: count == 1)
-        assert (await here.client.cancel_task(wanted.task_id, execution_id=handle.id)).value == "CANCELLED"
+        assert (await here.client.cancel_task(wanted.task_id)).value == "CANCELLED"
         assert (await here.client.cancel_task(uuid4(), execution_id=handle.id)).value == "NOT_FOUND"
 
 
 async def test_hard_ends_the_work_of_selected_tasks_by_force(development_server: DevelopmentServer) -> None:
     async with world(development_server.address, [works_stubbornly], [ignores_its_end]) as here:
         handle = await here.start(works_stubbornly)
-        await has_tasks(handle)
+        await its_code_runs(handle)
         mine = TaskFilter(execution_id=ExecutionId(handle.id))
         await all_of(here.client.cancel_where(mine, "now", hard=True))
         (ended,) = await stopped(handle)

@@ -11,7 +11,7 @@ from rescind import AgentContext, CancelMode, agent
 from rescind.model.status import ParentClosePolicy
 
 from .functions import ignores_its_end
-from .world import nap, stopped, world
+from .world import its_code_runs, nap, stopped, world
 
 pytestmark = pytest.mark.asyncio
 
@@ -62,9 +62,7 @@ async def test_open_tasks_go_by_their_policy_when_their_agent_ends(development_s
 async def test_work_that_is_being_stopped_can_be_ended_by_force(development_server: DevelopmentServer) -> None:
     async with world(development_server.address, [stops_slowly], [ignores_its_end]) as here:
         handle = await here.start(stops_slowly)
-        while not await handle.tasks():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(1.0)
+        await its_code_runs(handle)
         await handle.signal("enough")
         while (await handle.tasks())[0].stop_state != "DELIVERED":  # noqa: ASYNC110
             await asyncio.sleep(0.05)

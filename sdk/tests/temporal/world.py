@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from temporalio.client import WorkflowHistory
 
-from rescind import AgentDefinition, ExecutionHandle, TaskContext, TaskDefinition, task
+from rescind import AgentDefinition, ExecutionHandle, StreamEvent, TaskContext, TaskDefinition, task
 from rescind.client.records import TaskRecord
 from rescind.model.status import STOP_ENDED
 from rescind.temporal import TemporalClient, TemporalReplayer, TemporalWorker
@@ -139,6 +139,13 @@ async def stopped(handle: ExecutionHandle[Any]) -> list[TaskRecord]:
         if all(stop.state in STOP_ENDED for each in tasks for stop in each.stops):
             return tasks
         await asyncio.sleep(0.02)
+
+
+async def its_code_runs(handle: ExecutionHandle[Any]) -> None:
+    """Return when some task of an execution has streamed something."""
+    async for seen in handle.follow(output=True):
+        if isinstance(seen, StreamEvent):
+            return
 
 
 async def eventually(holds: Callable[[], bool]) -> None:

@@ -51,7 +51,7 @@ class CountedOutput:
         attempts = self._attempts.setdefault(execution_id, {})
         attempt = attempts.get(task_id)
         if attempt is None:
-            attempt = attempts[task_id] = self._stored_attempt(execution_id, task_id, place)
+            attempt = attempts[task_id] = self._stored_attempt(execution_id, task_id, piece.stream, place)
         lease = place[0] if place is not None else attempt.lease
         if lease != attempt.lease:
             attempt = attempts[task_id] = AttemptOutput(lease)
@@ -85,13 +85,13 @@ class CountedOutput:
             return 0
 
     def _stored_attempt(
-        self, execution_id: ExecutionId, task_id: TaskId, place: tuple[Lease, int] | None
+        self, execution_id: ExecutionId, task_id: TaskId, stream: StreamName, place: tuple[Lease, int] | None
     ) -> AttemptOutput:
         try:
             return self._store.attempt_output(execution_id, task_id)
         except StoreError:
             # What came before cannot be known: it is neither repeated nor missing.
-            return AttemptOutput(*((place[0], {}) if place is not None else ()))
+            return AttemptOutput() if place is None else AttemptOutput(place[0], {stream: place[1]})
 
 
 class ArrivingOutput:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from rescind import StoreError
 from rescind.model.ids import ExecutionId, Lease, TaskId
 from rescind.model.messages import FromWorker, StreamedEvent, TaskAlive
 from rescind.model.output import MOST_LEFT_OUT, OutputPiece, StreamName, event_of, piece_of
@@ -79,6 +80,17 @@ def test_a_server_that_was_started_anew_goes_on_from_what_it_kept(store: Knowing
     arriving = Arriving(store)
     placed = list(arriving.counted.unseen(ONE, TASK, OutputPiece("stdout", "cdef"), (Lease(1), 2)))
     assert placed == [Placed(10, OutputPiece("stdout", "ef"))]
+
+
+def test_while_the_store_cannot_be_read_nothing_is_taken_for_lost(
+    store: KnowingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> AttemptOutput:
+        raise StoreError("the disk is away")
+
+    monkeypatch.setattr(store, "attempt_output", fails)
+    monkeypatch.setattr(store, "output_size", fails)
+    assert Arriving(store).told("ef", 4) == ["ef"]
 
 
 def test_without_an_offset_everything_is_new(store: KnowingStore) -> None:

@@ -80,9 +80,11 @@ async def test_who_was_cut_off_behind_an_event_of_the_history_goes_on_too(tmp_pa
             last = (await until(events, "EXECUTION_STARTED"))[-1]
         write(server, "b")
     assert Place.parse(last.event_id or "").output == 1
-    async with serving(tmp_path) as (server, http):
-        async with events_of(http, ONE, {"last-event-id": last.event_id or ""}, output=True) as events:
-            assert texts(await seen(events, 1)) == ["b"]
+    async with (
+        serving(tmp_path) as (_, http),
+        events_of(http, ONE, {"last-event-id": last.event_id or ""}, output=True) as events,
+    ):
+        assert texts(await seen(events, 1)) == ["b"]
 
 
 async def test_who_stays_away_for_too_long_is_told_how_much_is_gone(tmp_path: Path) -> None:
@@ -93,9 +95,11 @@ async def test_who_stays_away_for_too_long_is_told_how_much_is_gone(tmp_path: Pa
     size = 2 * KEPT_OUTPUT
     async with serving(tmp_path) as (server, _):
         write(server, "x" * size)
-    async with serving(tmp_path) as (server, http):
-        async with events_of(http, ONE, {"last-event-id": last.event_id or ""}, output=True) as events:
-            found = await until_missed(events)
+    async with (
+        serving(tmp_path) as (_, http),
+        events_of(http, ONE, {"last-event-id": last.event_id or ""}, output=True) as events,
+    ):
+        found = await until_missed(events)
     kept = sum(map(len, texts(found)))
     assert found[-1].data == {"streamed": None, "output": size - kept}
     assert KEPT_OUTPUT <= kept < size

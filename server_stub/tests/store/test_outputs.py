@@ -134,7 +134,12 @@ async def test_no_block_is_read_that_is_not_told(tmp_path: Path, monkeypatch: py
     size = 900_000
     await store.keep_outputs({(ONE, TASK): wrote(OutputPiece.of("stdout", b"x" * size))})
     read, decode = [], outputs._block
-    monkeypatch.setattr(outputs, "_block", lambda block: read.append(block) or decode(block))
+
+    def decoded(block: bytes) -> outputs.Block:
+        read.append(block)
+        return decode(block)
+
+    monkeypatch.setattr(outputs, "_block", decoded)
     assert sum(piece.size for piece in pieces(store.output(ONE, size - 40_000))) == 40_000
     assert len(read) == 2
     store.close()

@@ -28,8 +28,13 @@ from .playing import plays_a_part, plays_a_program
 
 pytestmark = pytest.mark.temporal
 
-# Left alone, Temporal's timers come late by up to a second, and most agents would have to be played again.
-PROMPT_TIMERS: Final = {**WORKER_COMMANDS, "history.timerProcessorMaxTimeShift": "10ms"}
+# Left alone, Temporal's timers come late by up to a second, and most agents would have to be played again. It looks for
+# timers of a shorter time then, and must look more often: at its usual rate it finds ten of them in a second.
+PROMPT_TIMERS: Final = {
+    **WORKER_COMMANDS,
+    "history.timerProcessorMaxTimeShift": "10ms",
+    "history.timerProcessorMaxPollRPS": 1_000,
+}
 ENOUGH: Final = 200
 BATCH: Final = 50
 # On Temporal a unit is as long as in virtual time at first, and twice as long each time that it is played again.
