@@ -46,6 +46,7 @@ async def _embedded(folder: Path, store: str | None = None) -> AsyncIterator[Rea
     agents, tasks = definitions_at("bench.workload")
     file = folder / store if store is not None else None
     async with rescind.embedded(agents, tasks, slots=DEFAULT_SLOTS, store=file) as environment:
+        environment.start_worker()
         yield environment
 
 

@@ -13,10 +13,12 @@ from .programs import Program, programs
 # In units. Two inputs that come closer together may come in any order where time is real.
 GAP: Final = 2
 FEWEST_INPUTS: Final = 3
+# In units. Where time is real, one that is played again takes twice as long, and all wait for it.
+LONGEST: Final = 100
 
 
 def generate(count: int, unit_ms: int) -> list[Played]:
-    """So many different programs with a few inputs that are well apart, each played in virtual time.
+    """So many different programs with a few inputs that are well apart, none too long, each played in virtual time.
 
     Args:
         count: how many.
@@ -39,6 +41,7 @@ def generate(count: int, unit_ms: int) -> list[Played]:
         played = play(program)
         assume(are_apart(played.inputs, GAP * unit_ms * 1_000))
         assume(sum(each.came for each in played.inputs) >= FEWEST_INPUTS)
+        assume(played.history[-1].at - played.history[0].at <= LONGEST * unit_ms * 1_000)
         found[program] = played
 
     find()
