@@ -249,7 +249,7 @@ async def _reached(address: EngineAddress) -> AsyncIterator[None]:
         yield
     except _httpx().TransportError as error:
         raise EngineUnavailable(
-            f"no container engine answers at {address.said}: {_reason_of(error)}. "
+            f"no container engine answers at {address.said}: {_reason_of(error, address)}. "
             "Start it, or say in DOCKER_HOST where one is."
         ) from None
 
@@ -266,7 +266,7 @@ def _is_there(address: EngineAddress) -> bool:
     return True
 
 
-def _reason_of(error: BaseException) -> str:
+def _reason_of(error: BaseException, address: EngineAddress) -> str:
     """The system's own words, if they are at the bottom of it."""
     bottom = error
     while bottom.__cause__ or bottom.__context__:
@@ -274,6 +274,9 @@ def _reason_of(error: BaseException) -> str:
     if isinstance(bottom, ssl.SSLError):
         # Its number is one of TLS, not of the system.
         return f"no TLS with it: {getattr(bottom, 'verify_message', '') or bottom.reason}"
+    if address.certificates is not None and isinstance(bottom, BrokenPipeError | ConnectionResetError):
+        # Since TLS 1.3 a certificate is refused behind the handshake, and what says so may be lost with the connection.
+        return "no TLS with it: it hung up, as an engine does that refuses a certificate or misses one"
     if isinstance(bottom, OSError) and bottom.errno is not None and bottom.errno > 0:
         return os.strerror(bottom.errno)
     return str(error) or type(error).__name__
