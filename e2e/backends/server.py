@@ -32,7 +32,7 @@ class ServerAndWorkers:
             self._deployment = Deployment()
         try:
             asyncio.run(_play(scenario, self._deployment.address))
-        except BaseException:
+        except BaseException:  # also pytest's own, and Ctrl+C: the logs are wanted then, too
             print(self._deployment.logged())
             raise
 
@@ -63,7 +63,7 @@ class Deployment:
             self.address = server.wait_announced()[1]
             for name, place in WORKERS.items():
                 self._start(f"worker of {name}", "worker", place, "--address", self.address)
-        except BaseException:
+        except BaseException:  # however it is left, no process may stay
             self.kill()
             raise
 

@@ -48,7 +48,7 @@ class TemporalBackend(ABC):
             self._deployment = Deployment(self)
         try:
             asyncio.run(self._play(scenario, self._deployment.address))
-        except BaseException:
+        except BaseException:  # also pytest's own, and Ctrl+C: the logs are wanted then, too
             print(self._deployment.logged())
             raise
 
@@ -119,7 +119,7 @@ class Deployment:
             self.address = self._server.address
             arguments = ("-m", "rescind", *WORKER, "--temporal", self.address)
             self._worker = Process("worker", arguments, folder / "worker.log")
-        except BaseException:
+        except BaseException:  # however it is left, no process may stay
             self.kill()
             raise
 

@@ -73,7 +73,7 @@ class Caller:
         acting = asyncio.create_task(self._act(planned))
         try:
             await self._follow(planned.execution_id)
-        except BaseException:
+        except BaseException:  # its own cancel, too: nobody else would end what acts beside it
             acting.cancel()
             raise
         await acting

@@ -76,7 +76,7 @@ def work_on_a_thread(ctx: TaskContext, given: dict[str, int]) -> int:
         except asyncio.CancelledError:
             _note(Fact.TOLD, ctx)
             raise
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_LOOK_EVERY)  # the work itself, in a process that is killed; no test waits here
     return _fail_or_finish(ctx, given)
 
 

@@ -34,7 +34,7 @@ async def situation(folder: Path) -> AsyncIterator[tuple[Deployment, Client]]:
             async with Client(deployment.links[0].address, by="client:test", patience=LONGEST) as client:
                 yield deployment, client
             await deployment.stop()
-        except BaseException:
+        except BaseException:  # also pytest's own, and a time-out: the logs are wanted then, too
             print(deployment.logged())
             raise
 

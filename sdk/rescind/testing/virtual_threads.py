@@ -22,6 +22,7 @@ import contextlib
 import functools
 import threading
 from _thread import allocate_lock
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -40,9 +41,9 @@ class ThreadUnwound(BaseException):
 class LoopWithThreads(VirtualClock, asyncio.SelectorEventLoop):
     """A virtual loop, as far as its threads know it."""
 
+    @abstractmethod
     def has_input(self) -> bool:
         """Whether a file or socket of the loop is ready."""
-        raise NotImplementedError
 
 
 class _Serving(threading.local):
