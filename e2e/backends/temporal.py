@@ -15,11 +15,12 @@ from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSki
 from e2e.backends.handle_run import HandleRun
 from e2e.harness import Play, Run, scaled
 from e2e.processes import Process
-from fixtures.scenarios import AGENTS
+from fixtures.scenarios import AGENTS, SCENARIOS
 from fixtures.temporal_servers.running import DevelopmentServer, TemporalServer, TimeSkippingServer
 from rescind.temporal import TemporalClient, TemporalReplayer
 
 LONGEST_PLAY: Final = 90.0
+WARMING: Final = SCENARIOS["batch_api_scheduling"]
 WORKER: Final = ("worker", "fixtures.scenarios", "--cancel-within", "0.2", "--shutdown-grace", "1")
 
 
@@ -30,6 +31,8 @@ class TemporalBackend(ABC):
     """
 
     name: str
+    # As with a server of our own: a machine under load may stand still for a while, and a loser is to live for longer.
+    time_scale = 0.5
 
     def __init__(self) -> None:
         self._deployment: Deployment | None = None
@@ -46,6 +49,7 @@ class TemporalBackend(ABC):
         """See `Backend`. Where it fails, what the processes logged is printed."""
         if self._deployment is None:
             self._deployment = Deployment(self)
+            asyncio.run(self._warm_up(self._deployment.address))
         try:
             asyncio.run(self._play(scenario, self._deployment.address))
         except BaseException:  # also pytest's own, and Ctrl+C: the logs are wanted then, too
@@ -58,9 +62,15 @@ class TemporalBackend(ABC):
             self._deployment.stop()
             self._deployment = None
 
+    async def _warm_up(self, address: str) -> None:
+        """Run a first agent that nobody looks at: what server and worker do first, they do slowly."""
+        async with asyncio.timeout(LONGEST_PLAY), TemporalClient(address, by="client:e2e") as client:
+            handle = await client.start(WARMING.agent.kind, WARMING.inputs[0])
+            await handle.result()
+
     async def _play(self, scenario: Play, address: str) -> None:
         async with asyncio.timeout(LONGEST_PLAY), TemporalClient(address, by="client:e2e") as client:
-            harness = TemporalHarness(client)
+            harness = TemporalHarness(client, self.time_scale)
             async with self.passing_time(client):
                 await scenario(harness)
             await harness.replay_all(TemporalReplayer(AGENTS))
@@ -85,6 +95,9 @@ class TemporalSkipping(TemporalBackend):
     """The test server: its clock jumps over times in which nothing but a timer is waited for."""
 
     name = "temporal-skipping"
+    # While activities run, its clock stands still. A workflow task that cancels several of them, one of which ends
+    # meanwhile, is refused for ever (docs/temporal.md): losers are to live much longer than a turn takes.
+    time_scale = 5.0
 
     def server(self, folder: Path) -> TemporalServer:
         """See `TemporalBackend`."""
@@ -153,11 +166,10 @@ class Deployment:
 class TemporalHarness:
     """See `Harness`."""
 
-    # As with a server of our own: a machine under load may stand still for a while, and a loser is to live for longer.
-    time_scale = 0.5
     is_deterministic = False
 
-    def __init__(self, client: TemporalClient) -> None:
+    def __init__(self, client: TemporalClient, time_scale: float) -> None:
+        self.time_scale = time_scale
         self._client = client
         self._started: list[str] = []
 
