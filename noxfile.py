@@ -26,16 +26,20 @@ BACKENDS = ["embedded-memory", "embedded-sqlite", "server"]
 # These need more than pip. The session `temporal` plays on them.
 TEMPORAL_BACKENDS = ["temporal-skipping", "temporal-dev"]
 # The tests that other sessions run leave these out.
-NO_SESSION_OF_THEIR_OWN = "not invariants and not containers and not temporal"
+NO_SESSION_OF_THEIR_OWN = "not foreign and not invariants and not containers and not temporal and not page"
 # Tells e2e/conftest.py which sessions belong together: their results stand in one table, and no older ones do. Whoever
 # runs nox several times sets it himself.
 RUN = os.environ.get("RESCIND_E2E_RUN") or secrets.token_hex(8)
 
 # What the container tests need beside pip: programs, and the Debian packages that bring them.
 ENGINE = {"dockerd": "docker.io", "busybox": "busybox-static"}
-# What making Temporal's servers needs beside pip, where they are not given. An old Go fetches the one that is needed.
+# What the tests of the page need: a browser, and npm for what checks accessibility.
+BROWSER = {"chromium": "chromium", "npm": "npm"}
+# What building from Go's modules needs beside pip. An old Go fetches the one that is needed.
+GO = {"go": "golang"}
+# What making Temporal's servers needs beside pip, where they are not given.
 MAKERS_OF_TEMPORAL = {
-    "RESCIND_TEMPORAL_DEV_SERVER": {"go": "golang"},
+    "RESCIND_TEMPORAL_DEV_SERVER": GO,
     "RESCIND_TEMPORAL_TEST_SERVER": {"mvn": "maven", "java": "default-jre-headless"},
 }
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
@@ -48,7 +52,7 @@ PART_OF_EVERY_ENVIRONMENT = {"pip", "setuptools"}
 @nox.session
 def check(session: nox.Session) -> None:
     """Format, lint and strict types over everything: what a push must pass."""
-    furnish(session, "lint", "test")
+    furnish(session, "lint", "test", "page")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("mypy")
@@ -102,6 +106,24 @@ def containers(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def page(session: nox.Session) -> None:
+    """The page in Debian's Chromium, which is fetched, as root. Writes pictures of each view into build/page."""
+    furnish(session, "test", "page")
+    install_packages(session, BROWSER)
+    session.run("python", "-m", "e2e.page.axe", silent=True)
+    session.run("pytest", "-m", "page", *(session.posargs or ["e2e/page"]))
+
+
+@nox.session(default=False)
+def foreign(session: nox.Session) -> None:
+    """A worker in Go, its stubs made from `proto/flovyn` by Go's generators, against a real server. Go is fetched."""
+    furnish(session, "test", "proto")
+    install_packages(session, GO)
+    session.run("python", "-m", "e2e.foreign.building", silent=True)
+    session.run("pytest", "-m", "foreign", *(session.posargs or ["e2e/foreign"]))
+
+
+@nox.session(default=False)
 def temporal(session: nox.Session) -> None:
     """Agents on Temporal: on its test server and its development server, which are made once, in minutes, and kept.
 
@@ -109,6 +131,9 @@ def temporal(session: nox.Session) -> None:
     """
     furnish(session, "test")
     fetch_temporal(session)
+    if not session.posargs:
+        # For the one test that needs both. Two packages are fetched in seconds, and Temporal's servers made in minutes.
+        fetch_engine(session)
     session.run("pytest", "-m", "temporal", *(session.posargs or ["sdk/tests/temporal"]))
     if not session.posargs:
         environment = {"RESCIND_BACKEND": " ".join(TEMPORAL_BACKENDS), "RESCIND_E2E_RUN": RUN}
@@ -154,7 +179,7 @@ def compat(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure everything, beside its floors; never asserted. `-- --quick` takes two minutes, `-- --list` names it."""
-    furnish(session, "bench")
+    furnish(session, "bench", "page")
     session.run("python", "-m", "bench", *session.posargs)
 
 

@@ -43,9 +43,9 @@ class Backend:
 
 @asynccontextmanager
 async def _embedded(folder: Path, store: str | None = None) -> AsyncIterator[Reachable]:
-    agents, tasks = definitions_at("bench.workload")
+    found = definitions_at("bench.workload")
     file = folder / store if store is not None else None
-    async with rescind.embedded(agents, tasks, slots=DEFAULT_SLOTS, store=file) as environment:
+    async with rescind.embedded(found.agents, found.tasks, slots=DEFAULT_SLOTS, store=file) as environment:
         environment.start_worker()
         yield environment
 

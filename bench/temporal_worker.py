@@ -16,9 +16,14 @@ from rescind.temporal import TemporalWorker
 async def _work(address: str, slots: int, cancel_within_ms: int) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    agents, tasks = definitions_at("bench.workload")
+    found = definitions_at("bench.workload")
     async with TemporalWorker(
-        address, agents=agents, tasks=tasks, slots=slots, cancel_within_ms=cancel_within_ms, shutdown_grace_ms=0
+        address,
+        agents=found.agents,
+        tasks=found.tasks,
+        slots=slots,
+        cancel_within_ms=cancel_within_ms,
+        shutdown_grace_ms=0,
     ):
         print("working", flush=True)
         await told.wait()

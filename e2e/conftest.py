@@ -5,6 +5,7 @@ Where one run is several sessions of pytest, a session for each backend, the las
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,9 @@ import pytest
 
 from e2e.backends import BACKENDS, NEED_MORE_THAN_PIP
 from e2e.harness import Backend, Play
+
+# The tests of the page can only be read where what drives the browser is installed: in their own session.
+collect_ignore: Final = [] if importlib.util.find_spec("playwright") else ["page"]
 
 Cells = Mapping[str, Mapping[str, str]]
 """By scenario and backend, what became of it."""

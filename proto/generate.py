@@ -1,7 +1,8 @@
 """Makes the package ``rescind_proto`` from the files beside this one: ``python proto/generate.py [TARGET]``.
 
 The path of a .proto file is its path in every language (``rescind/v1/worker.proto``). In Python it stands one package
-deeper, since ``rescind`` is the SDK: ``rescind_proto.rescind.v1.worker_pb2``.
+deeper, since ``rescind`` is the SDK: ``rescind_proto.rescind.v1.worker_pb2``. So do the files of flovyn.v1, the public
+protocol that is spoken besides our own: ``rescind_proto.flovyn.v1.agent_pb2``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final
 
 SOURCES: Final = Path(__file__).parent
 PACKAGE: Final = SOURCES / "rescind_proto"
-FOLDERS: Final = ("rescind",)
+FOLDERS: Final = ("flovyn", "rescind")
 HEADER: Final = "# Generated from {source} by `nox -s proto`. Do not edit: change that file, and run it again.\n"
 _IMPORT: Final = re.compile(rf"^(from|import) ({'|'.join(FOLDERS)})\.", re.MULTILINE)
 

@@ -11,6 +11,7 @@ from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.authoring.signature import where_defined
 from rescind.authoring.task import TaskDefinition
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.backends.native.client_port import NativeClientPort
 from rescind.client.client import BaseClient, ExecutionHandle
 from rescind.errors import InvalidInput
@@ -19,6 +20,7 @@ from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.runtime.ports import ClientPort
 from rescind.transport.in_process import InProcessSession, Weather
+from rescind.transport.in_process_workflows import InProcessWorkflows
 from rescind.worker.worker import DEFAULT_SLOTS, Worker
 from rescind_server.engine.machine import DEFAULT_LEASE_MS, Engine
 from rescind_server.host.clock import Clock, WallClock
@@ -36,12 +38,14 @@ class Embedded:
     Attributes:
         agents: the agents that its workers can run.
         tasks: the tasks that its workers can run.
+        workflows: the workflows that its workers can run.
     """
 
     def __init__(
         self,
         agents: Iterable[AgentDefinition[Any, Any]] = (),
         tasks: Iterable[TaskDefinition[Any, Any]] = (),
+        workflows: Iterable[WorkflowDefinition[Any, Any]] = (),
         *,
         seed: int = 0,
         queues: Iterable[str] = (DEFAULT_QUEUE,),
@@ -58,6 +62,7 @@ class Embedded:
         Args:
             agents: functions decorated with ``@agent``.
             tasks: functions decorated with ``@task``.
+            workflows: functions decorated with ``@workflow``.
             seed: what ids are drawn from that nobody chose.
             queues: where the worker takes work from.
             slots: how many attempts the worker runs at once.
@@ -69,12 +74,13 @@ class Embedded:
             weather: what happens to messages between worker and engine; else nothing.
 
         Raises:
-            DuplicateKind: two agents, or two tasks, of one kind.
+            DuplicateKind: two agents, two tasks, or two workflows of one kind.
             InvalidInput: an option that cannot be meant.
         """
         self.agents: Registry[AgentDefinition[Any, Any]] = Registry(AgentDefinition)
         self.tasks: Registry[TaskDefinition[Any, Any]] = Registry(TaskDefinition)
-        self.register(*_listed("agents", agents), *_listed("tasks", tasks))
+        self.workflows: Registry[WorkflowDefinition[Any, Any]] = Registry(WorkflowDefinition)
+        self.register(*_listed("agents", agents), *_listed("tasks", tasks), *_listed("workflows", workflows))
         self._queues = _queue_names(queues)
         self._slots = _whole_number("slots", slots, 1)
         self._agent_slots = _whole_number("agent_slots", agent_slots, 1)
@@ -92,18 +98,22 @@ class Embedded:
         self._host: Host | None = None
         self._client: BaseClient | None = None
 
-    def register(self, *definitions: AgentDefinition[Any, Any] | TaskDefinition[Any, Any]) -> None:
+    def register(
+        self, *definitions: AgentDefinition[Any, Any] | TaskDefinition[Any, Any] | WorkflowDefinition[Any, Any]
+    ) -> None:
         """Let the workers that are started from now on run these, too. The first starts with the first execution.
 
         Raises:
             DuplicateKind: another of its kind is registered.
-            InvalidInput: neither an agent nor a task.
+            InvalidInput: neither an agent nor a task nor a workflow.
         """
         for definition in definitions:
             if isinstance(definition, AgentDefinition):
                 self.agents.register(definition)
             elif isinstance(definition, TaskDefinition):
                 self.tasks.register(definition)
+            elif isinstance(definition, WorkflowDefinition):
+                self.workflows.register(definition)
             else:
                 raise InvalidInput(_neither(definition))
 
@@ -128,7 +138,7 @@ class Embedded:
         self._host = Host(engine, store, clock)
         self._host.start()
         self._client = BaseClient(self._client_port(self._host), payload_limit=self._payload_limit)
-        if not loaded.is_empty and len(self.agents) + len(self.tasks):
+        if not loaded.is_empty and len(self.agents) + len(self.tasks) + len(self.workflows):
             self.start_worker()
         return self
 
@@ -156,6 +166,8 @@ class Embedded:
             worker_id=worker_id,
             agents=self.agents,
             tasks=self.tasks,
+            workflows=self.workflows,
+            workflow_port=InProcessWorkflows(self.host, worker_id),
             queues=_queue_names(queues) if queues is not None else self._queues,
             slots=slots if slots is not None else self._slots,
             agent_slots=self._agent_slots,
@@ -168,7 +180,7 @@ class Embedded:
     @overload
     async def start(
         self,
-        agent: AgentDefinition[InputT, OutputT],
+        agent: AgentDefinition[InputT, OutputT] | WorkflowDefinition[InputT, OutputT],
         agent_input: InputT = ...,
         /,
         *,
@@ -191,7 +203,7 @@ class Embedded:
 
     async def start(
         self,
-        agent: AgentDefinition[Any, Any] | str,
+        agent: AgentDefinition[Any, Any] | WorkflowDefinition[Any, Any] | str,
         agent_input: Any = None,
         /,
         *,
@@ -199,10 +211,14 @@ class Embedded:
         queue: str = DEFAULT_QUEUE,
         labels: Mapping[str, str] | None = None,
     ) -> ExecutionHandle[Any]:
-        """Start an agent. As `BaseClient.start`, and raises UnknownKind if nobody here could ever run it."""
-        kind = agent.kind if isinstance(agent, AgentDefinition) else agent
+        """Start an agent, or a workflow by its definition.
+
+        As `BaseClient.start`, and raises UnknownKind if nobody here could ever run it.
+        """
+        kind = agent.kind if isinstance(agent, AgentDefinition | WorkflowDefinition) else agent
         if isinstance(kind, str) and kind:
-            self.agents.get(kind)
+            known: Registry[Any] = self.workflows if isinstance(agent, WorkflowDefinition) else self.agents
+            known.get(kind)
         if not self._worker_count:
             self.start_worker()
         start: Any = self.client.start  # its overloads are those of this method
@@ -240,8 +256,8 @@ def _neither(thing: object) -> str:
     if callable(thing):
         name = getattr(thing, "__qualname__", repr(thing))
         place = f"{name} ({where_defined(thing)})"
-        return f"{place} is neither an agent nor a task yet: decorate it with @agent(…) or @task(…)."
-    return f"{thing!r} is neither an agent nor a task. Give what @agent(…) or @task(…) made of a function."
+        return f"{place} is no agent, task or workflow yet: decorate it with @agent(…), @task(…) or @workflow(…)."
+    return f"{thing!r} is no agent, task or workflow. Give what @agent(…), @task(…) or @workflow(…) made of a function."
 
 
 def _open_store(store: Store | str | Path | None) -> Store:
@@ -255,13 +271,16 @@ def _open_store(store: Store | str | Path | None) -> Store:
 
 
 def embedded(
-    agents: Iterable[AgentDefinition[Any, Any]] = (), tasks: Iterable[TaskDefinition[Any, Any]] = (), **options: Any
+    agents: Iterable[AgentDefinition[Any, Any]] = (),
+    tasks: Iterable[TaskDefinition[Any, Any]] = (),
+    workflows: Iterable[WorkflowDefinition[Any, Any]] = (),
+    **options: Any,
 ) -> Embedded:
-    """``async with rescind.embedded(agents=[…], tasks=[…]) as env``: the engine in this process, in real time.
+    """``async with rescind.embedded(agents=[…], tasks=[…], workflows=[…]) as env``: the engine in this process.
 
-    The options are those of `Embedded`.
+    In real time; the options are those of `Embedded`.
     """
-    return Embedded(agents, tasks, **options)
+    return Embedded(agents, tasks, workflows, **options)
 
 
 __all__ = ["Embedded", "embedded"]

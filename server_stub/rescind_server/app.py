@@ -17,16 +17,18 @@ from rescind.errors import RescindError, ServerUnavailable, StoreError
 from rescind.interpreter import settle
 from rescind.model.ids import Instant
 from rescind.model.version import VERSION
-from rescind.transport.grpc_methods import CLIENT_SERVICE, WEBHOOK_SERVICE, WORKER_SERVICE
+from rescind.transport.grpc_methods import CLIENT_SERVICE, WEBHOOK_SERVICE, WORKER_SERVICE, WORKFLOW_SERVICE
 from rescind_server.access.certificates import Certificates
 from rescind_server.access.token_file import TokenFile, beside
 from rescind_server.engine.machine import DEFAULT_LEASE_MS, Engine
 from rescind_server.gateway import organisations
 from rescind_server.gateway.admission import admission, token_file_of
+from rescind_server.gateway.flovyn.services import FlovynServices
 from rescind_server.gateway.grpc_client import ClientGateway
 from rescind_server.gateway.grpc_listener import GrpcListener, credentials_of
 from rescind_server.gateway.grpc_webhooks import WebhookGateway
 from rescind_server.gateway.grpc_worker import WorkerGateway
+from rescind_server.gateway.grpc_workflows import WorkflowGateway
 from rescind_server.gateway.identity import Identify
 from rescind_server.gateway.limits import Limits
 from rescind_server.host.about import About
@@ -76,6 +78,7 @@ class Server:
         tokens: Path | None = None,
         certificates: Certificates | None = None,
         webhooks_to_private_addresses: bool = True,
+        page: bool = True,
     ) -> None:
         """Put the parts together; nothing is opened before the block is entered.
 
@@ -93,6 +96,7 @@ class Server:
             certificates: for TLS at both ports; None serves in the clear.
             webhooks_to_private_addresses: whether webhooks may lead to this machine and its network; False where
                 organisations do not trust each other.
+            page: whether the page is served where HTTP is.
         """
         self.address = address
         self._store_given = store
@@ -105,6 +109,7 @@ class Server:
         self._tokens = tokens
         self._certificates = certificates
         self._webhooks_to_private_addresses = webhooks_to_private_addresses
+        self._page = page
         self._store: Store | None = None
         self._host: Host | None = None
         self._queries: Queries | None = None
@@ -113,6 +118,8 @@ class Server:
         self.http_gateway: HttpGateway | None = None
         self.asks_for_tokens = False
         self._workers: WorkerGateway | None = None
+        self._flovyn: FlovynServices | None = None
+        self._workflows: WorkflowGateway | None = None
         self._webhooks: WebhookService | None = None
         self._background: list[asyncio.Task[None]] = []
 
@@ -162,6 +169,10 @@ class Server:
         assert self._workers is not None
         await self._listener.tell_stopping()
         self._workers.stop()
+        assert self._flovyn is not None
+        self._flovyn.stop()
+        if self._workflows is not None:
+            self._workflows.stop()
         if self._http is not None:
             await self._http.tell_stopping()
         # Those who wait for an end, or follow, would wait out the grace; they come back to the next server.
@@ -243,21 +254,32 @@ class Server:
         assert self._queries is not None
         assert self._webhooks is not None
         self.http_gateway = HttpGateway(
-            host, self._queries, self._webhooks.webhooks, self._limits, identify, version=VERSION
+            host,
+            self._queries,
+            self._webhooks.webhooks,
+            self._limits,
+            identify,
+            version=VERSION,
+            page=self._page,
+            registrations=self._flovyn.registrations if self._flovyn is not None else None,
         )
         return HttpListener(self.http_gateway, self._certificates)
 
     def _make_listener(self, host: Host, identify: Identify) -> GrpcListener:
         name = f"rescind-server/{VERSION}"
         self._workers = WorkerGateway(host, self._limits, identify, server_name=name)
+        self._flovyn = FlovynServices(host, self._limits, identify)
+        self._workflows = WorkflowGateway(host, self._limits, identify)
         assert self._queries is not None
         clients = ClientGateway(host, self._queries, self._limits, identify)
         assert self._webhooks is not None
         webhooks = WebhookGateway(self._webhooks.webhooks, self._limits, identify)
         services = {
+            **self._flovyn.handlers(),
             WORKER_SERVICE: self._workers.handlers(),
             CLIENT_SERVICE: clients.handlers(),
             WEBHOOK_SERVICE: webhooks.handlers(),
+            WORKFLOW_SERVICE: self._workflows.handlers(),
         }
         credentials = credentials_of(self._certificates) if self._certificates is not None else None
         return GrpcListener(services, self._limits, credentials)

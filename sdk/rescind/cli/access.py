@@ -25,6 +25,7 @@ class Access(NamedTuple):
         key: the key of that.
         client_authority: clients must have a certificate of one of these.
         webhooks_to_private_addresses: whether its webhooks may lead to its own machine and network.
+        page: whether it serves the page where it serves HTTP.
     """
 
     http_address: str | None = None
@@ -33,6 +34,7 @@ class Access(NamedTuple):
     key: Path | None = None
     client_authority: Path | None = None
     webhooks_to_private_addresses: bool = True
+    page: bool = True
 
 
 class Serving(NamedTuple):
@@ -80,6 +82,7 @@ def access_options(command: CommandT) -> CommandT:
         tls_key: Path | None,
         tls_client_ca: Path | None,
         webhooks_to_private_addresses: bool,
+        no_page: bool,
         **options: Any,
     ) -> Any:
         if http is not None and no_http:
@@ -87,7 +90,9 @@ def access_options(command: CommandT) -> CommandT:
         if http is not None and not is_host_and_port(http):
             raise Refused(f"{http!r} is no address. Give host:port, as 127.0.0.1:7234.", EXIT_BAD_INPUT)
         http_address = None if no_http else http or next_port(options["address"])
-        access = Access(http_address, tokens, tls_cert, tls_key, tls_client_ca, webhooks_to_private_addresses)
+        access = Access(
+            http_address, tokens, tls_cert, tls_key, tls_client_ca, webhooks_to_private_addresses, page=not no_page
+        )
         return command(*arguments, access=access, **options)
 
     decorated: Any = with_access
@@ -99,6 +104,7 @@ def access_options(command: CommandT) -> CommandT:
                 help="Where to serve HTTP; port 0 takes a free one.  [default: the port after that of --address]",
             ),
             click.option("--no-http", is_flag=True, help="Serve no HTTP."),
+            click.option("--no-page", is_flag=True, help="Serve no page at the address of HTTP."),
             click.option(
                 "--tokens",
                 type=_FILE,

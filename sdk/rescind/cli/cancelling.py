@@ -21,10 +21,11 @@ from rescind.cli.refusals import (
     EXIT_REFUSED,
     EXIT_UNREACHABLE,
     Refused,
+    refusals_in_one_line,
 )
 from rescind.cli.remote import ask_either, print_json
 from rescind.cli.times import counted
-from rescind.errors import InvalidInput
+from rescind.errors import InvalidInput, NotAllAnswered
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.status import CancelMode, CancelTaskResult
 from rescind.model.texts import checked_task_id
@@ -187,15 +188,25 @@ def _cancel_many(
     as_json: bool,
 ) -> None:
     sort = "execution" if isinstance(selection, ExecutionFilter) else "task"
-    found = ask_either(remote, lambda client: client.count(selection))
+    found, unanswered = ask_either(remote, lambda client: _count(client, selection))
     counts: Counts = {}
     if found:
         if not yes:
             _ask_before(counted(found, sort))
-        counts = _ask_to_cancel(remote, lambda client: _cancelled(client, selection, reason, found, hard=hard))
+        counts, unanswered = _ask_to_cancel(
+            remote, lambda client: _cancelled(client, selection, reason, found, hard=hard)
+        )
+    _tell_many(found, counts, sort, unanswered, as_json=as_json)
+    if unanswered is not None:
+        with refusals_in_one_line():
+            raise unanswered
+
+
+def _tell_many(found: int, counts: Counts, sort: str, unanswered: NotAllAnswered | None, *, as_json: bool) -> None:
     if as_json:
         results = {result.value: counts.get(result, 0) for result in CancelTaskResult}
-        print_json({"found": found, "seen": sum(counts.values()), "results": results})
+        silent = {"unanswered": list(unanswered.execution_ids)} if unanswered is not None else {}
+        print_json({"found": found, "seen": sum(counts.values()), "results": results, **silent})
     elif not counts:
         click.echo(f"No open {sort} is selected; nothing was cancelled.")
     else:
@@ -211,6 +222,15 @@ def _ask_before(what: str) -> None:
         raise Refused("nothing was cancelled.", EXIT_NOT_COMPLETED)
 
 
+async def _count(
+    client: Client | TemporalClient, selection: ExecutionFilter | TaskFilter
+) -> tuple[int, NotAllAnswered | None]:
+    try:
+        return await client.count(selection), None
+    except NotAllAnswered as error:
+        return error.found, error
+
+
 async def _cancelled(
     client: Client | TemporalClient,
     selection: ExecutionFilter | TaskFilter,
@@ -218,8 +238,9 @@ async def _cancelled(
     found: int,
     *,
     hard: bool,
-) -> Counts:
+) -> tuple[Counts, NotAllAnswered | None]:
     counts: Counts = {}
+    unanswered: NotAllAnswered | None = None
     console = Console(stderr=True)
     progress = Progress(
         TextColumn("Cancelling"),
@@ -231,8 +252,11 @@ async def _cancelled(
     )
     with progress:
         bar = progress.add_task("", total=found)
-        async with aclosing(client.cancel_where(selection, reason, hard=hard)) as steps:
-            async for counts in steps:
-                progress.update(bar, completed=min(found, sum(counts.values())))
+        try:
+            async with aclosing(client.cancel_where(selection, reason, hard=hard)) as steps:
+                async for counts in steps:
+                    progress.update(bar, completed=min(found, sum(counts.values())))
+        except NotAllAnswered as error:
+            unanswered = error
         progress.update(bar, completed=found)
-    return counts
+    return counts, unanswered

@@ -1,4 +1,4 @@
-"""Finds the agents and tasks of a module, for `rescind worker`."""
+"""Finds the agents, tasks and workflows of a module, for `rescind worker`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.cli.refusals import EXIT_BAD_INPUT, Refused
 
 
@@ -21,28 +22,53 @@ class Definitions(NamedTuple):
 
     agents: Registry[AgentDefinition[Any, Any]]
     tasks: Registry[TaskDefinition[Any, Any]]
+    workflows: Registry[WorkflowDefinition[Any, Any]]
+
+
+Defined = AgentDefinition[Any, Any] | TaskDefinition[Any, Any] | WorkflowDefinition[Any, Any]
+_DEFINITIONS: Final = (AgentDefinition, TaskDefinition, WorkflowDefinition)
 
 
 def definitions_at(place: str) -> Definitions:
-    """The agents and tasks at `module`, or at `module:attribute`: a definition, a registry, or a list of them.
+    """What is defined at `module`, or at `module:attribute`: a definition, a registry, or a list of them.
 
     Raises:
         Refused: there is no such module or attribute, the module cannot be imported, or nothing is defined there.
-        DuplicateKind: two agents, or two tasks, have one kind.
+        DuplicateKind: two agents, two tasks, or two workflows have one kind.
+    """
+    value = imported_value(place)
+    found = no_definitions()
+    for each in _of_module(value) if ":" not in place else _within(value, place):
+        if isinstance(each, AgentDefinition):
+            found.agents.register(each)
+        elif isinstance(each, TaskDefinition):
+            found.tasks.register(each)
+        else:
+            found.workflows.register(each)
+    if not any(map(len, found)):
+        raise Refused(
+            f"{place} defines no agent, task or workflow. Decorate them with @agent, @task or @workflow.",
+            EXIT_BAD_INPUT,
+        )
+    return found
+
+
+def no_definitions() -> Definitions:
+    """Nothing yet."""
+    return Definitions(Registry(AgentDefinition), Registry(TaskDefinition), Registry(WorkflowDefinition))
+
+
+def imported_value(place: str) -> Any:
+    """What stands at `module:attribute`; the module itself at `module`.
+
+    Raises:
+        Refused: there is no such module or attribute, or the module cannot be imported.
     """
     name, sign, attribute = place.partition(":")
     if not name or name.startswith(".") or (sign and not attribute):
         raise Refused(f"{place!r} is no MODULE or MODULE:ATTRIBUTE.", EXIT_BAD_INPUT)
     module = _imported(name)
-    found = Definitions(Registry(AgentDefinition), Registry(TaskDefinition))
-    for each in _within(_attribute(module, attribute), place) if attribute else _of_module(module):
-        if isinstance(each, AgentDefinition):
-            found.agents.register(each)
-        else:
-            found.tasks.register(each)
-    if not found.agents and not found.tasks:
-        raise Refused(f"{place} defines no agent and no task. Decorate them with @agent or @task.", EXIT_BAD_INPUT)
-    return found
+    return _attribute(module, attribute) if attribute else module
 
 
 def _imported(name: str) -> ModuleType:
@@ -77,19 +103,21 @@ def _attribute(module: ModuleType, attribute: str) -> Any:
         raise Refused(f"module {module.__name__!r} has no attribute {attribute!r}.", EXIT_BAD_INPUT) from None
 
 
-def _of_module(module: ModuleType) -> Iterator[AgentDefinition[Any, Any] | TaskDefinition[Any, Any]]:
+def _of_module(module: ModuleType) -> Iterator[Defined]:
     for value in list(vars(module).values()):
-        if isinstance(value, (AgentDefinition, TaskDefinition)):
+        if isinstance(value, _DEFINITIONS):
             yield value
 
 
-def _within(value: Any, place: str) -> Iterator[AgentDefinition[Any, Any] | TaskDefinition[Any, Any]]:
-    if isinstance(value, (AgentDefinition, TaskDefinition)):
+def _within(value: Any, place: str) -> Iterator[Defined]:
+    if isinstance(value, _DEFINITIONS):
         yield value
         return
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes)):
-        raise Refused(f"{place} is {value!r}: no agent or task, no registry, and no list of them.", EXIT_BAD_INPUT)
+        raise Refused(
+            f"{place} is {value!r}: no agent, task or workflow, no registry, and no list of them.", EXIT_BAD_INPUT
+        )
     for each in value:
-        if not isinstance(each, (AgentDefinition, TaskDefinition)):
-            raise Refused(f"{place} holds {each!r}, which is no agent and no task.", EXIT_BAD_INPUT)
+        if not isinstance(each, _DEFINITIONS):
+            raise Refused(f"{place} holds {each!r}, which is no agent, task or workflow.", EXIT_BAD_INPUT)
         yield each

@@ -1,34 +1,39 @@
-"""`rescind doctor`: whether a server is well, and what to do if it is not."""
+"""`rescind doctor`: whether a server or cluster is well, and what to do if it is not."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 from rich.text import Text
 
 from rescind.cli.columns import console_for_lines, print_whole
-from rescind.cli.examinations import Finding, Level, examine
+from rescind.cli.examinations import Finding, Level, examine, examine_cluster
 from rescind.cli.options import Remote, json_option, remote_options
 from rescind.cli.printable import printable
 from rescind.cli.refusals import EXIT_NOT_COMPLETED, EXIT_UNREACHABLE, Refused
-from rescind.cli.remote import ask, print_json
+from rescind.cli.remote import ask, ask_either, print_json
+
+if TYPE_CHECKING:
+    from rescind.temporal import TemporalClient
 
 _COLOURS: Final = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 _WIDEST_CHECK: Final = 8
 
 
 @click.command()
-@remote_options("The server to look at.")
+@remote_options("The server to look at.", clusters=True)
 @json_option("Print one JSON object: every finding, and whether all is well.")
 def doctor(remote: Remote, as_json: bool) -> None:
     """Look at a server: its address, access, clock, store, workers, and work that does not go on.
+
+    Of a Temporal cluster it tells what that knows: workers, work that waits, does not stop, or fails again and again.
 
     A line per check: ok, warn or fail, and what to do. The exit code is 0 if nothing failed, 1 if something did, and 5
     if the server cannot be reached.
     """
     try:
-        findings = ask(remote, examine)
+        findings = _findings(remote)
     except Refused as refused:
         if refused.exit_code != EXIT_UNREACHABLE:
             raise
@@ -38,6 +43,12 @@ def doctor(remote: Remote, as_json: bool) -> None:
     _tell(findings, as_json=as_json)
     if not _is_well(findings):
         click.get_current_context().exit(EXIT_NOT_COMPLETED)
+
+
+def _findings(remote: Remote) -> list[Finding]:
+    if remote.cluster is None:
+        return ask(remote, examine)
+    return ask_either(remote, lambda client: examine_cluster(cast("TemporalClient", client)))
 
 
 def _tell(findings: list[Finding], *, as_json: bool) -> None:

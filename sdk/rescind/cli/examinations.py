@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,6 +15,7 @@ from rescind.model.webhooks import WebhookView
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
+    from rescind.temporal import TemporalClient
 
 _SECOND: Final = 1_000_000
 _SMALL_SKEW: Final = 1 * _SECOND
@@ -27,6 +28,7 @@ _PATIENCE: Final = 10 * _SECOND
 _QUIET_MS: Final = 60 * 60 * 1_000
 """How long a running task may be without a sign of life before somebody should look."""
 _MOST_NAMED: Final = 3
+_ANY_KIND: Final = "*"
 
 
 class Level(StrEnum):
@@ -103,6 +105,8 @@ _LOOKS: Final = {
         "On a worker that is not connected",
     ),
 }
+# The others are a matter of sessions and orders, which are Temporal's there.
+_LOOKS_AT_CLUSTERS: Final = {reason: _LOOKS[reason] for reason in (StuckReason.NOT_STOPPED, StuckReason.NO_HEARTBEAT)}
 
 
 async def examine(client: Client) -> list[Finding]:
@@ -135,6 +139,46 @@ async def examine(client: Client) -> list[Finding]:
         # The store takes no commits: what the engine remembers need not be durable, and is not told.
         return [*findings, Finding("work", Level.FAIL, str(error), "Mend the store first.")]
     return [*findings, _workers(facts), *_work(stuck, facts), _webhooks(webhooks)]
+
+
+async def examine_cluster(client: TemporalClient) -> list[Finding]:
+    """Look at a Temporal cluster: what it tells of itself, of its workers, and of the work that does not go on.
+
+    It tells of fewer things than a server does: those that it cannot know are left out.
+
+    Raises:
+        ServerUnavailable: the cluster cannot be reached.
+        NotPermitted: the caller may not ask.
+    """
+    facts = await client.server_facts()
+    stuck = await client.stuck(limit=1_000, quiet_ms=_QUIET_MS)
+    namespace = client.port.client.namespace
+    return [
+        Finding("address", Level.OK, f"{client.address} answers: {facts.version}, namespace {namespace!r}."),
+        Finding("store", Level.OK, f"The cluster's own: {facts.store}. How durable that is, its operators know."),
+        _labels(is_indexed=client.port.finds_labels),
+        _pollers(facts),
+        *_work(stuck, facts, _LOOKS_AT_CLUSTERS),
+    ]
+
+
+def _pollers(facts: ServerFacts) -> Finding:
+    count, queued = facts.connected_workers, counted(facts.queued_tasks, "task")
+    message = f"Queues of open executions are polled by {counted(count, 'worker')}; queued: {queued}."
+    if facts.open_executions and not count:
+        return Finding("workers", Level.WARN, message, "Start one: rescind worker MODULE --temporal.")
+    return Finding("workers", Level.OK, message)
+
+
+def _labels(*, is_indexed: bool) -> Finding:
+    if is_indexed:
+        return Finding("labels", Level.OK, "Executions are found by their labels.")
+    return Finding(
+        "labels",
+        Level.WARN,
+        "The namespace has no search attribute for labels, or only since a moment: all executions are looked through.",
+        "If this stays: temporal operator search-attribute create --name RescindLabels --type KeywordList.",
+    )
 
 
 def _address(address: str, facts: ServerFacts) -> Finding:
@@ -178,8 +222,8 @@ def _workers(facts: ServerFacts) -> Finding:
     return Finding("workers", Level.OK, message)
 
 
-def _work(stuck: Stuck, facts: ServerFacts) -> Iterator[Finding]:
-    for reason, look in _LOOKS.items():
+def _work(stuck: Stuck, facts: ServerFacts, looks: Mapping[StuckReason, Look] = _LOOKS) -> Iterator[Finding]:
+    for reason, look in looks.items():
         found = [each for each in stuck.tasks if each.reason is reason]
         if not found:
             yield Finding(look.check, Level.OK, look.all_well)
@@ -226,7 +270,7 @@ def _waiting(without_worker: list[WaitingWork], now: Instant) -> Finding:
     if not without_worker:
         return Finding("kinds", Level.OK, "Every kind that waits has a worker that takes it.")
     shown = "; ".join(
-        f"{counted(each.count, 'agent' if each.is_agent else 'task')} {each.kind!r} on queue {each.queue!r} "
+        f"{counted(each.count, 'agent' if each.is_agent else 'task')}{_kind(each)} on queue {each.queue!r} "
         f"for {age_in_words(now - each.since)}"
         for each in without_worker[:_MOST_NAMED]
     )
@@ -234,6 +278,11 @@ def _waiting(without_worker: list[WaitingWork], now: Instant) -> Finding:
     level = Level.FAIL if any(now - each.since > _PATIENCE for each in without_worker) else Level.WARN
     advice = "Start a worker that has them, on that queue: rescind worker MODULE --queue NAME."
     return Finding("kinds", level, f"Nobody takes what waits: {shown}{more}.", advice)
+
+
+def _kind(work: WaitingWork) -> str:
+    """Its kind; a cluster tells of waiting work in which queue it is, and not what."""
+    return "" if work.kind == _ANY_KIND else f" {work.kind!r}"
 
 
 def _named(stuck: list[StuckTask]) -> str:

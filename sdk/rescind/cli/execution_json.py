@@ -13,7 +13,7 @@ from rescind.model.events import iso_time
 from rescind.model.ids import Instant
 from rescind.model.messages import EntryRecord
 from rescind.model.payload import Payload
-from rescind.model.views import CheckpointView, ExecutionDetails, ExecutionView, StopView
+from rescind.model.views import CheckpointView, ExecutionDetails, ExecutionView, PartialDetails, StopView
 
 
 def execution_document(view: ExecutionView) -> dict[str, Any]:
@@ -32,16 +32,20 @@ def execution_document(view: ExecutionView) -> dict[str, Any]:
         "created_by": view.created_by,
         "created_at": iso_time(view.created_at),
         "ended_at": iso_time_or_none(view.ended_at),
+        "parent_id": view.parent_id,
+        "usage": {"tokens": view.usage.tokens, "cost_usd": view.usage.cost_usd},
     }
 
 
 def details_document(details: ExecutionDetails) -> dict[str, Any]:
-    """An execution with its tasks, its conversation and its checkpoints."""
+    """An execution with its tasks, its conversation and its checkpoints; or why they are missing."""
+    missing = {"missing": details.missing} if isinstance(details, PartialDetails) else {}
     return {
         **execution_document(details.execution),
         "tasks": [task_document(TaskRecord(task)) for task in details.tasks],
         "entries": [_entry(entry) for entry in details.entries],
         "checkpoints": [_checkpoint(checkpoint) for checkpoint in details.checkpoints],
+        **missing,
     }
 
 

@@ -15,10 +15,12 @@ from rescind.cli.demo_view import View
 from rescind.cli.demo_words import length_of_time
 from rescind.cli.execution_json import value_of
 from rescind.cli.execution_parts import MARGIN, as_json, checkpoint_lines, entry_lines, journal_lines, stop_lines
+from rescind.cli.family import Member, family_lines
 from rescind.cli.printable import printable
 from rescind.cli.timeline import Timeline
 from rescind.cli.times import local_time
 from rescind.client.records import History, TaskRecord
+from rescind.model.children import NOTHING_USED, Budget
 from rescind.model.ids import Instant
 from rescind.model.status import ExecutionStatus, TaskStatus
 from rescind.model.views import ExecutionDetails, ExecutionView
@@ -44,7 +46,7 @@ def show_list(console: Console, views: Iterable[ExecutionView]) -> None:
     print_whole(console, columns(_LIST_HEADINGS, rows))
 
 
-def show_execution(console: Console, details: ExecutionDetails, told: History) -> None:
+def show_execution(console: Console, details: ExecutionDetails, told: History, family: Sequence[Member] = ()) -> None:
     """One execution, with all that belongs to it."""
     view, tasks = details.execution, [TaskRecord(task) for task in details.tasks]
     heading = Text.assemble((printable(view.execution_id), "bold"), _MARGIN, printable(view.kind), _MARGIN)
@@ -52,6 +54,7 @@ def show_execution(console: Console, details: ExecutionDetails, told: History) -
     if tasks:
         print_whole(console, [Text(), *_bars(console, tasks, told), Text(), *_tasks(tasks)])
     for lines in (
+        family_lines(family),
         stop_lines(tasks),
         entry_lines(details.entries),
         checkpoint_lines(details.checkpoints, view.created_at),
@@ -83,6 +86,8 @@ def _named_facts(view: ExecutionView) -> Iterator[tuple[str, str]]:
     if view.labels:
         yield "labels", " ".join(f"{name}={value}" for name, value in view.labels.items())
     yield "started", f"{local_time(view.created_at)} by {view.created_by}"
+    if view.parent_id is not None:
+        yield "parent", view.parent_id
     if view.ended_at is not None:
         yield "ended", f"{local_time(view.ended_at)}, after {_took(view)}"
     yield "input", as_json(value_of(view.input))
@@ -94,6 +99,15 @@ def _named_facts(view: ExecutionView) -> Iterator[tuple[str, str]]:
         yield "cancelled", str(view.cause)
     if view.parked is not None:
         yield "parked", view.parked
+    if view.budget is not None or view.usage != NOTHING_USED:
+        yield "used", _used(view)
+
+
+def _used(view: ExecutionView) -> str:
+    budget, usage = view.budget or Budget(), view.usage
+    tokens = "" if budget.max_tokens is None else f" of {budget.max_tokens}"
+    cost = "" if budget.max_cost_usd is None else f" of {budget.max_cost_usd:g}"
+    return f"{usage.tokens}{tokens} tokens, {usage.cost_usd:g}{cost} USD"
 
 
 def _bars(console: Console, tasks: Sequence[TaskRecord], told: History) -> Sequence[Text]:

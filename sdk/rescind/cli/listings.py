@@ -17,6 +17,7 @@ from rescind.cli.operator_json import listed_task_document, worker_document
 from rescind.cli.options import Remote, json_option, limit_option, remote_options
 from rescind.cli.refusals import refusals_in_one_line
 from rescind.cli.remote import ask_either, print_json
+from rescind.errors import NotAllAnswered
 from rescind.model.ids import Instant
 from rescind.model.status import TaskStatus
 
@@ -53,13 +54,30 @@ def tasks(stopping: bool, of_all: bool, where: str, limit: int, remote: Remote, 
     selection = task_filter([*conditions_given(**given), *conditions_of(where)])
     named = bool(selection.statuses or selection.execution_id is not None or of_all)
     selection = msgspec.structs.replace(selection, stopping=stopping, unsettled=not named and not stopping)
-    shown, more = ask_either(remote, lambda client: first_of(client.tasks(selection), limit))
+    shown, more, unanswered = ask_either(remote, lambda client: _told(client.tasks(selection), limit))
     with refusals_in_one_line():
         if as_json:
-            print_json({"tasks": [listed_task_document(each) for each in shown], "more": more})
-            return
-        show_tasks(console_for_lines(), shown, _now())
-    tell_rest("task", limit, any_shown=bool(shown), more=more)
+            silent = {"unanswered": list(unanswered.execution_ids)} if unanswered is not None else {}
+            print_json({"tasks": [listed_task_document(each) for each in shown], "more": more, **silent})
+        else:
+            show_tasks(console_for_lines(), shown, _now())
+            tell_rest("task", limit, any_shown=bool(shown), more=more)
+        if unanswered is not None:
+            raise unanswered
+
+
+async def _told(items: AsyncGenerator[ItemT, None], limit: int) -> tuple[list[ItemT], bool, NotAllAnswered | None]:
+    """As `first_of`; and what is raised behind them, if some executions of a cluster did not answer."""
+    found: list[ItemT] = []
+    try:
+        async with aclosing(items):
+            async for item in items:
+                if len(found) == limit:
+                    return found, True, None
+                found.append(item)
+    except NotAllAnswered as error:
+        return found, False, error
+    return found, False, None
 
 
 @click.command()

@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "show": "rescind.cli.queries:show",
     "watch": "rescind.cli.watching:watch",
     "history": "rescind.cli.queries:history",
+    "replay": "rescind.cli.replay:replay",
     "signal": "rescind.cli.requests:signal",
     "cancel": "rescind.cli.cancelling:cancel",
     "tasks": "rescind.cli.listings:tasks",

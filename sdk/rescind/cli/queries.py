@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,13 +13,18 @@ from rescind.cli.columns import console_for_lines
 from rescind.cli.conditions import conditions_given, conditions_of, execution_filter
 from rescind.cli.execution_json import details_document, execution_document
 from rescind.cli.execution_view import show_execution, show_list
+from rescind.cli.family import Member, family_document, family_of
 from rescind.cli.listings import first_of, tell_rest
 from rescind.cli.options import Remote, json_option, limit_option, remote_options
+from rescind.cli.printable import printable
 from rescind.cli.refusals import refusals_in_one_line
 from rescind.cli.remote import ask_either, print_json
 from rescind.client.records import History
+from rescind.errors import ServerUnavailable
+from rescind.model.ids import ExecutionId
 from rescind.model.status import ExecutionStatus
-from rescind.model.views import ExecutionDetails
+from rescind.model.views import ExecutionDetails, PartialDetails
+from rescind.model.workflow_export import exported
 
 if TYPE_CHECKING:
     from rescind.client.connecting import Client
@@ -35,6 +41,7 @@ _SERVER = "The server to ask."
     help="Only those that stand so; may be given several times.",
 )
 @click.option("--id", "id_prefix", metavar="PREFIX", help="Only those whose id begins so.")
+@click.option("--parent", "parent_id", metavar="ID", help="Only those that this execution spawned.")
 @click.option("--kind", help="Only those of this kind.")
 @click.option("--queue", help="Only those on this queue.")
 @click.option("--creator", help="Only those that this caller started.")
@@ -44,10 +51,19 @@ _SERVER = "The server to ask."
 @limit_option()
 @remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object: executions, and whether there are more.")
-def list_executions(id_prefix: str | None, where: str, limit: int, remote: Remote, as_json: bool, **given: Any) -> None:
+def list_executions(
+    id_prefix: str | None,
+    parent_id: str | None,
+    where: str,
+    limit: int,
+    remote: Remote,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """List executions, the newest first."""
     selection = execution_filter([*conditions_given(**given), *conditions_of(where)])
-    selection = msgspec.structs.replace(selection, id_prefix=id_prefix)
+    parent = ExecutionId(parent_id) if parent_id is not None else None
+    selection = msgspec.structs.replace(selection, id_prefix=id_prefix, parent_id=parent)
     shown, more = ask_either(remote, lambda client: first_of(client.list(selection), limit))
     with refusals_in_one_line():
         if as_json:
@@ -64,24 +80,40 @@ def list_executions(id_prefix: str | None, where: str, limit: int, remote: Remot
 @json_option("Print one JSON object.")
 def show(execution_id: str, remote: Remote, as_json: bool) -> None:
     """Show an execution: how it stands, its tasks along the time, how their stopping went, and what it did."""
-    details, told = ask_either(remote, lambda client: _all_of(client, execution_id))
+    details, told, family = ask_either(remote, lambda client: _all_of(client, execution_id))
     with refusals_in_one_line():
         if as_json:
-            print_json(details_document(details))
+            print_json(details_document(details) | {"children": family_document(family)})
         else:
-            show_execution(console_for_lines(), details, told)
+            show_execution(console_for_lines(), details, told, family)
+    if isinstance(details, PartialDetails):
+        click.echo(printable(details.missing), err=True)
 
 
-async def _all_of(client: Client | TemporalClient, execution_id: str) -> tuple[ExecutionDetails, History]:
+async def _all_of(
+    client: Client | TemporalClient, execution_id: str
+) -> tuple[ExecutionDetails, History, Sequence[Member]]:
     handle = client.handle(execution_id)
-    return await asyncio.gather(handle.details(), handle.history())
+    details, told = await asyncio.gather(handle.details(), handle.history(), return_exceptions=True)
+    if isinstance(details, BaseException):
+        raise details
+    if isinstance(told, ServerUnavailable) and isinstance(details, PartialDetails):
+        return details, History(()), ()
+    if isinstance(told, BaseException):
+        raise told
+    return details, told, await family_of(client, details)
 
 
 @click.command()
 @click.argument("execution_id", metavar="ID")
 @remote_options(_SERVER, clusters=True)
 @json_option("Changes nothing: a history is JSON in any case.")
-def history(execution_id: str, remote: Remote, as_json: bool) -> None:
+@click.option("--events", "only_log", is_flag=True, help="Of a workflow: its event log, as `rescind replay` takes it.")
+def history(execution_id: str, remote: Remote, as_json: bool, only_log: bool) -> None:
     """Print everything that happened to an execution, in order: a JSON object per line."""
+    if only_log:
+        log = ask_either(remote, lambda client: client.workflow_events(execution_id))
+        click.echo(exported(log), nl=False)
+        return
     told = ask_either(remote, lambda client: client.handle(execution_id).history())
     click.echo(told.to_jsonl(), nl=False)

@@ -33,6 +33,7 @@ _SERVER: Final = "The server to ask."
 @click.option("--id", "execution_id", help="Its id: starting the same again under it starts nothing new.")
 @setting_option("--queue", setting="queue", default=DEFAULT_QUEUE, help="Where it is put.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be given several times.")
+@click.option("--workflow", "is_workflow", is_flag=True, help="The kind is that of a workflow, and not of an agent.")
 @click.option("--wait", "waits", is_flag=True, help="Wait for its end; the exit code is 1 unless it completed.")
 @remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object: its id, or with --wait how it ended.")
@@ -42,18 +43,20 @@ def start(
     execution_id: str | None,
     queue: str,
     labels: tuple[str, ...],
+    is_workflow: bool,
     waits: bool,
     remote: Remote,
     as_json: bool,
 ) -> None:
-    """Start an agent of a KIND; it exists, durably, when this returns.
+    """Start an agent, or a workflow, of a KIND; it exists, durably, when this returns.
 
     Its input is JSON, or JSON from a file, or with - from standard input; null if none is given.
     """
     agent_input, named = value_given(given, "input"), labels_given(labels)
 
     async def work(client: Client | TemporalClient) -> ExecutionView | None:
-        handle = await client.start(kind, agent_input, id=execution_id, queue=queue, labels=named)
+        begin = client.start_workflow if is_workflow else client.start
+        handle = await begin(kind, agent_input, id=execution_id, queue=queue, labels=named)
         _tell_started(handle.id, as_json=as_json, waits=waits)
         return await _ended(handle) if waits else None
 

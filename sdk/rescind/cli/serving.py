@@ -34,6 +34,7 @@ class _TellingServer(Server):
             tokens=access.tokens,
             certificates=certificates,
             webhooks_to_private_addresses=access.webhooks_to_private_addresses,
+            page=access.page,
         )
         self._is_encrypted = certificates is not None
         self._tell = tell

@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.container_work import ContainerWork
-from rescind.authoring.registry import Registry
-from rescind.authoring.task import TaskDefinition
 from rescind.cli.command_agent import COMMAND_TASK, run_command
-from rescind.cli.definitions import Definitions, definitions_at
+from rescind.cli.definitions import Definitions, definitions_at, no_definitions
 from rescind.cli.log import Log, log_options, log_to_stderr
 from rescind.cli.options import Remote, json_option, remote_options, setting_option, settings_here
 from rescind.cli.printable import printable
@@ -149,6 +146,7 @@ async def _work(
         remote.address,
         agents=found.agents,
         tasks=found.tasks,
+        workflows=found.workflows,
         queues=queues,
         slots=slots,
         agent_slots=agent_slots,
@@ -206,9 +204,7 @@ def _definitions(
         raise Refused("there is nothing to run. Give a MODULE, --allow-shell or --allow-image.", EXIT_BAD_INPUT)
     if mount_roots and not images:
         raise Refused("--mount-root is for containers that callers choose. Give --allow-image, too.", EXIT_BAD_INPUT)
-    found = (
-        definitions_at(place) if place is not None else Definitions(Registry(AgentDefinition), Registry(TaskDefinition))
-    )
+    found = definitions_at(place) if place is not None else no_definitions()
     if patterns:
         found.agents.register(run_command)
         found.tasks.register(shell_commands(COMMAND_TASK, allowed=patterns, check=False))
@@ -248,7 +244,8 @@ def _second_interrupt_ends(found: Definitions) -> Iterator[None]:
 
 
 def _kinds(found: Definitions) -> dict[str, tuple[str, ...]]:
-    return {"agents": found.agents.kinds(), "tasks": found.tasks.kinds()}
+    workflows = {"workflows": found.workflows.kinds()} if len(found.workflows) else {}
+    return {"agents": found.agents.kinds(), "tasks": found.tasks.kinds(), **workflows}
 
 
 def _tell_json(event: str, **facts: Any) -> None:
@@ -263,6 +260,7 @@ def _tell_words(event: str, **facts: Any) -> None:
                 f"Worker {facts['worker_id']} works for {facts['address']}{namespace} on "
                 f"{_named('queue', facts['queues'])}. Ctrl+C stops it.\n"
                 f"It runs {_named('agent', facts['agents'])}, and {_named('task', facts['tasks'])}."
+                + (f" And {_named('workflow', facts['workflows'])}." if "workflows" in facts else "")
             )
         case "stopping":
             click.echo("Stopping: what runs may end, nothing new is taken. Ctrl+C again ends it at once.")

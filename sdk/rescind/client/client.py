@@ -8,8 +8,10 @@ from uuid import UUID
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.conversion import decode, encode
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.client.records import History, TaskRecord
-from rescind.errors import ExecutionWasCancelled, InvalidInput
+from rescind.client.workflows import WorkflowCalls
+from rescind.errors import ExecutionWasCancelled, InvalidInput, ServerUnavailable
 from rescind.model.agent_values import LoadedMessage, StreamEvent
 from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId
@@ -18,7 +20,7 @@ from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, NULL_PAYLOAD
 from rescind.model.status import CancelMode, CancelTaskResult, ExecutionStatus
 from rescind.model.texts import checked_choice, checked_labels, checked_reason, checked_task_id, checked_text
-from rescind.model.views import CheckpointView, ExecutionDetails, ExecutionView
+from rescind.model.views import CheckpointView, ChildView, ExecutionDetails, ExecutionView, PartialDetails
 from rescind.runtime.agent_conversation import loaded_messages
 from rescind.runtime.failures import error_for_caller
 from rescind.runtime.ports import ClientPort
@@ -79,7 +81,8 @@ class ExecutionHandle(Generic[OutputT]):
 
         Returns:
             The execution, its tasks in the order of scheduling, its entries and checkpoints; payloads as bytes. The
-            methods below give each of them decoded.
+            methods below give each of them decoded. On a Temporal cluster without a worker, of an execution that has
+            ended, PartialDetails: the execution alone. Then the methods below raise ServerUnavailable.
         """
         return await self._port.describe(self.id)
 
@@ -89,15 +92,25 @@ class ExecutionHandle(Generic[OutputT]):
 
     async def tasks(self) -> list[TaskRecord]:
         """Its tasks, in the order in which they were scheduled."""
-        return [TaskRecord(view) for view in (await self.details()).tasks]
+        return [TaskRecord(view) for view in (await self._whole()).tasks]
+
+    async def children(self) -> list[ChildView]:
+        """The agents that it spawned, in order, as they stand; ``client.handle(child.execution_id)`` tells more."""
+        return list((await self._whole()).children)
 
     async def entries(self) -> list[LoadedMessage]:
         """Its conversation, oldest first."""
-        return loaded_messages((await self.details()).entries)
+        return loaded_messages((await self._whole()).entries)
 
     async def checkpoints(self) -> list[CheckpointView]:
         """Its checkpoints, oldest first."""
-        return list((await self.details()).checkpoints)
+        return list((await self._whole()).checkpoints)
+
+    async def _whole(self) -> ExecutionDetails:
+        details = await self.details()
+        if isinstance(details, PartialDetails):
+            raise ServerUnavailable(details.missing)
+        return details
 
     async def history(self) -> History:
         """Everything that happened to it, in order."""
@@ -179,7 +192,7 @@ def _streamed(event: StreamedEvent) -> StreamEvent:
     return StreamEvent(event.kind, value, UUID(event.task_id) if event.task_id is not None else None)
 
 
-class BaseClient:
+class BaseClient(WorkflowCalls):
     """Starts executions and finds them again: what every client can do, near or far from its engine."""
 
     def __init__(self, port: ClientPort, *, payload_limit: int = DEFAULT_PAYLOAD_LIMIT) -> None:
@@ -189,7 +202,7 @@ class BaseClient:
     @overload
     async def start(
         self,
-        agent: AgentDefinition[InputT, OutputT],
+        agent: AgentDefinition[InputT, OutputT] | WorkflowDefinition[InputT, OutputT],
         agent_input: InputT = ...,
         /,
         *,
@@ -212,7 +225,7 @@ class BaseClient:
 
     async def start(
         self,
-        agent: AgentDefinition[Any, Any] | str,
+        agent: AgentDefinition[Any, Any] | WorkflowDefinition[Any, Any] | str,
         agent_input: Any = None,
         /,
         *,
@@ -220,10 +233,10 @@ class BaseClient:
         queue: str = DEFAULT_QUEUE,
         labels: Mapping[str, str] | None = None,
     ) -> ExecutionHandle[Any]:
-        """Start an agent; it exists, durably, when this returns.
+        """Start an agent, or a workflow by its definition; it exists, durably, when this returns.
 
         Args:
-            agent: its definition, or its kind.
+            agent: its definition, or an agent's kind. A workflow is started by its kind with `start_workflow`.
             agent_input: its input.
             id: its id, which makes the start repeatable: the same id, kind and input are the same execution.
             queue: where it is put.
@@ -234,6 +247,8 @@ class BaseClient:
                 too long, or empty.
             AlreadyExists: another execution has that id.
         """
+        if isinstance(agent, WorkflowDefinition):
+            return await self.start_workflow(agent, agent_input, id=id, queue=queue, labels=labels)
         if id is not None:
             id = checked_text(id, "an execution's id")
         queue = checked_text(queue, "a queue's name")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from rescind.model.cause import CancelCause
+from rescind.model.children import ChildEnded, Spawned
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.messages import FromWorker
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import CancelMode, CancelTaskResult
+from rescind.model.workflows import FromWorkflowClient, FromWorkflowWorker, WorkflowReply
 
 DEFAULT_ORGANISATION = "default"
 
@@ -27,6 +29,7 @@ class StartExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
         by: who asks.
         organisation: whose it is.
         trace_parent: the span that asks, as W3C Trace Context writes it; None if nobody traces it.
+        spawned: what it knows of its parent, if that lives elsewhere (see `rescind.model.children`).
     """
 
     kind: str
@@ -37,6 +40,7 @@ class StartExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
     by: str = "client"
     organisation: str = DEFAULT_ORGANISATION
     trace_parent: str | None = None
+    spawned: Spawned | None = None
 
 
 class SignalExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -49,11 +53,15 @@ class SignalExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class CancelExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Cancel an agent: gracefully, or with `hard` at once and without its clean-up."""
+    """Cancel an agent: gracefully, or with `hard` at once and without its clean-up.
+
+    `within_ms` is the longest time of its clean-up, if that is shorter than the agent's own.
+    """
 
     execution_id: ExecutionId
     cause: CancelCause
     hard: bool = False
+    within_ms: int | None = None
 
 
 class CancelTaskFromOutside(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -65,8 +73,37 @@ class CancelTaskFromOutside(msgspec.Struct, frozen=True, gc=False, tag=True):
     mode: CancelMode = CancelMode.TRY
 
 
-FromClient = StartExecution | SignalExecution | CancelExecution | CancelTaskFromOutside
-Command = FromClient | FromWorker
+class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a gateway asks of the engine in words of its own, for those who work by calls instead of a session.
+
+    Attributes:
+        execution_id: which execution it is about; None if it is about none.
+    """
+
+    execution_id: ExecutionId | None = None
+
+
+class ChildCancelTold(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What a request to cancel a child met that lives elsewhere. `position` is that of `CancelElsewhere`."""
+
+    parent_id: ExecutionId
+    position: int
+    result: CancelTaskResult
+
+
+class SignalAnswered(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Whether a signal to a child, or parent, that lives elsewhere was queued there."""
+
+    sender_id: ExecutionId
+    position: int
+    delivered: bool
+
+
+ChildNews = ChildEnded | ChildCancelTold | SignalAnswered
+"""What a host tells the engine of an execution whose children, or whose parent, live elsewhere."""
+
+FromClient = StartExecution | SignalExecution | CancelExecution | CancelTaskFromOutside | Call
+Command = FromClient | FromWorker | ChildNews | FromWorkflowClient | FromWorkflowWorker
 
 
 class Started(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -115,5 +152,9 @@ class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A worker's message was taken in; there is nothing to say."""
 
 
+class CallAnswer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a `Call` is answered that has more to say than that it was carried out."""
+
+
 ACCEPTED = Accepted()
-Reply = Started | Signalled | CancelAnswered | Deferred | Refused | Accepted
+Reply = Started | Signalled | CancelAnswered | Deferred | Refused | Accepted | CallAnswer | WorkflowReply

@@ -22,6 +22,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
         organisation: of this organisation.
         worker_id: in the memory of this worker.
         id_prefix: their id begins so.
+        parent_id: spawned by this execution.
     """
 
     statuses: tuple[ExecutionStatus, ...] = ()
@@ -34,6 +35,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
     organisation: str | None = None
     worker_id: WorkerId | None = None
     id_prefix: str | None = None
+    parent_id: ExecutionId | None = None
 
 
 class TaskFilter(msgspec.Struct, frozen=True, gc=False):

@@ -24,6 +24,9 @@ Position = NewType("Position", int)
 Instant = NewType("Instant", int)
 """A point of time: whole microseconds since the Unix epoch, UTC."""
 
+ORGANISATION_SEPARATOR: Final = "\u25b8"
+"""Between an organisation and a name of its own, where a server has several; in no name that a caller may give."""
+
 _NAMESPACE: Final = NAMESPACE_OID.bytes
 
 
@@ -35,6 +38,12 @@ def task_id_from_key(key: str) -> TaskId:
     digest = sha1(_NAMESPACE + key.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return TaskId(f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}")
+
+
+def child_id_from_key(parent_id: ExecutionId, key: str) -> ExecutionId:
+    """The id of a child: UUID version 5 of its parent's id and a key, in the organisation of its parent."""
+    organisation, separator, _ = parent_id.rpartition(ORGANISATION_SEPARATOR)
+    return ExecutionId(f"{organisation}{separator}{task_id_from_key(f'{parent_id}:child:{key}')}")
 
 
 def execution_uuid(execution_id: str) -> UUID:

@@ -13,6 +13,7 @@ import msgspec
 
 from rescind.errors import InvalidInput
 from rescind.model.cause import CancelCause
+from rescind.model.children import NOTHING_USED, Budget, Usage
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
 from rescind.model.operations import AnyOperation, Resolution
 from rescind.model.options import DEFAULT_CLEANUP_BUDGET_MS, LONGEST_MS
@@ -93,6 +94,8 @@ class AgentStart(msgspec.Struct, frozen=True, gc=False):
         journal: what was answered before, oldest first; the activation that brings this is not in it.
         trace_parent: the span that it was started in; None if nobody traced the start.
         started_at: when it was started.
+        budget: what it may use up; None is no limit.
+        usage: what it had used up where its journal begins.
     """
 
     kind: str
@@ -108,6 +111,8 @@ class AgentStart(msgspec.Struct, frozen=True, gc=False):
     journal: tuple[JournalEntry, ...] = ()
     trace_parent: str | None = None
     started_at: Instant = Instant(0)
+    budget: Budget | None = None
+    usage: Usage = NOTHING_USED
 
 
 # ── server to worker ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,58 +6,30 @@ is resolved later, at its position.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import msgspec
 
 from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.child_operations import (
+    AwaitChildren,
+    CancelChild,
+    ChildCancelAnswered,
+    ChildrenSettled,
+    LeaveChildren,
+    ReportUsage,
+    SignalChild,
+    SignalParent,
+    SignalSent,
+    SpawnChild,
+)
 from rescind.model.ids import Instant, TaskId
+from rescind.model.operation_base import Answer as Answer
+from rescind.model.operation_base import Operation as Operation
+from rescind.model.operation_base import Signal as Signal
+from rescind.model.operation_base import WaitCondition as WaitCondition
 from rescind.model.options import DEFAULT_TASK_OPTIONS, TaskOptions
 from rescind.model.outcome import Failure, Outcome
 from rescind.model.payload import Payload
 from rescind.model.status import CancelMode, CancelTaskResult, StopState
-
-
-class WaitCondition(StrEnum):
-    """When a wait for tasks is over (cancellation.md, section 5)."""
-
-    ALL_COMPLETED = "ALL_COMPLETED"
-    """Every member completed, or one of them cannot any more."""
-    ALL_ENDED = "ALL_ENDED"
-    """Every member ended, however."""
-    SOME_COMPLETED = "SOME_COMPLETED"
-    """As many members as needed completed, or so many did not that this cannot happen any more."""
-    ANY_ENDED = "ANY_ENDED"
-    """One member ended, however."""
-
-
-class Signal(msgspec.Struct, frozen=True, gc=False):
-    """A message to an agent.
-
-    Attributes:
-        name: what it is about; agents select by it.
-        value: what it says.
-        sequence: its place in the order of arrival, from 1.
-    """
-
-    name: str
-    value: Payload
-    sequence: int = 0
-
-
-class Operation(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A durable operation of an agent.
-
-    Attributes:
-        position: its place in the journal.
-    """
-
-    position: int
-
-    @property
-    def subject(self) -> str:
-        """What it acts on, in a word: compared between journal and code, and shown where they differ."""
-        return ""
 
 
 class ScheduleTask(Operation, frozen=True, gc=False, tag=True):
@@ -245,11 +217,14 @@ AnyOperation = (
     | SaveCheckpoint
     | Flush
     | BeginStep
+    | SpawnChild
+    | CancelChild
+    | LeaveChildren
+    | AwaitChildren
+    | SignalChild
+    | SignalParent
+    | ReportUsage
 )
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """What an operation is resolved with."""
 
 
 class TaskCancelAnswered(Answer, frozen=True, gc=False, tag=True):
@@ -314,6 +289,9 @@ AnyAnswer = (
     | TimerFired
     | Acknowledged
     | StepRecorded
+    | ChildCancelAnswered
+    | ChildrenSettled
+    | SignalSent
 )
 
 

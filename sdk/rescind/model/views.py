@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from rescind.model.cause import CancelCause
+from rescind.model.children import NOTHING_USED, Budget, Usage
 from rescind.model.ids import ExecutionId, Instant, TaskId, WorkerId
 from rescind.model.messages import EntryRecord
 from rescind.model.outcome import Failure
 from rescind.model.payload import Payload
-from rescind.model.status import ExecutionStatus, StopState, TaskStatus
+from rescind.model.status import ExecutionStatus, ParentClosePolicy, StopState, TaskStatus
 
 
 class StopView(msgspec.Struct, frozen=True, gc=False):
@@ -105,6 +106,10 @@ class ExecutionView(msgspec.Struct, frozen=True, gc=False):
         created_at: when it was started.
         ended_at: when it ended.
         checkpoint: the last checkpoint's number; -1 before the first.
+        parent_id: the agent that spawned it, if one did.
+        budget: what it may use up; None is no limit.
+        usage: what it has used up.
+        is_workflow: whether it is a workflow, and no agent.
     """
 
     execution_id: ExecutionId
@@ -121,12 +126,51 @@ class ExecutionView(msgspec.Struct, frozen=True, gc=False):
     created_at: Instant
     ended_at: Instant | None
     checkpoint: int
+    parent_id: ExecutionId | None = None
+    budget: Budget | None = None
+    usage: Usage = NOTHING_USED
+    is_workflow: bool = False
+
+
+class ChildView(msgspec.Struct, frozen=True, gc=False):
+    """An agent that an execution spawned.
+
+    Attributes:
+        execution_id: its id.
+        kind: its kind.
+        parent_close: what becomes of it when its parent ends first.
+        status: where it stands; None if that is not known where its parent was asked about.
+    """
+
+    execution_id: ExecutionId
+    kind: str
+    parent_close: ParentClosePolicy = ParentClosePolicy.CANCEL
+    status: ExecutionStatus | None = None
 
 
 class ExecutionDetails(msgspec.Struct, frozen=True, gc=False):
-    """An execution with all that belongs to it: its tasks in the order of scheduling, entries and checkpoints."""
+    """An execution with all that belongs to it: its tasks in the order of scheduling, entries and checkpoints.
+
+    Attributes:
+        execution: the execution.
+        tasks: its tasks, in the order of scheduling.
+        entries: its conversation, oldest first.
+        checkpoints: its checkpoints, oldest first.
+        children: the agents that it spawned, in order.
+    """
 
     execution: ExecutionView
     tasks: tuple[TaskView, ...] = ()
     entries: tuple[EntryRecord, ...] = ()
     checkpoints: tuple[CheckpointView, ...] = ()
+    children: tuple[ChildView, ...] = ()
+
+
+class PartialDetails(ExecutionDetails, frozen=True, gc=False):
+    """An execution without what belongs to it: on a Temporal cluster only a worker can tell that, and none answered.
+
+    Attributes:
+        missing: why it is not here, and what to do.
+    """
+
+    missing: str = ""

@@ -16,7 +16,7 @@ from rescind.model.status import CancelMode, CancelTaskResult, StopState
 from rescind.model.texts import checked_choice, checked_reason, checked_task_id
 from rescind.runtime import combinators
 from rescind.runtime.future import AgentTaskFuture, AgentTaskFutureRaw, owner, wire_id
-from rescind.runtime.ports import AgentPort
+from rescind.runtime.ports import DurablePort
 from rescind.runtime.scheduling import OptionKeywords, Prepared, options_from, prepare, prepare_either, prepare_raw
 from rescind.runtime.scope import innermost_scope
 from rescind.runtime.task_results import outcome_of
@@ -32,7 +32,7 @@ class AgentTasks:
     Scheduling is lazy: nothing leaves the agent until it awaits, then everything pending leaves in one batch.
     """
 
-    _port: AgentPort
+    _port: DurablePort
 
     @overload
     def schedule(
@@ -353,7 +353,7 @@ class AgentTasks:
                 raise InvalidInput(f"{future!r} is no task future. Give what schedule() or schedule_raw() returned.")
             if owner(future) is not self:
                 raise ForeignFuture(
-                    f"task {future.task_id} ({future.kind!r}) was scheduled by agent "
+                    f"task {future.task_id} ({future.kind!r}) was scheduled by {self._port.sort} "
                     f"{owner(future)._port.execution_id!r}, not by {self._port.execution_id!r}. Only its own agent can "
                     "wait for it; pass its result on instead, by output or signal."
                 )

@@ -18,14 +18,14 @@ from rescind.model.options import LONGEST_MS
 from rescind.model.outcome import Outcome
 from rescind.model.status import TaskStatus
 from rescind.runtime.future import AgentTaskFutureRaw, wire_id
-from rescind.runtime.ports import AgentPort
+from rescind.runtime.ports import DurablePort
 from rescind.runtime.task_results import error_of, value_of
 
 Futures = Sequence[AgentTaskFutureRaw]
 T = TypeVar("T")
 
 
-async def join_all(port: AgentPort, futures: Futures) -> list[Any]:
+async def join_all(port: DurablePort, futures: Futures) -> list[Any]:
     """Wait until all have completed; the first that cannot is raised."""
     if not futures:
         return []
@@ -38,7 +38,7 @@ async def join_all(port: AgentPort, futures: Futures) -> list[Any]:
     return [value_of(future, outcomes[wire_id(future)]) for future in futures]
 
 
-async def join_all_settled(port: AgentPort, futures: Futures) -> SettledResult[Any]:
+async def join_all_settled(port: DurablePort, futures: Futures) -> SettledResult[Any]:
     """Wait until all have ended, however."""
     result: SettledResult[Any] = SettledResult()
     if futures:
@@ -48,7 +48,7 @@ async def join_all_settled(port: AgentPort, futures: Futures) -> SettledResult[A
 
 
 async def join_all_with_timeout(
-    port: AgentPort, futures: Futures, timeout_ms: int, confirm_ms: int | None
+    port: DurablePort, futures: Futures, timeout_ms: int, confirm_ms: int | None
 ) -> JoinAllTimeoutResult[Any]:
     """Wait until all have ended or the deadline has come; what is open then is cancelled."""
     check_time(timeout_ms, "timeout_ms")
@@ -64,13 +64,13 @@ async def join_all_with_timeout(
     return result
 
 
-async def select_ok(port: AgentPort, futures: Futures) -> tuple[Any, list[AgentTaskFutureRaw]]:
+async def select_ok(port: DurablePort, futures: Futures) -> tuple[Any, list[AgentTaskFutureRaw]]:
     """Wait for the first success; give it with the other futures, which go on."""
     winner, value, _ = await _first_success(port, futures, losers=None)
     return value, _all_but_one(futures, winner)
 
 
-async def select_ok_with_cancel(port: AgentPort, futures: Futures, confirm_ms: int | None) -> tuple[Any, list[UUID]]:
+async def select_ok_with_cancel(port: DurablePort, futures: Futures, confirm_ms: int | None) -> tuple[Any, list[UUID]]:
     """Wait for the first success; the others are cancelled in the same step."""
     check_confirm(confirm_ms)
     _, value, cancelled = await _first_success(port, futures, losers=CancelSource.RACE_LOST)
@@ -79,7 +79,7 @@ async def select_ok_with_cancel(port: AgentPort, futures: Futures, confirm_ms: i
 
 
 async def select_n_ok(
-    port: AgentPort, futures: Futures, count: int, losers: CancelSource | None, confirm_ms: int | None
+    port: DurablePort, futures: Futures, count: int, losers: CancelSource | None, confirm_ms: int | None
 ) -> list[tuple[AgentTaskFutureRaw, Any]]:
     """Wait for the first `count` successes, in the order in which they came."""
     check_confirm(confirm_ms)
@@ -103,7 +103,7 @@ async def select_n_ok(
 
 
 async def hedge(
-    port: AgentPort,
+    port: DurablePort,
     start: Callable[[T], AgentTaskFutureRaw],
     inputs: Sequence[T],
     stagger_ms: int,
@@ -140,15 +140,15 @@ async def hedge(
             await confirm(port, left, confirm_ms)
 
 
-async def confirm(port: AgentPort, task_ids: Sequence[TaskId], confirm_ms: int | None) -> None:
+async def confirm(port: DurablePort, task_ids: Sequence[TaskId], confirm_ms: int | None) -> None:
     """Wait, for some time, until nothing of these cancelled tasks is at work any more."""
     if confirm_ms is not None and task_ids:
         await port.await_stopped(task_ids, confirm_ms)
 
 
-def cause_by(port: AgentPort, source: CancelSource, reason: str | None = None) -> CancelCause:
-    """A cause that this agent brings about."""
-    return CancelCause(source, f"agent:{port.execution_id}", reason)
+def cause_by(port: DurablePort, source: CancelSource, reason: str | None = None) -> CancelCause:
+    """A cause that this agent or workflow brings about."""
+    return CancelCause(source, f"{port.sort}:{port.execution_id}", reason)
 
 
 def check_time(value: int, name: str) -> None:
@@ -166,7 +166,7 @@ def check_confirm(confirm_ms: int | None) -> None:
 
 
 async def _first_success(
-    port: AgentPort, futures: Futures, losers: CancelSource | None
+    port: DurablePort, futures: Futures, losers: CancelSource | None
 ) -> tuple[AgentTaskFutureRaw, Any, Sequence[TaskId]]:
     _check_not_empty(futures, "select_ok_with_cancel" if losers else "select_ok")
     settled = await port.await_tasks(_ids(futures), WaitCondition.SOME_COMPLETED, losers=losers)

@@ -9,6 +9,10 @@ import msgspec
 
 from rescind.errors import (
     AllTasksFailed,
+    BudgetExceeded,
+    ChildBudgetExceeded,
+    ChildCancelled,
+    ChildFailed,
     DeadlineExceeded,
     ExecutionFailed,
     NonRetryable,
@@ -70,23 +74,39 @@ def _details(error: BaseException) -> dict[str, Any] | None:
                 "attempts": error.attempts,
             }
         case TaskCancelled():
-            given = msgspec.to_builtins(error.cause) if error.cause else {}
-            cause = {name: recordable(said) for name, said in given.items() if said is not None} or None
             return {
                 "class": "TaskCancelled",
                 "task_id": str(error.task_id),
                 "kind": recordable(error.kind),
-                "cause": cause,
+                "cause": _recordable_cause(error.cause),
             }
         case AllTasksFailed():
             return {"class": "AllTasksFailed", "errors": [_details(each) for each in error.errors]}
         case StepFailed():
             step, error_type, text = map(recordable, (error.step, error.error_type, error.error))
             return {"class": "StepFailed", "step": step, "type": error_type, "error": text}
+        case ChildFailed():
+            failed = {name: recordable(getattr(error, name)) for name in ("child_id", "kind", "error_type", "error")}
+            kind = error.failure_kind.value if error.failure_kind else None
+            return {"class": type(error).__name__, **failed, "failure_kind": kind}
+        case ChildCancelled():
+            return {
+                "class": "ChildCancelled",
+                "child_id": recordable(error.child_id),
+                "kind": recordable(error.kind),
+                "cause": _recordable_cause(error.cause),
+            }
+        case BudgetExceeded():
+            return {"class": "BudgetExceeded", "name": error.name, "limit": error.limit, "used": error.used}
         case DeadlineExceeded():
             return {"class": "DeadlineExceeded", "error": recordable(str(error))}
         case _:
             return None
+
+
+def _recordable_cause(cause: CancelCause | None) -> dict[str, Any] | None:
+    given = msgspec.to_builtins(cause) if cause else {}
+    return {name: recordable(said) for name, said in given.items() if said is not None} or None
 
 
 def _rebuilt(details: dict[str, Any]) -> OutcomeError:
@@ -97,6 +117,15 @@ def _rebuilt(details: dict[str, Any]) -> OutcomeError:
             return StepFailed(details["step"], details["type"], details["error"])
         case "DeadlineExceeded":
             return DeadlineExceeded(details["error"])
+        case "BudgetExceeded":
+            return BudgetExceeded(details["name"], details["limit"], details["used"])
+        case "ChildCancelled":
+            cause = msgspec.convert(details["cause"], CancelCause) if details["cause"] else None
+            return ChildCancelled(details["child_id"], details["kind"], cause)
+        case "ChildFailed" | "ChildBudgetExceeded" as name:
+            kind = FailureKind(details["failure_kind"]) if details["failure_kind"] else None
+            child_class = ChildFailed if name == "ChildFailed" else ChildBudgetExceeded
+            return child_class(details["child_id"], details["kind"], details["error_type"], details["error"], kind)
         case _:
             return _rebuilt_of_task(details)
 

@@ -9,21 +9,33 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from random import Random
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.child_operations import ChildrenSettled
+from rescind.model.children import Budget, Persistence, Usage
 from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId, Instant, TaskId
 from rescind.model.messages import EntryRecord, FromWorker, StreamedEvent, ToWorker
 from rescind.model.operations import Signal, StepRecorded, TasksSettled, WaitCondition
 from rescind.model.options import TaskOptions
 from rescind.model.payload import Payload
-from rescind.model.status import CancelMode, CancelTaskResult, StopState
+from rescind.model.status import CancelMode, CancelTaskResult, ParentClosePolicy, StopState
 from rescind.model.views import ExecutionDetails
 
 
-class AgentPort(Protocol):
-    """What an agent's context needs while the agent's code runs.
+class ChildOptions(NamedTuple):
+    """How a child is spawned, as it is sent. `queue` None is the parent's own."""
+
+    queue: str | None
+    labels: dict[str, str]
+    parent_close: ParentClosePolicy
+    persistence: Persistence
+    budget: Budget | None
+
+
+class DurablePort(Protocol):
+    """What the context of an agent and that of a workflow need alike, while its code runs.
 
     Methods that are not async take effect at once: what they ask for leaves together at the next await. Those that are
     async wait, may be cancelled there, and then leave things as if they had not been called, unless they say otherwise.
@@ -33,21 +45,20 @@ class AgentPort(Protocol):
     organisation: str
     queue: str
     input: Payload
-    parent_id: ExecutionId | None
-    labels: Mapping[str, str]
-    state: Payload | None
-    checkpoint_sequence: int
-    entries: Sequence[EntryRecord]
     payload_limit: int
 
+    @property
+    def sort(self) -> str:
+        """``agent`` or ``workflow``: with the id, how causes name it."""
+
     def ensure_active(self) -> None:
-        """Raises ContextNotActive unless the caller is the agent's own code, running."""
+        """Raises ContextNotActive unless the caller is the execution's own code, running."""
 
     def now(self) -> Instant:
-        """The agent's time: the same again in a recovery."""
+        """The execution's time: the same again in a recovery."""
 
     def randomness(self) -> Random:
-        """The agent's random numbers: the same again in a recovery."""
+        """The execution's random numbers: the same again in a recovery."""
 
     def schedule(
         self, kind: str, payload: Payload, queue: str | None, options: TaskOptions, idempotency_key: str | None
@@ -58,7 +69,7 @@ class AgentPort(Protocol):
         """Cancel what is still open of these tasks; nobody waits for an answer."""
 
     async def cancel_task(self, task_id: TaskId, cause: CancelCause, mode: CancelMode) -> CancelTaskResult:
-        """Cancel a task of this agent."""
+        """Cancel a task of this execution."""
 
     async def await_tasks(
         self,
@@ -75,6 +86,36 @@ class AgentPort(Protocol):
         self, task_ids: Sequence[TaskId], timeout_ms: int | None
     ) -> Mapping[TaskId, StopState | None]:
         """Wait until nothing of these tasks is at work any more, or the time is over."""
+
+    async def run_step(self, name: str, function: Callable[[], Awaitable[Any] | Any]) -> StepRecorded:
+        """Run a side effect outside the execution's loop, once; returns what was recorded of it."""
+
+    def cancel_cause(self) -> CancelCause | None:
+        """Why this execution is being cancelled; None if it is not."""
+
+    def shield(self) -> AbstractContextManager[None]:
+        """A block in which its own cancellation is not told."""
+
+    async def tell_cancel(self) -> None:
+        """Raises ExecutionCancelled if the execution is being cancelled and the caller stands in no shield."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for a time; durable."""
+
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """``asyncio.timeout``, with a durable deadline; without one if `seconds` is None."""
+
+
+class AgentPort(DurablePort, Protocol):
+    """What an agent's context needs besides."""
+
+    parent_id: ExecutionId | None
+    labels: Mapping[str, str]
+    state: Payload | None
+    checkpoint_sequence: int
+    entries: Sequence[EntryRecord]
+    budget: Budget | None
+    usage: Usage
 
     def append_entry(self, entry_type: str, role: str, content: Payload, turn_id: str | None) -> EntryRecord:
         """Append to the conversation."""
@@ -94,26 +135,39 @@ class AgentPort(Protocol):
     async def has_signal(self, pattern: str, *, is_glob: bool) -> bool:
         """Whether there is one."""
 
-    async def run_step(self, name: str, function: Callable[[], Awaitable[Any] | Any]) -> StepRecorded:
-        """Run a side effect outside the agent's loop, once; returns what was recorded of it."""
-
     def stream(self, event: StreamedEvent) -> None:
         """Tell those who watch; never fails, and never happens again in a recovery."""
 
-    def cancel_cause(self) -> CancelCause | None:
-        """Why this agent is being cancelled; None if it is not."""
+    def spawn(self, kind: str, payload: Payload, options: ChildOptions, idempotency_key: str | None) -> ExecutionId:
+        """Start a child; returns its id."""
 
-    def shield(self) -> AbstractContextManager[None]:
-        """A block in which the agent's own cancellation is not told."""
+    def leave_children(self, child_ids: Sequence[ExecutionId], cause: CancelCause) -> None:
+        """Cancel what is still open of these children; nobody waits for an answer."""
 
-    async def tell_cancel(self) -> None:
-        """Raises ExecutionCancelled if the agent is being cancelled and the caller stands in no shield."""
+    async def cancel_child(
+        self, child_id: ExecutionId, cause: CancelCause, *, hard: bool, within_ms: int | None
+    ) -> CancelTaskResult:
+        """Cancel a child of this agent, with all under it."""
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait for a time; durable."""
+    async def await_children(
+        self,
+        child_ids: Sequence[ExecutionId],
+        condition: WaitCondition,
+        *,
+        timeout_ms: int | None = None,
+        with_signals: bool = False,
+        only_first: bool = False,
+    ) -> ChildrenSettled:
+        """Wait for children; see `AwaitChildren`."""
 
-    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
-        """``asyncio.timeout``, with a durable deadline; without one if `seconds` is None."""
+    async def signal_child(self, child_id: ExecutionId, name: str, value: Payload) -> bool:
+        """Send a child a signal; returns whether it was queued."""
+
+    async def signal_parent(self, name: str, value: Payload) -> bool:
+        """Send the parent a signal; returns whether it was queued."""
+
+    def report_usage(self, usage: Usage) -> None:
+        """Record that so much more was used up."""
 
 
 class WorkerPort(Protocol):

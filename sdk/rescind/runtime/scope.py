@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rescind.errors import DeadlineExceeded, ExecutionCancelled
-from rescind.model.cause import CancelSource
-from rescind.model.ids import TaskId
+from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.ids import ExecutionId, TaskId
 from rescind.runtime.combinators import cause_by
 
 if TYPE_CHECKING:
-    from rescind.runtime.ports import AgentPort
+    from rescind.runtime.ports import DurablePort
+
+LeaveChildren = Callable[[Sequence[ExecutionId], CancelCause], None]
+"""Cancels what is still open of some children; nobody waits for an answer."""
 
 # The innermost scope of the running code. A branch that was started inside a scope schedules into it, too; when it is
 # left before the branch ends, into the one around it.
@@ -21,26 +25,31 @@ _innermost: ContextVar[TaskScope | None] = ContextVar("rescind_scope", default=N
 
 
 class TaskScope:
-    """A block that ends every task scheduled in it that is still open when it is left, by whatever door.
+    """A block that ends all that was begun in it and is still open when it is left, by whatever door: tasks, children.
 
     Attributes:
         expired: whether its deadline ended the block.
     """
 
-    __slots__ = ("_fails", "_is_left", "_outer", "_port", "_seconds", "_tasks", "_timeout", "_token", "expired")
+    __slots__ = (
+        *("_children", "_fails", "_is_left", "_leave_children", "_outer", "_port", "_seconds", "_tasks", "_timeout"),
+        *("_token", "expired"),
+    )
 
-    def __init__(self, port: AgentPort, seconds: float | None = None, *, fails: bool = False) -> None:
+    def __init__(self, port: DurablePort, seconds: float | None = None, *, fails: bool = False) -> None:
         self._port = port
         self._seconds = seconds
         self._fails = fails
         self._tasks: list[TaskId] = []
+        self._children: list[ExecutionId] = []
+        self._leave_children: LeaveChildren | None = None
         self._timeout: AbstractAsyncContextManager[object]
         self._token: Token[TaskScope | None] | None = None
         self._outer: TaskScope | None = None
         self._is_left = False
         self.expired = False
 
-    def belongs_to(self, port: AgentPort) -> bool:
+    def belongs_to(self, port: DurablePort) -> bool:
         """Whether it is a scope of the agent behind this port."""
         return self._port is port
 
@@ -50,6 +59,19 @@ class TaskScope:
             self._tasks.append(task_id)
         elif self._outer is not None:
             self._outer.adopt(task_id)
+
+    def adopt_child(self, child_id: ExecutionId, leave: LeaveChildren) -> None:
+        """Count a child as spawned in this block, or, if that was left, in the block around it.
+
+        Args:
+            child_id: the child.
+            leave: how this execution's children are cancelled for which nobody waits any more.
+        """
+        if not self._is_left:
+            self._children.append(child_id)
+            self._leave_children = leave
+        elif self._outer is not None:
+            self._outer.adopt_child(child_id, leave)
 
     async def __aenter__(self) -> Self:
         self._port.ensure_active()
@@ -72,6 +94,8 @@ class TaskScope:
         except TimeoutError:
             self.expired = True
         source = CancelSource.DEADLINE if self.expired else CancelSource.SCOPE_LEFT
+        if self._leave_children is not None:
+            self._leave_children(tuple(self._children), cause_by(self._port, source))
         if self._tasks:
             self._port.leave_tasks(tuple(self._tasks), cause_by(self._port, source))
         if self.expired and self._fails:
@@ -87,7 +111,7 @@ class Shield:
 
     __slots__ = ("_port", "_shield", "_timeout", "_within_ms")
 
-    def __init__(self, port: AgentPort, within_ms: int | None) -> None:
+    def __init__(self, port: DurablePort, within_ms: int | None) -> None:
         self._port = port
         self._within_ms = within_ms
         self._shield = port.shield()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -23,10 +24,13 @@ from rescind.model.ids import ExecutionId
 from rescind.model.status import CancelTaskResult
 from rescind.temporal.connecting import error_of
 from rescind.temporal.names import ANSWER_QUERY, UNKNOWN_KIND
-from rescind.temporal.payloads import record_from_temporal, record_to_temporal
+from rescind.temporal.payloads import AnswerPart, part_from_temporal, record_from_json, record_to_temporal
 from rescind.temporal.records import PageRequest
 
 RecordT = TypeVar("RecordT")
+
+SOON: Final = 3.0
+"""For how long, in seconds, one waits for a worker that may not be there, where there is something else to be told."""
 
 _NO_ANSWER: Final = frozenset({RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 _TURN_FAILED: Final = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
@@ -73,38 +77,58 @@ class Asking:
         execution_id: ExecutionId,
         query: str,
         page_type: type[RecordT],
-        after: int,
+        after: int = 0,
         run_id: str | None = None,
     ) -> RecordT:
-        """A page of what a query answers, behind the first `after`."""
-        asked = record_to_temporal(PageRequest(after))
-        return await self.query(execution_id, query, page_type, asked, run_id=run_id)
+        """A page of what a query answers, behind the first `after`.
 
-    async def query(
-        self,
-        execution_id: ExecutionId,
-        query: str,
-        record_type: type[RecordT],
-        *args: RawValue,
-        run_id: str | None = None,
-    ) -> RecordT:
-        """What a query answers.
+        One thing may be too large for an answer: then the page comes in parts. If it has changed between two of them,
+        it is fetched anew.
 
         Raises:
             NotFound: no such execution.
             UnknownKind: the workers of its task queue do not know its agent.
-            ServerUnavailable: nobody answered in time.
+            ServerUnavailable: nobody answered in time; for an execution that has ended that is soon.
         """
-        try:
-            answer = await self.handle(execution_id, run_id).query(
-                query, args=list(args), result_type=RawValue, rpc_timeout=self.timeout
+        read = bytearray()
+        digest = b""
+        while True:
+            part = await self._part(execution_id, query, PageRequest(after, len(read)), run_id)
+            if read and part.digest != digest:
+                digest = b""
+                read.clear()
+                if part.digest:
+                    continue
+            read += part.data
+            digest = part.digest
+            if len(read) >= part.size:
+                return record_from_json(bytes(read), page_type)
+
+    async def _part(self, execution_id: ExecutionId, query: str, asked: PageRequest, run_id: str | None) -> AnswerPart:
+        question = asyncio.ensure_future(
+            self.handle(execution_id, run_id).query(
+                query, args=[record_to_temporal(asked)], result_type=RawValue, rpc_timeout=self.timeout
             )
+        )
+        try:
+            await asyncio.wait([question], timeout=SOON)
+            if not question.done() and await self._has_closed(execution_id, run_id):
+                raise ServerUnavailable(
+                    f"execution {execution_id!r} has ended, and no worker answered within {SOON:g} s for what it did: "
+                    "its tasks, entries and history. Start one on its task queue, and try again."
+                )
+            return part_from_temporal(await question)
         except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
             text = f"execution {execution_id!r} could not be asked: {error}. See its workers' log."
             raise ServerUnavailable(text) from error
         except RPCError as error:
             raise await self._why_not(execution_id, error) from error
-        return record_from_temporal(answer, record_type)
+        finally:
+            question.cancel()
+
+    async def _has_closed(self, execution_id: ExecutionId, run_id: str | None) -> bool:
+        found = await self.handle(execution_id, run_id).describe(rpc_timeout=self.timeout)
+        return found.close_time is not None
 
     async def cancel(self, execution_id: ExecutionId, reason: str) -> bool:
         """Ask for a cancel as Temporal does it; False if there is no such workflow, or it has closed."""

@@ -12,6 +12,7 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 from rescind.backends.native.agent_port import StepFunction
+from rescind.model.children import ChildEffect
 from rescind.model.ids import Instant, Lease
 from rescind.model.messages import StopOrder, TaskActivation
 from rescind.model.options import TaskOptions
@@ -19,10 +20,11 @@ from rescind.temporal.failures import report_of_failed
 from rescind.temporal.host import Host
 from rescind.temporal.names import FOR_EVER, STEP_ACTIVITY
 from rescind.temporal.payloads import record_from_temporal, record_to_temporal, to_temporal
-from rescind.temporal.records import AttemptOrder, AttemptReport, StepReport
+from rescind.temporal.records import AttemptOrder, AttemptReport, StartMemo, StepReport
+from rescind.temporal.relatives import Relatives
 from rescind.temporal.steps import forget_step, put_step
 
-Later = Callable[[Callable[[], None]], None]
+Later = Callable[[Callable[[], object]], None]
 """Takes what the workflow does in its next turn."""
 
 # The engine tries again, by the rules that hold everywhere, and it alone.
@@ -34,17 +36,20 @@ class WorkflowEffects:
 
     Attributes:
         host: whose they are; set before the first is asked for.
+        relatives: its children and its parent.
     """
 
     host: Host
 
-    def __init__(self, later: Later, lease: timedelta) -> None:
+    def __init__(self, later: Later, lease: timedelta, start: StartMemo) -> None:
         """For the workflow that runs on the present event loop.
 
         Args:
             later: takes what is to be done when something has ended.
             lease: how long an attempt's worker may be silent before it counts as lost.
+            start: what was said when the execution was started.
         """
+        self.relatives = Relatives(later, lambda news: self.host.tell(news), start)
         self._later = later
         self._lease = lease
         self._attempts: dict[Lease, asyncio.Task[Any]] = {}
@@ -118,6 +123,10 @@ class WorkflowEffects:
         handle = self._steps.pop(position, None)
         if handle is not None:
             asyncio.get_running_loop().call_soon(handle.cancel)
+
+    def carry_out(self, effect: ChildEffect) -> None:
+        """See `Effects`."""
+        self.relatives.carry_out(effect)
 
     def should_move_on(self) -> bool:
         """See `Effects`."""

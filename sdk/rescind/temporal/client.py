@@ -161,12 +161,17 @@ class TemporalClient(BaseClient):
             InvalidInput: a page size or token that cannot be meant.
             NotFound: the filter names an execution that there is not.
             NotSupported: a filter that a cluster cannot carry out: by worker or organisation.
-            ServerUnavailable: an execution could not be asked: no worker of its task queue is there.
+            ServerUnavailable: no worker answered for the execution that the filter names.
+            NotAllAnswered: some executions did not answer within 3 s. Raised behind the last page.
         """
         return await Finding(self.port).tasks_page(selection or TaskFilter(), page_size, page_token)
 
     async def tasks(self, selection: TaskFilter | None = None) -> AsyncGenerator[ListedTask, None]:
-        """All tasks of open executions that a filter selects; each execution is asked for its own."""
+        """All tasks of open executions that a filter selects; each execution is asked for its own.
+
+        Raises:
+            NotAllAnswered: some executions did not answer within 3 s. Raised behind all that was found.
+        """
         async for listed in Finding(self.port).tasks(selection or TaskFilter()):
             yield listed
 
@@ -210,7 +215,11 @@ class TemporalClient(BaseClient):
         return await Overseeing(self.port).facts()
 
     async def count(self, selection: ExecutionFilter | TaskFilter) -> int:
-        """How many `cancel_where` with the same filter would ask to stop now."""
+        """How many `cancel_where` with the same filter would ask to stop now.
+
+        Raises:
+            NotAllAnswered: some executions did not tell of their tasks; its `found` is how many the others have.
+        """
         return await Finding(self.port).count(selection)
 
     async def cancel_task(
@@ -254,6 +263,9 @@ class TemporalClient(BaseClient):
 
         Yields:
             After each step how many requests met which result so far; the last is the whole.
+
+        Raises:
+            NotAllAnswered: some executions did not tell of their tasks. Raised behind the last counts.
         """
         async for counts in Finding(self.port).cancel(selection, checked_reason(reason), hard=hard):
             yield counts

@@ -29,7 +29,7 @@ from rescind.model.messages import StreamedEvent
 from rescind.model.overviews import ListedTask
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
 from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult
-from rescind.model.views import ExecutionDetails
+from rescind.model.views import ExecutionDetails, PartialDetails
 from rescind.telemetry.traces import current_trace_parent
 from rescind.temporal import names
 from rescind.temporal.asking import Asking
@@ -41,6 +41,7 @@ from rescind.temporal.records import (
     CancelRequest,
     CancelTaskRequest,
     CheckpointsPage,
+    ChildrenPage,
     Described,
     EntriesPage,
     HistoryPage,
@@ -51,7 +52,7 @@ from rescind.temporal.records import (
 
 Seen = HistoryEvent | StreamedEvent
 RecordT = TypeVar("RecordT")
-PageT = TypeVar("PageT", bound=TasksPage | EntriesPage | CheckpointsPage)
+PageT = TypeVar("PageT", bound=TasksPage | EntriesPage | CheckpointsPage | ChildrenPage)
 
 DEFAULT_TIMEOUT: Final = 30.0
 _STARTS_AT_ONCE: Final = 50
@@ -177,17 +178,25 @@ class TemporalClientPort:
             details = await self.describe(execution_id)
         except NotFound:
             return CancelTaskResult.NOT_FOUND
+        if isinstance(details, PartialDetails):
+            raise ServerUnavailable(details.missing)
         found = [task for task in details.tasks if task.task_id == task_id]
         return CancelTaskResult(f"ALREADY_{found[0].status.value}") if found else CancelTaskResult.NOT_FOUND
 
     async def describe(self, execution_id: ExecutionId) -> ExecutionDetails:
-        """See `ClientPort`. What belongs to it is fetched in pages: a task may have moved on between two of them."""
+        """See `ClientPort`. What belongs to it is fetched in pages: a task may have moved on between two of them.
+
+        Of an execution that has ended, Temporal itself tells how, if no worker answers soon; `missing` says the rest.
+        """
         described = await self._described(execution_id)
+        if described.missing is not None:
+            return PartialDetails(described.execution, missing=described.missing)
         return ExecutionDetails(
             described.execution,
             await self._all(execution_id, names.TASKS_QUERY, TasksPage, described.tasks),
             await self._all(execution_id, names.ENTRIES_QUERY, EntriesPage, described.entries),
             await self._all(execution_id, names.CHECKPOINTS_QUERY, CheckpointsPage, described.checkpoints),
+            await self._all(execution_id, names.CHILDREN_QUERY, ChildrenPage, described.children),
         )
 
     async def listed_tasks(self, execution_id: ExecutionId, kind: str) -> Sequence[ListedTask]:
@@ -293,13 +302,13 @@ class TemporalClientPort:
     async def _described(self, execution_id: ExecutionId) -> Described:
         """What the workflow says; or Temporal, where nobody can be asked any more, or it was ended from outside."""
         try:
-            described = await self._asking.query(execution_id, names.DESCRIBE_QUERY, Described)
-        except ServerUnavailable:
+            described = await self._asking.page(execution_id, names.DESCRIBE_QUERY, Described)
+        except ServerUnavailable as error:
             found = await self._asking.describe(execution_id)
             view = await ended_view(self._asking.handle(execution_id, found.run_id, RawValue), found)
             if view is None:
                 raise
-            return Described(view)
+            return Described(view, missing=str(error))
         if described.execution.status in TERMINAL_EXECUTION:
             return described
         found = await self._asking.describe(execution_id)

@@ -6,17 +6,23 @@ state: then its workflow may continue as new.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
+from rescind.model.children import NOTHING_USED, Spawned, Usage
 from rescind.model.ids import ExecutionId, Instant, Lease
 from rescind.model.messages import AgentActivation, EntryRecord
-from rescind.model.operations import Acknowledged, Signal
+from rescind.model.operation_base import Signal
+from rescind.model.operations import Acknowledged
 from rescind.model.payload import Payload
 from rescind.model.views import CheckpointView
 from rescind_server.engine.entities import Execution
+from rescind_server.store.child_records import ChildRecord, add_children, record_of_child
 from rescind_server.store.records import TaskRecord, add_tasks, record_of_task
+
+RecordT = TypeVar("RecordT")
 
 MOST_BYTES: Final = 1024 * 1024
 """What is larger is not carried over: an input of a workflow has 2 MiB, and codecs may need some of that."""
@@ -43,6 +49,9 @@ class Carried(msgspec.Struct, frozen=True):
         tasks: those that it has scheduled, in that order, as far back as there is room: a task's idempotency key is
             known for as long as the task is.
         trace_parent: the span that it was started in.
+        children: those that it has spawned, in order: what is open of them, and of the others as far back as there is
+            room.
+        usage: what it has used up.
     """
 
     labels: dict[str, str]
@@ -61,10 +70,13 @@ class Carried(msgspec.Struct, frozen=True):
     previous_run: str
     tasks: tuple[TaskRecord, ...] = ()
     trace_parent: str | None = None
+    children: tuple[ChildRecord, ...] = ()
+    usage: Usage = NOTHING_USED
 
 
 def stands_at_checkpoint(execution: Execution, activation: AgentActivation) -> bool:
     """Whether an activation tells nothing but that a checkpoint was saved, and all that was before is over."""
+    children = execution.children.values()
     return (
         execution.recovery == "checkpoint"
         and execution.base_position > 0
@@ -73,7 +85,8 @@ def stands_at_checkpoint(execution: Execution, activation: AgentActivation) -> b
         and [each.position for each in activation.resolutions] == [execution.base_position]
         and isinstance(activation.resolutions[0].answer, Acknowledged)
         and not execution.open
-        and not execution.unsettled
+        # Children are workflows of their own, which outlive this run.
+        and execution.unsettled == sum(child.outcome is None and child.goes_with_parent for child in children)
         and not execution.carried
     )
 
@@ -95,14 +108,25 @@ def carried_of(execution: Execution, lease: Lease, run_id: str) -> Carried | Non
         execution.sequence,
         lease,
         run_id,
+        children=tuple(record_of_child(child) for child in execution.children.values() if child.outcome is None),
+        trace_parent=execution.trace_parent,
+        usage=execution.usage,
     )
     room = MOST_BYTES - len(msgspec.json.encode(carried))
     if room < 0:
         return None
-    return msgspec.structs.replace(carried, tasks=_last_tasks(execution, room), trace_parent=execution.trace_parent)
+    ended = [record_of_child(child) for child in execution.children.values() if child.outcome is not None]
+    kept = _last_of(ended, room)
+    children = sorted((*kept, *carried.children), key=lambda child: child.order)
+    carried = msgspec.structs.replace(carried, children=tuple(children))
+    room = MOST_BYTES - len(msgspec.json.encode(carried))
+    tasks = _last_of([record_of_task(task) for task in execution.tasks.values()], room)
+    return msgspec.structs.replace(carried, tasks=tasks)
 
 
-def execution_of(carried: Carried, execution_id: str, kind: str, queue: str, agent_input: Payload) -> Execution:
+def execution_of(
+    carried: Carried, execution_id: str, kind: str, queue: str, agent_input: Payload, spawned: Spawned | None
+) -> Execution:
     """The execution as the next run takes it up: it waits for its code to be run from the checkpoint."""
     execution = Execution(
         ExecutionId(execution_id),
@@ -125,16 +149,19 @@ def execution_of(carried: Carried, execution_id: str, kind: str, queue: str, age
         signal_count=carried.signal_count,
         sequence=carried.sequence,
         trace_parent=carried.trace_parent,
+        spawned=spawned,
+        usage=carried.usage,
+        kept_usage=carried.usage,
     )
     add_tasks(execution, carried.tasks)
+    add_children(execution, carried.children)
     return execution
 
 
-def _last_tasks(execution: Execution, room: int) -> tuple[TaskRecord, ...]:
-    """Its tasks, without the oldest if all together are larger than the room in bytes."""
-    kept: list[TaskRecord] = []
-    for task in reversed(execution.tasks.values()):
-        record = record_of_task(task)
+def _last_of(records: Sequence[RecordT], room: int) -> tuple[RecordT, ...]:
+    """These records, without the oldest if all together are larger than the room in bytes."""
+    kept: list[RecordT] = []
+    for record in reversed(records):
         room -= len(msgspec.json.encode(record)) + 1
         if room < 0:
             break

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from rescind.backends.native.agent_port import StepFunction
+from rescind.model.children import ChildEffect
 from rescind.model.commands import Command
 from rescind.model.ids import Instant, Lease
 from rescind.model.messages import StopOrder, TaskActivation
@@ -35,6 +36,9 @@ class Effects(Protocol):
 
     def forget_attempt(self, lease: Lease) -> None:
         """Nothing of the attempt is at work any more."""
+
+    def carry_out(self, effect: ChildEffect) -> None:
+        """Do what is asked of a child, or of the parent. What comes of it is told by `Host.tell`."""
 
     def should_move_on(self) -> bool:
         """Whether the workflow's history has grown long, so that it had better continue as new."""

@@ -16,13 +16,14 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from rescind.errors import InvalidInput, NotFound, NotSupported, ServerUnavailable, UnknownKind
+from rescind.errors import InvalidInput, NotAllAnswered, NotFound, NotSupported, ServerUnavailable, UnknownKind
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, Instant, TaskId
 from rescind.model.overviews import ListedTask
 from rescind.model.status import TERMINAL_EXECUTION, TERMINAL_TASK, CancelMode, CancelTaskResult, ExecutionStatus
-from rescind.model.views import ExecutionView, TaskView
+from rescind.model.views import ExecutionView, PartialDetails, TaskView
 from rescind.temporal import names
+from rescind.temporal.asking import SOON
 from rescind.temporal.client_port import TemporalClientPort
 from rescind.temporal.connecting import error_of
 from rescind.temporal.outside import view_of
@@ -33,7 +34,6 @@ MOST_IN_PAGE: Final = 1_000
 ASKED_AT_ONCE: Final = 20
 """How many executions are asked of their tasks side by side."""
 
-_PATIENCE: Final = 3.0
 _STEP: Final = 20
 _HOLDERS: Final = 20
 _OURS: Final[Mapping[ExecutionStatus, tuple[str, ...]]] = {
@@ -60,12 +60,24 @@ async def ensure_labels_are_found(client: Client) -> bool:
     return True
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """Where a page of tasks begins: the token of a page of executions, one of those, and one of its tasks."""
+class _Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a page of tasks begins.
+
+    Attributes:
+        page: the token of a page of executions.
+        execution: one of those.
+        task: one of its tasks.
+        silent: the executions before that did not answer.
+        found: how many tasks were found before.
+        is_end: whether nothing is left but to say who did not answer.
+    """
 
     page: bytes = b""
     execution: int = 0
     task: int = 0
+    silent: tuple[str, ...] = ()
+    found: int = 0
+    is_end: bool = False
 
 
 class Finding:
@@ -113,27 +125,46 @@ class Finding:
     async def tasks_page(self, selection: TaskFilter, size: int, token: str) -> tuple[Sequence[ListedTask], str]:
         """Some of the tasks that it selects, and the token of those behind them.
 
+        Executions that do not answer soon are passed over. Behind the last page there is one more then, which says so.
+
         Raises:
             InvalidInput: a size or token that cannot be meant.
             NotFound: the filter names an execution that there is not.
+            ServerUnavailable: no worker answered for the execution that the filter names.
+            NotAllAnswered: all that was found is on the pages before.
         """
         place = _place_of(token, size)
+        if place.is_end:
+            raise NotAllAnswered(place.silent, place.found)
         found: list[ListedTask] = []
         while True:
             holders, following = await self._holders(selection, place.page)
-            skipped = place.task
-            for index in range(place.execution, len(holders)):
-                tasks = await self._tasks_of(holders[index], is_named=selection.execution_id is not None)
-                for number, listed in enumerate(tasks[skipped:], skipped):
+            silent = list(place.silent)
+            asked = holders[place.execution :]
+            told = await self._told_by(asked, is_named=selection.execution_id is not None)
+            for index, (holder, tasks) in enumerate(zip(asked, told, strict=True), place.execution):
+                if tasks is None:
+                    silent.append(holder.execution_id)
+                first = place.task if index == place.execution else 0
+                for number, listed in enumerate((tasks or ())[first:], first):
                     if not _selects_task(selection, listed.task):
                         continue
                     if len(found) == size:
-                        return found, _token_of(_Place(place.page, index, number))
+                        seen = place.found + len(found)
+                        return found, _token_of(_Place(place.page, index, number, tuple(silent), seen))
                     found.append(listed)
-                skipped = 0
+            place = _Place(following, silent=tuple(silent), found=place.found)
             if not following:
-                return found, ""
-            place = _Place(following)
+                end = _Place(silent=place.silent, found=place.found + len(found), is_end=True)
+                return found, _token_of(end) if silent else ""
+
+    async def _told_by(
+        self, holders: Sequence[ExecutionView], *, is_named: bool
+    ) -> Sequence[Sequence[ListedTask] | None]:
+        """The tasks of each execution; None for one of which nobody tells them."""
+        if is_named:
+            return [await self._port.listed_tasks(each.execution_id, each.kind) for each in holders]
+        return await asyncio.gather(*(tasks_soon(self._port, each) for each in holders))
 
     async def holder_of(self, task_id: TaskId) -> ExecutionId | None:
         """The open execution that a task belongs to; None if there is none. Each may have to be asked.
@@ -166,23 +197,43 @@ class Finding:
         return next((listed.execution_id for listed in held if listed.task.task_id == task_id), None)
 
     async def count(self, selection: ExecutionFilter | TaskFilter) -> int:
-        """How many open ones it selects."""
-        return len([each async for each in self._open(selection)])
+        """How many open ones it selects.
+
+        Raises:
+            NotAllAnswered: some executions did not tell of their tasks. `found` is how many the others have.
+        """
+        count = 0
+        try:
+            async for _ in self._open(selection):
+                count += 1
+        except NotAllAnswered as error:
+            raise NotAllAnswered(error.execution_ids, count) from None
+        return count
 
     async def cancel(
         self, selection: ExecutionFilter | TaskFilter, reason: str | None, *, hard: bool
     ) -> AsyncIterator[Mapping[CancelTaskResult, int]]:
-        """Cancel what is open of what it selects, some at a time. Yields the counts so far."""
+        """Cancel what is open of what it selects, some at a time. Yields the counts so far.
+
+        Raises:
+            NotAllAnswered: behind the last counts: some executions did not tell of their tasks.
+        """
         counts: Counter[CancelTaskResult] = Counter()
         step: list[Any] = []
-        async for each in self._open(selection):
-            step.append(each)
-            if len(step) == _STEP:
-                counts.update(await self._cancel_step(step, reason, hard=hard))
-                step = []
-                yield counts
+        unanswered: NotAllAnswered | None = None
+        try:
+            async for each in self._open(selection):
+                step.append(each)
+                if len(step) == _STEP:
+                    counts.update(await self._cancel_step(step, reason, hard=hard))
+                    step = []
+                    yield counts
+        except NotAllAnswered as error:
+            unanswered = error
         counts.update(await self._cancel_step(step, reason, hard=hard))
         yield counts
+        if unanswered is not None:
+            raise NotAllAnswered(unanswered.execution_ids, counts.total())
 
     async def _cancel_step(self, step: Sequence[Any], reason: str | None, *, hard: bool) -> list[CancelTaskResult]:
         return list(await asyncio.gather(*(self._cancel(each, reason, hard=hard) for each in step)))
@@ -223,25 +274,18 @@ class Finding:
         """Some of the executions whose tasks are to be looked at, and the token of those behind them."""
         _ensure_supported(selection)
         if selection.execution_id is not None:
-            return [(await self._port.describe(selection.execution_id)).execution], b""
+            details = await self._port.describe(selection.execution_id)
+            if isinstance(details, PartialDetails):
+                raise ServerUnavailable(details.missing)
+            return [details.execution], b""
         holders = ExecutionFilter(kind=selection.agent, created_by=selection.created_by)
         return await self._page(holders, _HOLDERS, token, is_open=True)
-
-    async def _tasks_of(self, execution: ExecutionView, *, is_named: bool) -> Sequence[ListedTask]:
-        try:
-            listed = await self._port.listed_tasks(execution.execution_id, execution.kind)
-        except NotFound:
-            if is_named:
-                raise
-            # It was removed since it was listed.
-            return ()
-        return listed
 
 
 async def tasks_soon(port: TemporalClientPort, view: ExecutionView) -> Sequence[ListedTask] | None:
     """The tasks of an execution; None if nobody tells of them soon. A cluster names workers that have gone, too."""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(SOON):
             return await port.listed_tasks(view.execution_id, view.kind)
     except NotFound:
         # It was removed since it was listed.
@@ -257,6 +301,8 @@ def _query(selection: ExecutionFilter, *, finds_labels: bool, is_open: bool) -> 
         conditions.append(f"WorkflowType = {_quoted(selection.kind)}")
     if selection.queue is not None:
         conditions.append(f"TaskQueue = {_quoted(selection.queue)}")
+    if selection.parent_id is not None:
+        conditions.append(f"ParentWorkflowId = {_quoted(selection.parent_id)}")
     if selection.statuses:
         wanted = {name for status in selection.statuses for name in _OURS.get(status, ("Running",))}
         conditions.append(f"ExecutionStatus IN ({', '.join(map(_quoted, sorted(wanted)))})")
@@ -282,6 +328,7 @@ def _selects(selection: ExecutionFilter, view: ExecutionView) -> bool:
     return (
         (not statuses or view.status in statuses)
         and selection.created_by in (None, view.created_by)
+        and selection.parent_id in (None, view.parent_id)
         and selection.labels.items() <= view.labels.items()
         and (selection.id_prefix is None or view.execution_id.startswith(selection.id_prefix))
     )

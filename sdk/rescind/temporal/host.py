@@ -13,6 +13,7 @@ from typing import Any, Final
 from rescind.authoring.agent import AgentDefinition
 from rescind.backends.native.agent_run import AgentRun
 from rescind.errors import AuthoringError
+from rescind.model.children import Spawned
 from rescind.model.commands import CancelAnswered, Command, Deferred, Reply, StartExecution
 from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
@@ -100,7 +101,7 @@ class Host:
         self._definition = definition
         self._effects = effects
         self._payload_limit = payload_limit
-        self._engine = Engine(watches_attempts=False)
+        self._engine = Engine(watches_attempts=False, hosts_children=False)
         self._run: AgentRun | None = None
         self._pushed: deque[ToWorker] = deque()
         self._queues: dict[str, None] = {}
@@ -120,12 +121,12 @@ class Host:
         """The execution exists. It takes signals and cancels from now on; its code runs as soon as `run` was called."""
         self._decide(start)
 
-    def go_on(self, carried: Carried, queue: str, agent_input: Payload) -> None:
+    def go_on(self, carried: Carried, queue: str, agent_input: Payload, spawned: Spawned | None) -> None:
         """The execution exists, and goes on from what an earlier run of its workflow has carried over."""
-        execution = execution_of(carried, self.execution_id, self._definition.kind, queue, agent_input)
+        execution = execution_of(carried, self.execution_id, self._definition.kind, queue, agent_input, spawned)
         self.first_event, self.previous_run = carried.sequence, carried.previous_run
-        last = max((task.order for task in carried.tasks), default=1)
-        self._take(self._engine.restore([(execution, None)], carried.lease, last, {}, self._effects.now()))
+        last = max((1, *(task.order for task in carried.tasks), *(child.order for child in carried.children)))
+        self._take(self._engine.restore([(execution, None)], carried.lease, last, {}, {}, self._effects.now()))
 
     def carry(self, run_id: str) -> Carried | None:
         """What the next run of the workflow goes on from; None if it must go on in this one.
@@ -261,6 +262,8 @@ class Host:
                 self._deferred[number] = reply.result
         for execution in decision.closed:
             self._closed = execution
+        for _, effect in decision.effects:
+            self._effects.carry_out(effect)
 
     def _stream(self, events: Iterable[StreamedEvent]) -> None:
         for event in events:

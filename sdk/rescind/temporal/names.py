@@ -16,12 +16,17 @@ CANCEL_TASK_UPDATE: Final = "rescind.cancel_task"
 ALIVE_SIGNAL: Final = "rescind.alive"
 DELIVERED_SIGNAL: Final = "rescind.delivered"
 OVERRUN_SIGNAL: Final = "rescind.overrun"
-OWN_SIGNALS: Final = frozenset({ALIVE_SIGNAL, DELIVERED_SIGNAL, OVERRUN_SIGNAL})
+CHILD_CANCEL_SIGNAL: Final = "rescind.child_cancel"
+"""A parent cancels its child's workflow, of which Temporal's own cancel was asked for before: it tells one only."""
+CHILD_TOLD_SIGNAL: Final = "rescind.child_told"
+"""A child's workflow tells its parent's what that cancel met, or how its agent has ended."""
+OWN_SIGNALS: Final = frozenset({ALIVE_SIGNAL, DELIVERED_SIGNAL, OVERRUN_SIGNAL, CHILD_CANCEL_SIGNAL, CHILD_TOLD_SIGNAL})
 
 DESCRIBE_QUERY: Final = "rescind.describe"
 TASKS_QUERY: Final = "rescind.tasks"
 ENTRIES_QUERY: Final = "rescind.entries"
 CHECKPOINTS_QUERY: Final = "rescind.checkpoints"
+CHILDREN_QUERY: Final = "rescind.children"
 HISTORY_QUERY: Final = "rescind.history"
 STREAMED_QUERY: Final = "rescind.streamed"
 ANSWER_QUERY: Final = "rescind.answer"

@@ -68,9 +68,11 @@ async def view_of(found: WorkflowExecution) -> ExecutionView | None:
         parked=None,
         labels=start.labels,
         created_by=start.by,
-        created_at=Instant(round(found.start_time.timestamp() * 1_000_000)),
+        created_at=start.created_at or Instant(round(found.start_time.timestamp() * 1_000_000)),
         ended_at=Instant(round(found.close_time.timestamp() * 1_000_000)) if found.close_time is not None else None,
         checkpoint=-1,
+        parent_id=start.spawned.parent_id if start.spawned is not None else None,
+        budget=start.spawned.budget if start.spawned is not None else None,
     )
 
 

@@ -6,20 +6,29 @@ import re
 from typing import Final, Literal
 
 import msgspec
+from temporalio.api.common.v1 import Payload as TemporalPayload
+from temporalio.common import RawValue
 
+from rescind.errors import InvalidInput
 from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.children import NOTHING_USED, Spawned, Usage
 from rescind.model.commands import DEFAULT_ORGANISATION
 from rescind.model.events import HistoryEvent
-from rescind.model.ids import ExecutionId, Lease, TaskId
+from rescind.model.ids import ExecutionId, Instant, Lease, TaskId
 from rescind.model.messages import EntryRecord, StopReported, StreamedEvent, TaskActivation, TaskReported
-from rescind.model.outcome import Failure
+from rescind.model.outcome import Failure, Outcome
 from rescind.model.overviews import AttemptView
 from rescind.model.payload import Payload
-from rescind.model.status import CancelMode
-from rescind.model.views import CheckpointView, ExecutionView, TaskView
+from rescind.model.status import CancelMode, CancelTaskResult
+from rescind.model.views import CheckpointView, ChildView, ExecutionView, TaskView
+from rescind.temporal.payloads import record_from_temporal
 
 _REASON: Final = re.compile(
-    r"(?:(?P<reason>.*) )?\(by (?P<by>.+?)(?P<hard>, hard)?, request (?P<request_id>[0-9a-f-]{36})"
+    # So Temporal's SDK begins the reason of a cancel that another workflow asks for.
+    r"(?:Cancel requested by workflow with run id \S+ with reason: )?"
+    r"(?:(?P<reason>.*) )?\(by (?P<by>.+?)(?P<hard>, hard)?"
+    r"(?:, for (?P<source>[a-z_]+))?(?:, within (?P<within>\d+) ms)?(?:, answer (?P<position>\d+))?"
+    r", request (?P<request_id>[0-9a-f-]{36})"
     r"(?:, trace (?P<trace>[0-9a-f-]{55}))?\)",
     re.DOTALL,
 )
@@ -35,6 +44,9 @@ class StartMemo(msgspec.Struct, frozen=True, omit_defaults=True):
         organisation: whose it is.
         input_digest: the SHA-256 of the input, by which a repeated start is known.
         trace_parent: the span that started it, as W3C Trace Context writes it; None if nobody traced it.
+        spawned: what it knows of its parent; None if it is no child.
+        tells_end: whether it is to tell its parent's workflow of its end: that continues as new, and would not hear.
+        created_at: when its first run was started, if this is a later one.
     """
 
     by: str = "temporal"
@@ -42,6 +54,19 @@ class StartMemo(msgspec.Struct, frozen=True, omit_defaults=True):
     organisation: str = DEFAULT_ORGANISATION
     input_digest: str = ""
     trace_parent: str | None = None
+    spawned: Spawned | None = None
+    tells_end: bool = False
+    created_at: Instant | None = None
+
+    @classmethod
+    def of_workflow(cls, memo: TemporalPayload | None) -> StartMemo:
+        """What the memo of a workflow says; of one that is somebody else's, nothing that its agent depends on."""
+        if memo is None:
+            return cls()
+        try:
+            return record_from_temporal(RawValue(memo), cls)
+        except InvalidInput:
+            return cls()
 
 
 class AttemptOrder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -143,6 +168,9 @@ class CancelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         hard: whether to end it at once, without its clean-up.
         request_id: by which the two are known to be one.
         trace_parent: the span that asks, as W3C Trace Context writes it; None if nobody traces it.
+        source: what brought it about.
+        within_ms: the longest time of the clean-up, if it is shorter than the agent's own.
+        position: where its parent waits for the answer, if that asks.
     """
 
     by: str
@@ -150,10 +178,16 @@ class CancelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     hard: bool = False
     request_id: str = ""
     trace_parent: str | None = None
+    source: CancelSource = CancelSource.REQUEST
+    within_ms: int | None = None
+    position: int | None = None
 
     def as_reason(self) -> str:
         """The request as the reason of Temporal's own cancel: words that people read there."""
         how = ", hard" if self.hard else ""
+        how += f", for {self.source.value}" if self.source is not CancelSource.REQUEST else ""
+        how += f", within {self.within_ms} ms" if self.within_ms is not None else ""
+        how += f", answer {self.position}" if self.position is not None else ""
         words = f"{self.reason} " if self.reason is not None else ""
         trace = f", trace {self.trace_parent}" if self.trace_parent is not None else ""
         return f"{words}(by {self.by}{how}, request {self.request_id}{trace})"
@@ -164,7 +198,16 @@ class CancelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         found = _REASON.fullmatch(text)
         if found is None:
             return None
-        return cls(found["by"], found["reason"], found["hard"] is not None, found["request_id"], found["trace"])
+        return cls(
+            found["by"],
+            found["reason"],
+            found["hard"] is not None,
+            found["request_id"],
+            found["trace"],
+            CancelSource(found["source"] or CancelSource.REQUEST),
+            int(found["within"]) if found["within"] else None,
+            int(found["position"]) if found["position"] else None,
+        )
 
     @classmethod
     def of_temporal(cls, text: str) -> CancelRequest:
@@ -173,7 +216,25 @@ class CancelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def cause(self) -> CancelCause:
         """The request as the cause of what it brings about."""
-        return CancelCause(CancelSource.REQUEST, self.by, self.reason, self.trace_parent)
+        return CancelCause(self.source, self.by, self.reason, self.trace_parent)
+
+
+class ToldByChild(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a child tells its parent.
+
+    Attributes:
+        child_id: the child.
+        position: where the parent waits for what its cancel met.
+        result: what that is.
+        outcome: how the child has ended, where its workflow does not tell it in time, or not all of it.
+        usage: what it had used up then.
+    """
+
+    child_id: ExecutionId
+    position: int | None = None
+    result: CancelTaskResult | None = None
+    outcome: Outcome | None = None
+    usage: Usage = NOTHING_USED
 
 
 class CancelTaskRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -191,9 +252,15 @@ class CancelTaskRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PageRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A caller asks for what comes behind the first `after`."""
+    """A caller asks for what comes behind the first `after`.
+
+    Attributes:
+        after: how many are known already.
+        offset: how many bytes of the answer are known already, which is too large for one.
+    """
 
     after: int = 0
+    offset: int = 0
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -206,6 +273,8 @@ class Described(msgspec.Struct, frozen=True):
         checkpoints: how many checkpoints.
         events: the number of its last event.
         streamed: the number of the last event that was streamed.
+        children: how many agents it spawned.
+        missing: why nobody knows how much there is; None if these are the numbers.
     """
 
     execution: ExecutionView
@@ -214,6 +283,8 @@ class Described(msgspec.Struct, frozen=True):
     checkpoints: int = 0
     events: int = 0
     streamed: int = 0
+    children: int = 0
+    missing: str | None = None
 
 
 class TasksPage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -241,6 +312,13 @@ class CheckpointsPage(msgspec.Struct, frozen=True):
     """Some checkpoints, oldest first, and whether that is all."""
 
     items: tuple[CheckpointView, ...]
+    is_last: bool
+
+
+class ChildrenPage(msgspec.Struct, frozen=True):
+    """Some of the agents that it spawned, in order, and whether that is all."""
+
+    items: tuple[ChildView, ...]
     is_last: bool
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
+from temporalio.common import RawValue
 
+from rescind.temporal import names
 from rescind.temporal.host import Host
+from rescind.temporal.payloads import answer_to_temporal, record_from_temporal
 from rescind.temporal.records import (
     CheckpointsPage,
+    ChildrenPage,
     Described,
     EntriesPage,
     HistoryPage,
+    PageRequest,
     StreamedPage,
     TasksPage,
 )
@@ -27,8 +32,22 @@ class Showing:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._views: Mapping[str, Callable[[int], Any]] = {
+            names.DESCRIBE_QUERY: self.described,
+            names.TASKS_QUERY: self.tasks,
+            names.ENTRIES_QUERY: self.entries,
+            names.CHECKPOINTS_QUERY: self.checkpoints,
+            names.CHILDREN_QUERY: self.children,
+            names.HISTORY_QUERY: self.history,
+            names.STREAMED_QUERY: self.streamed,
+        }
 
-    def described(self) -> Described:
+    def answer(self, query: str, request: RawValue) -> RawValue:
+        """What a query by one of these names answers: a page, or a part of it if one thing alone is too large."""
+        asked = record_from_temporal(request, PageRequest)
+        return answer_to_temporal(self._views[query](asked.after), asked.offset)
+
+    def described(self, _: int = 0) -> Described:
         """The execution, and how much belongs to it."""
         details = self._host.details()
         return Described(
@@ -38,6 +57,7 @@ class Showing:
             len(details.checkpoints),
             self._host.first_event + len(self._host.history),
             self._host.streamed_count,
+            len(details.children),
         )
 
     def tasks(self, after: int) -> TasksPage:
@@ -52,6 +72,10 @@ class Showing:
     def checkpoints(self, after: int) -> CheckpointsPage:
         """Its checkpoints behind the first `after`."""
         return CheckpointsPage(*_page(self._host.details().checkpoints, after))
+
+    def children(self, after: int) -> ChildrenPage:
+        """The agents that it spawned, behind the first `after`."""
+        return ChildrenPage(*_page(self._host.details().children, after))
 
     def history(self, after: int) -> HistoryPage:
         """Its events behind number `after`."""

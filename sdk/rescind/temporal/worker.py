@@ -22,6 +22,7 @@ from rescind.temporal.activities import TaskRunner
 from rescind.temporal.connecting import connect, offers_worker_commands
 from rescind.temporal.names import PAYLOAD_LIMIT
 from rescind.temporal.steps import StepRunner
+from rescind.temporal.turn_log import keep_failed_turns_short
 from rescind.temporal.workflow import DEFAULT_LEASE_MS, agent_workflow
 from rescind.worker.attempt import Attempt
 
@@ -115,6 +116,7 @@ class TemporalWorker:
         self._steps: StepRunner | None = None
 
     async def __aenter__(self) -> Self:
+        keep_failed_turns_short()
         client = self._client or await connect(self._address, self._namespace, **self._connect_options)
         interval = heartbeat_interval(
             cancel_within_ms=self._cancel_within_ms,

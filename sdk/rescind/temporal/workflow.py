@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
@@ -15,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.backends.native.agent_run import AgentRun
-from rescind.errors import InvalidInput, UnknownKind
+from rescind.errors import UnknownKind
 from rescind.model.commands import (
     CancelAnswered,
     CancelExecution,
@@ -42,6 +43,7 @@ from rescind.temporal.records import (
     CancelTaskRequest,
     PageRequest,
     StartMemo,
+    ToldByChild,
 )
 from rescind.temporal.showing import Showing
 from rescind.worker.agent_spans import tell_agent
@@ -52,6 +54,7 @@ DEFAULT_LEASE_MS = 10_000
 _SIGNALLED_BY = "temporal"
 # Temporal's SDK may run what handles an update before it takes up a cancel of the same turn.
 _SAME_TURN = timedelta(seconds=1)
+_FIRST_PAGE = record_to_temporal(PageRequest())
 
 
 class AgentWorkflow:
@@ -68,14 +71,15 @@ class AgentWorkflow:
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
         """The execution begins to exist; its code runs when `run` does."""
-        self._inbox: list[Callable[[], None]] = []
+        self._inbox: list[Callable[[], object]] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_due = 0
         self._is_cancel_taken = False
         self._is_woken_by_cancel = False
         self._answered: dict[str, CancelTaskResult] = {}
         self._shown = ExecutionStatus.PENDING
-        self._effects = WorkflowEffects(self._inbox.append, self.lease)
+        self._memo = StartMemo.of_workflow(workflow.info().raw_memo.get(names.MEMO_KEY))
+        self._effects = WorkflowEffects(self._inbox.append, self.lease, self._memo)
         try:
             self._hosted: Host | UnknownKind = self._begin(args)
         except UnknownKind as error:
@@ -84,13 +88,17 @@ class AgentWorkflow:
 
     def _begin(self, args: Sequence[RawValue]) -> Host:
         info = workflow.info()
-        host = Host(self.agents.get(info.workflow_type), info.workflow_id, self._effects, self.payload_limit)
+        definition = self.agents.get(info.workflow_type)
+        host = Host(definition, info.workflow_id, self._effects, self.payload_limit)
         self._effects.host = host
+        self._effects.relatives.moves_on = definition.recovery == "checkpoint"
         host.on_agent_end = _tell_of_end
+        memo = self._memo
         if len(args) > 1:
-            host.go_on(record_from_temporal(args[1], Carried), info.task_queue, first_payload(args))
+            carried = record_from_temporal(args[1], Carried)
+            host.go_on(carried, info.task_queue, first_payload(args), memo.spawned)
+            self._effects.relatives.adopt(carried.children)
             return host
-        memo = _start_memo()
         host.begin(
             StartExecution(
                 info.workflow_type,
@@ -101,6 +109,7 @@ class AgentWorkflow:
                 memo.by,
                 memo.organisation,
                 memo.trace_parent,
+                memo.spawned,
             )
         )
         return host
@@ -144,7 +153,12 @@ class AgentWorkflow:
     @property
     def _is_done(self) -> bool:
         # Requests that came with the end, or behind it, are answered as well.
-        return self._host.is_closed and not self._inbox and workflow.all_handlers_finished()
+        return self._host.is_closed and not self._inbox and self._is_settled
+
+    @property
+    def _is_settled(self) -> bool:
+        """Whether nobody waits for an answer, and nothing is on its way to others."""
+        return workflow.all_handlers_finished() and self._effects.relatives.is_idle
 
     @property
     def _has_news(self) -> bool:
@@ -171,8 +185,8 @@ class AgentWorkflow:
 
     async def _move_on(self, args: Sequence[RawValue]) -> None:
         """Continue as new, unless what came in meanwhile has changed that."""
-        while self._has_news or not workflow.all_handlers_finished():
-            await self._wait(lambda: self._has_news or workflow.all_handlers_finished())
+        while self._has_news or not self._is_settled:
+            await self._wait(lambda: self._has_news or self._is_settled)
             self._take_turn()
         carried = self._host.carry(workflow.info().run_id)
         if carried is None:
@@ -180,7 +194,8 @@ class AgentWorkflow:
             self._set_alarm()
             return
         agent_input = args[0] if args else to_temporal(NULL_PAYLOAD)
-        workflow.continue_as_new(args=[agent_input, record_to_temporal(carried)])
+        memo = record_to_temporal(msgspec.structs.replace(self._memo, created_at=carried.created_at))
+        workflow.continue_as_new(args=[agent_input, record_to_temporal(carried)], memo={names.MEMO_KEY: memo})
 
     def _set_alarm(self) -> None:
         """Have one timer for the next deadline. One that comes too early only looks again; it is never set back."""
@@ -204,6 +219,8 @@ class AgentWorkflow:
         has_ended_early = status in TERMINAL_EXECUTION and not self._host.is_closed
         if status is not self._shown and (has_ended_early or status is ExecutionStatus.CANCELLING):
             workflow.upsert_memo({names.STATUS_KEY: status.value})
+        if status is not self._shown and status in TERMINAL_EXECUTION:
+            self._effects.relatives.tell_end(self._host.details().execution, is_closing=self._host.is_closed)
         self._shown = status
 
     def _end(self) -> RawValue:
@@ -218,28 +235,34 @@ class AgentWorkflow:
     # -- what comes in --
 
     def _cancel_by_temporal(self) -> None:
-        self._cancel_once(CancelRequest.of_temporal(workflow.cancellation_reason() or ""))
+        reason = workflow.cancellation_reason()
+        asked = self._effects.relatives.cancel_by_close() if not reason else None
+        self._cancel_once(asked or CancelRequest.of_temporal(reason or ""))
 
     def _cancel_once(self, asked: CancelRequest) -> CancelTaskResult:
         """Carry out a request that comes by two ways; returns its one answer."""
         answered = self._answered.get(asked.request_id)
         if answered is None:
-            reply = self._host.tell(CancelExecution(self._host.execution_id, asked.cause(), asked.hard))
+            reply = self._host.tell(
+                CancelExecution(self._host.execution_id, asked.cause(), asked.hard, asked.within_ms)
+            )
             answered = reply.result if isinstance(reply, CancelAnswered) else CancelTaskResult.NOT_FOUND
             if asked.request_id:
                 self._answered[asked.request_id] = answered
+            if asked.position is not None:
+                self._effects.relatives.answer_parent(asked.position, answered)
         return answered
 
     @workflow.signal(dynamic=True)
     async def _signalled(self, name: str, args: Sequence[RawValue]) -> None:
         if name in names.OWN_SIGNALS:
-            self._inbox.append(lambda: self._told_by_attempt(name, args[0]))
+            self._inbox.append(lambda: self._told(name, args[0]))
             return
         by = record_from_temporal(args[1], str) if len(args) > 1 else _SIGNALLED_BY
         value = first_payload(args)
         self._inbox.append(lambda: _ignore(self._host.tell(SignalExecution(self._host.execution_id, name, value, by))))
 
-    def _told_by_attempt(self, name: str, told: RawValue) -> None:
+    def _told(self, name: str, told: RawValue) -> None:
         match name:
             case names.ALIVE_SIGNAL:
                 alive = record_from_temporal(told, AttemptAlive)
@@ -248,6 +271,10 @@ class AgentWorkflow:
                 )
             case names.DELIVERED_SIGNAL:
                 self._host.tell(record_from_temporal(told, StopReported))
+            case names.CHILD_CANCEL_SIGNAL:
+                self._cancel_once(record_from_temporal(told, CancelRequest))
+            case names.CHILD_TOLD_SIGNAL:
+                self._effects.relatives.told_by_child(record_from_temporal(told, ToldByChild))
             case _:
                 overrun = record_from_temporal(told, AttemptOverrun)
                 self._host.overrun(overrun.lease, overrun.limit)
@@ -287,28 +314,32 @@ class AgentWorkflow:
     # -- what is asked --
 
     @workflow.query(name=names.DESCRIBE_QUERY)
-    def _describe(self) -> RawValue:
-        return record_to_temporal(self._showing.described())
+    def _describe(self, request: RawValue = _FIRST_PAGE) -> RawValue:
+        return self._showing.answer(names.DESCRIBE_QUERY, request)
 
     @workflow.query(name=names.TASKS_QUERY)
-    def _tasks(self, request: RawValue) -> RawValue:
-        return record_to_temporal(self._showing.tasks(record_from_temporal(request, PageRequest).after))
+    def _tasks(self, request: RawValue = _FIRST_PAGE) -> RawValue:
+        return self._showing.answer(names.TASKS_QUERY, request)
 
     @workflow.query(name=names.ENTRIES_QUERY)
-    def _entries(self, request: RawValue) -> RawValue:
-        return record_to_temporal(self._showing.entries(record_from_temporal(request, PageRequest).after))
+    def _entries(self, request: RawValue = _FIRST_PAGE) -> RawValue:
+        return self._showing.answer(names.ENTRIES_QUERY, request)
 
     @workflow.query(name=names.CHECKPOINTS_QUERY)
-    def _checkpoints(self, request: RawValue) -> RawValue:
-        return record_to_temporal(self._showing.checkpoints(record_from_temporal(request, PageRequest).after))
+    def _checkpoints(self, request: RawValue = _FIRST_PAGE) -> RawValue:
+        return self._showing.answer(names.CHECKPOINTS_QUERY, request)
+
+    @workflow.query(name=names.CHILDREN_QUERY)
+    def _children(self, request: RawValue = _FIRST_PAGE) -> RawValue:
+        return self._showing.answer(names.CHILDREN_QUERY, request)
 
     @workflow.query(name=names.HISTORY_QUERY)
-    def _history(self, request: RawValue) -> RawValue:
-        return record_to_temporal(self._showing.history(record_from_temporal(request, PageRequest).after))
+    def _history(self, request: RawValue = _FIRST_PAGE) -> RawValue:
+        return self._showing.answer(names.HISTORY_QUERY, request)
 
     @workflow.query(name=names.STREAMED_QUERY)
-    def _streamed(self, request: RawValue) -> RawValue:
-        return record_to_temporal(self._showing.streamed(record_from_temporal(request, PageRequest).after))
+    def _streamed(self, request: RawValue = _FIRST_PAGE) -> RawValue:
+        return self._showing.answer(names.STREAMED_QUERY, request)
 
     @workflow.query(name=names.ANSWER_QUERY)
     def _answer(self, request_id: str) -> str | None:
@@ -346,17 +377,6 @@ def agent_workflow(
     }
     made = type(AgentWorkflow.__name__, (AgentWorkflow,), own)
     return workflow.defn(dynamic=True, sandboxed=False)(made)
-
-
-def _start_memo() -> StartMemo:
-    memo = workflow.info().raw_memo.get(names.MEMO_KEY)
-    if memo is None:
-        return StartMemo()
-    try:
-        return record_from_temporal(RawValue(memo), StartMemo)
-    except InvalidInput:
-        # Somebody else's: nothing that the agent's code depends on is in it.
-        return StartMemo()
 
 
 def _tell_of_end(run: AgentRun, ending: AgentEnding) -> None:

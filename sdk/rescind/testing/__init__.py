@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rescind.testing.mock_answers import Calls, MockTask
     from rescind.testing.mock_scheduled import CancelRequest, ScheduledTask
     from rescind.testing.mock_task import MockTaskContext
+    from rescind.testing.mock_workflow import MockWorkflowContext
+    from rescind.testing.replaying import ReplayedWorkflow, replay_workflow
     from rescind.testing.virtual_time import Deadlock, VirtualTimeLoop, run
 
 # Opened when first asked for: every pytest session loads the plugin, and few of its tests need all of this.
@@ -30,10 +32,13 @@ _LATER = {
     "MockAgentContext": "mock_agent",
     "MockTask": "mock_answers",
     "MockTaskContext": "mock_task",
+    "MockWorkflowContext": "mock_workflow",
+    "ReplayedWorkflow": "replaying",
     "ScheduledTask": "mock_scheduled",
     "VirtualTimeLoop": "virtual_time",
     "check_history": "history_rules",
     "explore": "exploration",
+    "replay_workflow": "replaying",
     "run": "virtual_time",
 }
 
@@ -60,9 +65,12 @@ __all__ = [
     "MockAgentContext",
     "MockTask",
     "MockTaskContext",
+    "MockWorkflowContext",
+    "ReplayedWorkflow",
     "ScheduledTask",
     "VirtualTimeLoop",
     "check_history",
     "explore",
+    "replay_workflow",
     "run",
 ]

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.task import TaskDefinition
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.backends.native.client_port import NativeClientPort
 from rescind.embedding import Embedded
 from rescind.model.events import HistoryEvent
@@ -49,12 +50,13 @@ class Environment(Embedded):
         self,
         agents: Iterable[AgentDefinition[Any, Any]] = (),
         tasks: Iterable[TaskDefinition[Any, Any]] = (),
+        workflows: Iterable[WorkflowDefinition[Any, Any]] = (),
         *,
         seed: int = 0,
         **options: Any,
     ) -> None:
         """See `Embedded`; the clock is the event loop's."""
-        super().__init__(agents, tasks, seed=seed, **options)
+        super().__init__(agents, tasks, workflows, seed=seed, **options)
         self._loop: VirtualTimeLoop | None = None
         self._opened_at = 0
 
@@ -113,7 +115,7 @@ class Environment(Embedded):
 
     def _describe_standstill(self) -> Iterator[str]:
         workers = [worker for worker, _ in self._workers]
-        return waiting_executions(self.host, workers, self.agents, self.tasks)
+        return waiting_executions(self.host, workers, self.agents, self.tasks, self.workflows)
 
     def _client_port(self, host: Host) -> ClientPort:
         return SettledClientPort(host)

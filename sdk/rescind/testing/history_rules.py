@@ -133,6 +133,19 @@ def _each_signal_is_taken_once(events: Sequence[HistoryEvent]) -> None:
             queued.difference_update(details["numbers"])
 
 
+def _each_child_ends_once(events: Sequence[HistoryEvent]) -> None:
+    """A child is spawned once and its end told once, behind that."""
+    open_children: dict[str, bool] = {}
+    for event in events:
+        if event.type not in (EventType.CHILD_SPAWNED, EventType.CHILD_ENDED):
+            continue
+        child_id = (event.details or {})["child_id"]
+        is_spawned = event.type is EventType.CHILD_SPAWNED
+        if is_spawned is (child_id in open_children) or (not is_spawned and not open_children[child_id]):
+            raise BrokenRule(f"child {child_id} is spawned, or ends, a second time", event, events)
+        open_children[child_id] = is_spawned
+
+
 def unended_stops(events: Sequence[HistoryEvent]) -> list[HistoryEvent]:
     """The orders to stop that have not reached an end (invariant 6 wants none left for ever)."""
     ended = {(event.task_id, event.attempt) for event in events if event.type is EventType.STOP_ENDED}
@@ -150,4 +163,5 @@ _RULES: Final[tuple[Callable[[Sequence[HistoryEvent]], None], ...]] = (
     _stops_go_forward,
     _each_answer_is_given_once,
     _each_signal_is_taken_once,
+    _each_child_ends_once,
 )

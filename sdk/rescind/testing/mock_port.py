@@ -16,10 +16,12 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from rescind.authoring.conversion import encode
+from rescind.authoring.conversion import decode, encode
 from rescind.errors import ContextNotActive, ExecutionCancelled, NotMocked
 from rescind.model.cause import CancelCause, CancelSource
-from rescind.model.ids import ExecutionId, Instant, TaskId, task_id_from_key
+from rescind.model.child_operations import ChildEnd, ChildrenSettled
+from rescind.model.children import NOTHING_USED, Budget, Usage
+from rescind.model.ids import ExecutionId, Instant, TaskId, child_id_from_key, task_id_from_key
 from rescind.model.messages import EntryRecord, StreamedEvent
 from rescind.model.operations import Signal, StepRecorded, TasksSettled, WaitCondition
 from rescind.model.options import TaskOptions, milliseconds
@@ -28,12 +30,17 @@ from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
 from rescind.model.signal_names import signal_pattern_matches
 from rescind.model.status import CancelMode, CancelTaskResult, FailureKind, StopState, TaskStatus
 from rescind.runtime.failures import failure_of
+from rescind.runtime.ports import ChildOptions
 from rescind.testing.mock_answers import Answers, outcome_of
+from rescind.testing.mock_children import SpawnedChildren
 from rescind.testing.mock_clock import MockClock, Wait
 from rescind.testing.mock_scheduled import ScheduledTasks, described, ended_among, ends_that_matter
 
 _UNKNOWN: Final = Outcome(
     TaskStatus.FAILED, failure=Failure(FailureKind.REJECTED, "this agent has no such task", retryable=False)
+)
+_UNKNOWN_CHILD: Final = Outcome(
+    TaskStatus.FAILED, failure=Failure(FailureKind.REJECTED, "this agent has no such child", retryable=False)
 )
 _WAYS_OUT: Final = "Let it end, set a deadline, or let the agent be cancelled: MockAgentContext(cancel_after=seconds)."
 
@@ -48,6 +55,10 @@ class MockPort:
     Attributes:
         clock: the time it lives by.
         tasks: what it has scheduled, and what becomes of it.
+        children: what it has spawned, likewise.
+        budget: what it may use up.
+        usage: what it had used up before.
+        reported: what it says that it has used up, in order.
         step_answers: what steps give; a step without one runs.
         appended: the entries that the agent appended, in order.
         checkpoints: the states that it stored, in order.
@@ -60,6 +71,7 @@ class MockPort:
         cancel_at_await: at which of these it is cancelled.
     """
 
+    sort = "agent"
     parent_id: ExecutionId | None = None
     payload_limit = DEFAULT_PAYLOAD_LIMIT
 
@@ -73,6 +85,10 @@ class MockPort:
         self.entries: Sequence[EntryRecord] = ()
         self.clock = clock
         self.tasks = ScheduledTasks(clock)
+        self.children = SpawnedChildren(clock)
+        self.budget: Budget | None = None
+        self.usage = NOTHING_USED
+        self.reported: list[Usage] = []
         self.step_answers = Answers()
         self.appended: list[EntryRecord] = []
         self.checkpoints: list[Payload] = []
@@ -96,10 +112,13 @@ class MockPort:
             self._cause = cause
             self.clock.interrupt(lambda wait: None if wait.is_shielded else ExecutionCancelled(cause))
 
-    def add_signal(self, name: str, value: Payload) -> None:
-        """Queue a signal."""
-        self.signals.append(Signal(name, value, next(self._numbers)))
+    def add_signal(self, name: str, value: Payload, child_id: str | None = None) -> None:
+        """Queue a signal; from a child, if one is named."""
+        signal = Signal(name, value, next(self._numbers))
+        self.signals.append(signal)
         self.clock.look_at_waits()
+        if child_id is not None:
+            self.children.signalled(child_id, signal)
 
     # -- AgentPort --
 
@@ -156,7 +175,7 @@ class MockPort:
         def answer(timed_out: bool) -> TasksSettled:
             ended = dict.fromkeys(ends_that_matter(members, condition, needed) or ended_among(members))
             outcomes = tuple((TaskId(str(task.task_id)), task.outcome) for task in ended if task.outcome is not None)
-            left = self.tasks.leave(task_ids, CancelCause(losers, f"agent:{self.execution_id}")) if losers else ()
+            left = self.tasks.leave(task_ids, CancelCause(losers, f"{self.sort}:{self.execution_id}")) if losers else ()
             return TasksSettled(outcomes, tuple(left), timed_out)
 
         def is_over() -> bool:
@@ -237,6 +256,55 @@ class MockPort:
     def stream(self, event: StreamedEvent) -> None:
         self.ensure_active()
         self.streamed.append(event)
+
+    def spawn(self, kind: str, payload: Payload, options: ChildOptions, idempotency_key: str | None) -> ExecutionId:
+        self.ensure_active()
+        key = f"key:{idempotency_key}" if idempotency_key is not None else str(next(self._positions))
+        child_id = child_id_from_key(self.execution_id, key)
+        self.children.spawn(child_id, kind, payload, options._replace(queue=options.queue or self.queue))
+        return child_id
+
+    def leave_children(self, child_ids: Sequence[ExecutionId], cause: CancelCause) -> None:
+        self.children.leave(child_ids, cause)
+
+    async def cancel_child(
+        self, child_id: ExecutionId, cause: CancelCause, *, hard: bool, within_ms: int | None
+    ) -> CancelTaskResult:
+        await self.flush()
+        return self.children.cancel(child_id, cause, hard=hard)
+
+    async def await_children(
+        self,
+        child_ids: Sequence[ExecutionId],
+        condition: WaitCondition,
+        *,
+        timeout_ms: int | None = None,
+        with_signals: bool = False,
+        only_first: bool = False,
+    ) -> ChildrenSettled:
+        await self.flush()
+        if unknown := [child_id for child_id in child_ids if child_id not in self.children.by_id]:
+            return ChildrenSettled(tuple(ChildEnd(child_id, _UNKNOWN_CHILD) for child_id in unknown))
+        members = [self.children.by_id[child_id] for child_id in child_ids]
+        if timeout_ms is None:
+            self.children.require_answers(members)
+        is_over, answer = self.children.watching(members, condition, with_signals=with_signals, only_first=only_first)
+        refusal = f"{members} was awaited, and nothing is left that could end the wait. {_WAYS_OUT}"
+        settled: ChildrenSettled = await self._wait(refusal, is_over, answer, timeout_ms)
+        return settled
+
+    async def signal_child(self, child_id: ExecutionId, name: str, value: Payload) -> bool:
+        await self.flush()
+        return self.children.signal(child_id, name, value)
+
+    async def signal_parent(self, name: str, value: Payload) -> bool:
+        await self.flush()
+        self.children.told_parent.append((name, decode(value, None, what=f"signal {name!r}")))
+        return True
+
+    def report_usage(self, usage: Usage) -> None:
+        self.ensure_active()
+        self.reported.append(usage)
 
     def cancel_cause(self) -> CancelCause | None:
         return self._cause

@@ -18,7 +18,7 @@ _MOST_SHOWN: Final = 20
 
 
 def waiting_executions(
-    host: Host, workers: Sequence[Worker], agents: Registry[Any], tasks: Registry[Any]
+    host: Host, workers: Sequence[Worker], agents: Registry[Any], tasks: Registry[Any], workflows: Registry[Any]
 ) -> Iterator[str]:
     """A line for each reason why an execution that has not ended does not go on.
 
@@ -27,6 +27,7 @@ def waiting_executions(
         workers: those that take work.
         agents: the agents that they know.
         tasks: the tasks that they know.
+        workflows: the workflows that they know.
     """
     if host.failure is not None:
         yield f"the engine's host failed: {type(host.failure).__name__}: {host.failure}"
@@ -41,17 +42,19 @@ def waiting_executions(
             yield f"and more executions than these {_MOST_SHOWN}"
             return
         shown += 1
-        yield from (f"execution {execution_id!r} {reason}" for reason in _reasons(details, served, agents, tasks))
+        codes = workflows if details.execution.is_workflow else agents
+        yield from (f"execution {execution_id!r} {reason}" for reason in _reasons(details, served, codes, tasks))
 
 
-def _reasons(details: ExecutionDetails, served: set[str], agents: Registry[Any], tasks: Registry[Any]) -> list[str]:
+def _reasons(details: ExecutionDetails, served: set[str], codes: Registry[Any], tasks: Registry[Any]) -> list[str]:
     execution = details.execution
     if execution.parked is not None:
         return [f"is parked: {execution.parked}"]
     if execution.queue not in served:
         return [f"waits on queue {execution.queue!r}, which {_no_worker(served)}"]
-    if not agents.has(execution.kind):
-        return [f"waits: no worker here knows the agent {execution.kind!r}{_meant(execution.kind, agents)}"]
+    if not codes.has(execution.kind):
+        sort = "workflow" if execution.is_workflow else "agent"
+        return [f"waits: no worker here knows the {sort} {execution.kind!r}{_meant(execution.kind, codes)}"]
     still_open = [task for task in details.tasks if task.status not in TERMINAL_TASK]
     if not still_open:
         return [f"is {execution.status}, has no open task, and waits for a signal or an event that nobody sends"]

@@ -17,13 +17,19 @@ from rescind.settings import Tls
 from rescind.telemetry.traces import current_trace_parent
 from rescind.transport.conversion.pairs import parse
 from rescind.transport.grpc_errors import error_of, was_never_sent
-from rescind.transport.grpc_methods import CLIENT_METHODS, TOKEN_METADATA, WEBHOOK_METHODS, WORKER_METHODS
+from rescind.transport.grpc_methods import (
+    CLIENT_METHODS,
+    TOKEN_METADATA,
+    WEBHOOK_METHODS,
+    WORKER_METHODS,
+    WORKFLOW_METHODS,
+)
 from rescind.transport.grpc_tls import credentials_of, options_of
 
 DEFAULT_TIMEOUT: Final = 30.0
 """How long a call may take, in seconds, unless it is one that waits."""
 
-_METHODS: Final = {**CLIENT_METHODS, **WEBHOOK_METHODS}
+_METHODS: Final = {**CLIENT_METHODS, **WEBHOOK_METHODS, **WORKFLOW_METHODS}
 _LONGEST_GAP: Final = 2.0
 """How long a call looks for a server that was there before, in seconds: it may be starting anew."""
 _LOOK_AGAIN: Final = 0.1
@@ -111,7 +117,7 @@ class GrpcConnection:
         return self._opened
 
     async def call(self, name: str, request: Message, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
-        """Make one call of the Client or the Webhooks service and return its reply. Leaving it tells the server.
+        """Make one call of the Client, Webhooks or Workflows service and return its reply. Leaving it tells the server.
 
         Args:
             name: the call.
@@ -130,12 +136,12 @@ class GrpcConnection:
         return parse(data, method.reply, f"the server at {self.address}")
 
     async def stream(self, name: str, request: Message) -> AsyncIterator[Any]:
-        """Make one call of the Client service that has many replies. Leaving the iterator ends the call.
+        """Make one call that has many replies. Leaving the iterator ends the call.
 
         Raises:
             RescindError: the server refused, or could not be reached.
         """
-        method = CLIENT_METHODS[name]
+        method = _METHODS[name]
         call = self._channel.unary_stream(method.path)(request.SerializeToString(), metadata=self._metadata_now())
         try:
             async for data in call:

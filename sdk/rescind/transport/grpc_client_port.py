@@ -27,6 +27,7 @@ from rescind.transport.conversion.pairs import Seen, fill, from_message
 from rescind.transport.grpc_client import DEFAULT_TIMEOUT, GrpcConnection
 from rescind.transport.grpc_errors import named_error
 from rescind.transport.grpc_methods import BATCH_BYTES
+from rescind.transport.grpc_workflows import GrpcWorkflowClient
 from rescind.transport.seen_output import SeenOutput
 
 _RESULTS: Final = {
@@ -43,7 +44,7 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
 
-class GrpcClientPort:
+class GrpcClientPort(GrpcWorkflowClient):
     """See `ClientPort`. What waits outlives a restart of the server: it asks again for `patience` seconds."""
 
     def __init__(

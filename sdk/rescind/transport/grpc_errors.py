@@ -16,6 +16,7 @@ from rescind.errors import (
     NotAuthenticated,
     NotFound,
     NotPermitted,
+    NotSupported,
     PayloadTooLarge,
     RateLimited,
     RequestError,
@@ -31,6 +32,7 @@ ERROR_NAME: Final = "rescind-error"
 
 _CODES: Final[Mapping[type[RescindError], grpc.StatusCode]] = {
     PayloadTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    NotSupported: grpc.StatusCode.UNIMPLEMENTED,
     InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
     NotFound: grpc.StatusCode.NOT_FOUND,
     AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from rescind_proto.rescind.v1 import client_pb2, webhooks_pb2, worker_pb2
+from rescind_proto.rescind.v1 import client_pb2, webhooks_pb2, worker_pb2, workflows_pb2
 
 PROTOCOL_VERSION: Final = 1
 """The version of the native protocol that this package speaks."""
@@ -58,6 +58,8 @@ def methods_of(service: ServiceDescriptor) -> Mapping[str, Method]:
 WORKER_SERVICE: Final = worker_pb2.DESCRIPTOR.services_by_name["Worker"]
 CLIENT_SERVICE: Final = client_pb2.DESCRIPTOR.services_by_name["Client"]
 WEBHOOK_SERVICE: Final = webhooks_pb2.DESCRIPTOR.services_by_name["Webhooks"]
+WORKFLOW_SERVICE: Final = workflows_pb2.DESCRIPTOR.services_by_name["Workflows"]
 WORKER_METHODS: Final = methods_of(WORKER_SERVICE)
 CLIENT_METHODS: Final = methods_of(CLIENT_SERVICE)
 WEBHOOK_METHODS: Final = methods_of(WEBHOOK_SERVICE)
+WORKFLOW_METHODS: Final = methods_of(WORKFLOW_SERVICE)

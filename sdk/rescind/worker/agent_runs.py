@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Callable
-from contextvars import copy_context
 from functools import partial
 from typing import Any, Final
 
@@ -27,12 +25,9 @@ from rescind.model.messages import (
 from rescind.model.texts import recordable
 from rescind.runtime.failures import failure_of
 from rescind.worker.agent_spans import in_step, tell_agent
-from rescind.worker.executors.daemon_threads import DaemonThreads
+from rescind.worker.side_effects import SideEffects
 
 _LOG: Final = logging.getLogger("rescind.worker")
-# How many plain functions given to ``ctx.run`` run at once; more wait for a thread.
-_STEP_THREADS: Final = 64
-
 # How many runs that are over are known as such. What comes twice does so soon, or not at all.
 _REMEMBERED: Final = 1_000
 
@@ -56,7 +51,7 @@ class AgentRuns:
         # once more, must not begin it anew. An id that its server has forgotten may be given again, and counts from 1.
         self._over: dict[ExecutionId, tuple[int, Instant]] = {}
         self._steps: dict[ExecutionId, dict[int, asyncio.Task[None]]] = {}
-        self._threads = DaemonThreads(_STEP_THREADS, "rescind-step")
+        self._effects = SideEffects()
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -118,7 +113,7 @@ class AgentRuns:
     def close(self) -> None:
         """The worker has ended: forget everything, for good."""
         self.discard()
-        self._threads.shutdown()
+        self._effects.close()
 
     async def wait_for_steps(self) -> None:
         """Return when every function given to ``ctx.run`` that runs now has ended."""
@@ -158,7 +153,7 @@ class AgentRuns:
     async def _run_step(self, run: AgentRun, position: int, name: str, function: StepFunction) -> None:
         try:
             with in_step(run, name):
-                result = await self._call(function)
+                result = await self._effects.call(function)
             value = encode(result, what=f"result of step {name!r}", limit=self._payload_limit)
             report = StepReported(run.execution_id, run.run, position, value=value)
         except asyncio.CancelledError as error:
@@ -169,12 +164,3 @@ class AgentRuns:
         except (Exception, SystemExit) as error:  # the step's own code: whatever it raises is its outcome
             report = StepReported(run.execution_id, run.run, position, failure=failure_of(error))
         self._send(report)
-
-    async def _call(self, function: StepFunction) -> Any:
-        inner = getattr(function, "func", function)
-        if inspect.iscoroutinefunction(inner):
-            return await function()
-        # As asyncio.to_thread: the thread knows what it belongs to.
-        call = partial(copy_context().run, function)
-        result = await asyncio.get_running_loop().run_in_executor(self._threads, call)
-        return await result if inspect.isawaitable(result) else result

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.errors import AlreadyExists, InvalidInput, RequestError, RescindError
 from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
@@ -29,6 +30,7 @@ from rescind.worker.worker import Worker as SessionWorker
 try:
     from rescind.transport.grpc_client import GrpcConnection
     from rescind.transport.grpc_session import DEFAULT_SILENCE_MS, GrpcSession
+    from rescind.transport.grpc_workflows import GrpcWorkflows
 except ImportError as error:
     raise ImportError(f"{error}. A server is reached with gRPC: pip install 'rescind[server]'") from error
 
@@ -57,6 +59,7 @@ class Worker:
         *,
         agents: Iterable[AgentDefinition[Any, Any]] | Registry[AgentDefinition[Any, Any]] = (),
         tasks: Iterable[TaskDefinition[Any, Any]] | Registry[TaskDefinition[Any, Any]] = (),
+        workflows: Iterable[WorkflowDefinition[Any, Any]] | Registry[WorkflowDefinition[Any, Any]] = (),
         queue: str | None = None,
         queues: Iterable[str] | None = None,
         slots: int | None = None,
@@ -75,6 +78,7 @@ class Worker:
                 ``rescind.toml``, or else 127.0.0.1:7233. Token, queue and both kinds of slots are looked up likewise.
             agents: the agents that it can run.
             tasks: the tasks that it can run.
+            workflows: the workflows that it can run.
             queue: where it takes work from.
             queues: several such; give one of the two.
             slots: how many attempts it runs at once.
@@ -107,6 +111,8 @@ class Worker:
         self._options: dict[str, Any] = {
             "agents": agents,
             "tasks": tasks,
+            "workflows": workflows,
+            "workflow_port": GrpcWorkflows(self._connection, self.worker_id),
             "queues": self.queues,
             "slots": slots or settings.slots or DEFAULT_SLOTS,
             "agent_slots": agent_slots or settings.agent_slots or DEFAULT_AGENT_SLOTS,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.errors import InvalidInput
 from rescind.model.ids import Lease, WorkerId
 from rescind.model.messages import (
@@ -27,17 +28,19 @@ from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.model.status import StopState
 from rescind.runtime.ports import WorkerPort
+from rescind.runtime.workflow_ports import WorkflowPort
 from rescind.worker.agent_runs import AgentRuns
 from rescind.worker.attempt import Attempt
 from rescind.worker.executors.selection import Executors
 from rescind.worker.held_output import HeldOutput
 from rescind.worker.reports import LastReports
+from rescind.worker.workflow_runs import WorkflowRuns
 
 DEFAULT_SLOTS: Final = 1_000
 
 
 class Worker:
-    """Runs the agents and tasks that it was given, over one session."""
+    """Runs the agents, tasks and workflows that it was given, over one session."""
 
     def __init__(
         self,
@@ -46,6 +49,8 @@ class Worker:
         worker_id: str,
         agents: Iterable[AgentDefinition[Any, Any]] | Registry[AgentDefinition[Any, Any]] = (),
         tasks: Iterable[TaskDefinition[Any, Any]] | Registry[TaskDefinition[Any, Any]] = (),
+        workflows: Iterable[WorkflowDefinition[Any, Any]] | Registry[WorkflowDefinition[Any, Any]] = (),
+        workflow_port: WorkflowPort | None = None,
         queues: Iterable[str] = (DEFAULT_QUEUE,),
         slots: int = DEFAULT_SLOTS,
         agent_slots: int = DEFAULT_AGENT_SLOTS,
@@ -59,6 +64,8 @@ class Worker:
             worker_id: its id, unique among the workers.
             agents: the agents that it can run.
             tasks: the tasks that it can run.
+            workflows: the workflows that it can run.
+            workflow_port: where it gets those from; needed if there are any.
             queues: where it takes work from.
             slots: how many attempts it runs at once; at least 1.
             agent_slots: how many runs of agents it keeps in memory; at least 1. When it is full, and another agent
@@ -67,7 +74,7 @@ class Worker:
             payload_limit: the largest payload in bytes.
 
         Raises:
-            DuplicateKind: two agents, or two tasks, of one kind.
+            DuplicateKind: two agents, two tasks, or two workflows of one kind.
             InvalidInput: no slots, or no queue.
         """
         for name, count in (("slots", slots), ("agent_slots", agent_slots)):
@@ -77,6 +84,7 @@ class Worker:
         self._port = port
         self._agents = _registry(AgentDefinition, agents)
         self._tasks = _registry(TaskDefinition, tasks)
+        self._workflows = _registry(WorkflowDefinition, workflows)
         self._queues = tuple(dict.fromkeys(queues))
         if not self._queues:
             raise InvalidInput(f"worker {worker_id!r} has no queue to take work from. Give at least one.")
@@ -89,6 +97,13 @@ class Worker:
         self._reports = LastReports(slots)
         self._held_output = HeldOutput()
         self._runs = AgentRuns(self._agents, self._send, payload_limit, self.worker_id)
+        self._workflow_runs: WorkflowRuns | None = None
+        if len(self._workflows):
+            if workflow_port is None:
+                raise InvalidInput(f"worker {worker_id!r} has workflows, and nowhere to get them from.")
+            self._workflow_runs = WorkflowRuns(
+                self._workflows, workflow_port, self._queues, payload_limit=payload_limit, worker=self.worker_id
+            )
         self._executors = Executors(slots, payload_limit)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -105,6 +120,8 @@ class Worker:
         """Join, and take work from now on."""
         self._executors.prepare(self._tasks)
         self._join()
+        if self._workflow_runs is not None:
+            self._workflow_runs.start()
 
     def rejoin(self, port: WorkerPort, session: int) -> None:
         """Go on over a new session after the last one was cut.
@@ -163,6 +180,8 @@ class Worker:
 
     async def drain(self) -> None:
         """Take nothing new, and let what runs end: the first half of `stop`. Its results may still be on their way."""
+        if self._workflow_runs is not None:
+            await self._workflow_runs.drain()
         await self._runs.wait_for_steps()
         self._is_leaving = True
         self._runs.discard()
@@ -182,6 +201,8 @@ class Worker:
         self._close()
 
     def _close(self) -> None:
+        if self._workflow_runs is not None:
+            self._workflow_runs.close()
         self._runs.close()
         self._executors.close()
 

@@ -88,7 +88,7 @@ def test_a_server_that_is_not_there_is_told_in_one_line(command: tuple[str, ...]
         pytest.param(("worker", ":x"), "':x' is no MODULE", id="no module's name"),
         pytest.param(("worker", "no_such_module"), "there is no module 'no_such_module'", id="unknown module"),
         pytest.param(("worker", "json.nowhere"), "there is no module 'json.nowhere'", id="unknown submodule"),
-        pytest.param(("worker", "json"), "defines no agent and no task", id="module without agents"),
+        pytest.param(("worker", "json"), "defines no agent, task or workflow", id="module without agents"),
         pytest.param(("worker", "json:nowhere"), "no attribute 'nowhere'", id="unknown attribute"),
         pytest.param(("worker", "json:__name__"), "no list of them", id="attribute of another sort"),
         pytest.param(("worker", "json:__all__"), "holds 'dump'", id="list of something else"),

@@ -13,8 +13,10 @@ import grpc.aio
 import pytest
 
 import rescind
-from rescind import AgentContext, NonRetryable, TaskContext, agent, errors, task
-from rescind.model.ids import Instant
+from rescind import AgentContext, Budget, BudgetExceeded, NonRetryable, TaskContext, agent, errors, task
+from rescind.model.commands import Command, Refused, SignalExecution
+from rescind.model.ids import ExecutionId, Instant
+from rescind.model.workflows import MOST_SIGNALS, StartWorkflow, SubmitWorkflowCommands
 from rescind.temporal import TemporalClient
 from rescind.testing import Environment, MockAgentContext, run
 from rescind.transport.grpc_errors import error_of
@@ -22,7 +24,9 @@ from rescind_server.access.rates import Rates
 from rescind_server.access.token_file import KnownTokens, TokenFile
 from rescind_server.access.tokens import Role
 from rescind_server.app import Server
+from rescind_server.engine.machine import Engine
 from rescind_server.gateway.identity import Caller, TokenIdentity, take_everybody
+from sdk.tests.docs.workflow_errors import WORKFLOW_PROVOCATIONS
 
 ROOT: Final = Path(__file__).parents[3]
 SECTION: Final = re.compile(r"^#{2,3} (`\w+`.*?)\n(.*?)(?=^#{2,3} |\Z)", re.MULTILINE | re.DOTALL)
@@ -30,7 +34,7 @@ MESSAGE: Final = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 THIS_FILE: Final = re.compile(rf"{re.escape(__file__)}:\d+")
 
 Provocation = Callable[[Path], BaseException]
-PROVOCATIONS: Final[dict[str, Provocation]] = {}
+PROVOCATIONS: Final[dict[str, Provocation]] = dict(WORKFLOW_PROVOCATIONS)
 
 
 def sections() -> dict[str, str]:
@@ -91,6 +95,13 @@ async def nap(ctx: AgentContext, seconds: float) -> None:
     await ctx.sleep(seconds)
 
 
+@agent("prices")
+async def prices(ctx: AgentContext, tokens: int) -> None:
+    if tokens:
+        await ctx.report_usage(tokens)
+    raise LookupError("no such carrier")
+
+
 def provokes(name: str) -> Callable[[Provocation], Provocation]:
     def note(provocation: Provocation) -> Provocation:
         PROVOCATIONS[name] = provocation
@@ -116,7 +127,7 @@ def raised_in_agent(name: str) -> Callable[[Callable[[AgentContext], Awaitable[o
                         raise
 
             async def main() -> None:
-                async with Environment(agents=[quotes], tasks=[quote, charge]) as env:
+                async with Environment(agents=[quotes, prices], tasks=[quote, charge]) as env:
                     handle = await env.start(quotes, id="q-1")
                     await asyncio.sleep(1)
                     await handle.cancel("the customer hung up")
@@ -195,6 +206,29 @@ async def too_late() -> None:
         handle = await env.start(nap, 1, id="q-1")
         await handle.result()
         await handle.signal("wake-up")
+
+
+def refused(*commands: Command) -> BaseException:
+    """The error that a client would raise for the engine's answer to the last of these commands."""
+    engine = Engine()
+    replies = [engine.decide(command, Instant(0)).reply for command in commands]
+    answer = replies[-1]
+    assert isinstance(answer, Refused)
+    error: BaseException = getattr(errors, answer.error)(answer.message)
+    return error
+
+
+@raised_outside("NotClaimed")
+async def reports_what_it_does_not_hold() -> None:
+    workflow = ExecutionId("q-1")
+    raise refused(StartWorkflow("quote", execution_id=workflow), SubmitWorkflowCommands(workflow))
+
+
+@raised_outside("LimitReached")
+async def signals_too_often() -> None:
+    workflow = ExecutionId("q-1")
+    signals = [SignalExecution(workflow, "wake-up")] * (MOST_SIGNALS + 1)
+    raise refused(StartWorkflow("quote", execution_id=workflow), *signals)
 
 
 @raised_outside("ForeignFuture")
@@ -281,6 +315,33 @@ async def failing_step(ctx: AgentContext) -> object:
         raise KeyError("EUR")
 
     return await ctx.run(read_rate)
+
+
+@raised_in_agent("ChildFailed")
+async def failing_child(ctx: AgentContext) -> object:
+    return await (await ctx.spawn_agent("prices", 0))
+
+
+@raised_in_agent("ChildBudgetExceeded")
+async def spending_child(ctx: AgentContext) -> object:
+    return await (await ctx.spawn_agent("prices", 1_200, budget=Budget(max_tokens=1_000)))
+
+
+@raised_in_agent("ChildCancelled")
+async def cancelled_child(ctx: AgentContext) -> object:
+    child = await ctx.spawn_agent("prices", 0)
+    await child.cancel()
+    return await child
+
+
+@provokes("BudgetExceeded")
+def budget_is_used_up(_: Path) -> BaseException:
+    async def spends(ctx: AgentContext) -> None:
+        await ctx.report_usage(1_200)
+
+    with pytest.raises(BudgetExceeded) as caught:
+        run(spends(MockAgentContext(budget=Budget(max_tokens=1_000))))
+    return caught.value
 
 
 @provokes("DeadlineExceeded")
@@ -392,6 +453,11 @@ async def asks_for_what_operators_may() -> None:
 @raised_outside("NotAuthenticated")
 async def brings_no_token() -> None:
     TokenIdentity(KnownTokens(TokenFile(Path("no-such-file"))), Rates(1, 1), lambda: Instant(0))({})
+
+
+@raised_outside("NotAllAnswered")
+async def asks_a_cluster_without_workers() -> None:
+    raise errors.NotAllAnswered(["order-7", "order-8", "order-9"], found=0)
 
 
 @raised_outside("RateLimited")

@@ -85,13 +85,17 @@ async def test_a_namespace_that_is_not_there_is_named(development_server: Develo
             pass
 
 
-async def test_an_agent_that_its_workers_do_not_know_is_told_to_whoever_asks(
-    development_server: DevelopmentServer,
+async def test_an_agent_that_its_workers_do_not_know_is_told_to_whoever_asks_and_in_one_line_of_their_log(
+    development_server: DevelopmentServer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    unknown = "no agent of kind 'unknown-to-the-worker' is registered here"
     async with world(development_server.address, [known]) as here:
         handle = await here.start(unknown_to_the_worker)
-        with pytest.raises(UnknownKind, match="no agent of kind 'unknown-to-the-worker' is registered here"):
+        with pytest.raises(UnknownKind, match=unknown):
             await handle.result()
+    told = [each for each in caplog.records if unknown in each.getMessage()]
+    assert told
+    assert {(each.exc_info, "\n" in each.getMessage()) for each in told} == {(None, False)}
 
 
 async def test_an_execution_that_no_worker_knew_is_run_by_one_that_does(

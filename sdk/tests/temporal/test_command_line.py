@@ -142,6 +142,37 @@ def test_workers_of_open_executions_are_listed(clustered: Programs) -> None:
     assert worker["worker_id"] in clustered.run("workers").stdout
 
 
+def test_the_doctor_tells_what_a_cluster_knows_and_which_agents_nobody_takes(clustered: Programs) -> None:
+    nobodys = unique("nobody")
+    clustered.json("start", "waits", "--id", unique("waits"), "--queue", nobodys)
+
+    def missing() -> Any:
+        checks = {each["check"]: each for each in json.loads(clustered.run("doctor", "--json").stdout)["checks"]}
+        return checks if nobodys in checks["kinds"]["message"] else None
+
+    checks = in_time(missing)
+    assert f"1 agent on queue {nobodys!r}" in checks["kinds"]["message"]
+    assert "answers: Temporal 1." in checks["address"]["message"]
+    assert [checks[name]["level"] for name in ("address", "store", "stops")] == ["ok"] * 3
+
+
+def test_a_list_that_is_not_whole_says_whose_tasks_are_missing(clustered: Programs) -> None:
+    name, creator = unique("nobody"), unique("creator")
+    clustered.environment["USER"] = clustered.environment["LOGNAME"] = creator
+    clustered.json("start", "waits", "--id", name, "--queue", name)
+
+    def told() -> Any:
+        listed = clustered.run("tasks", "--agent", "waits", "--creator", f"client:{creator}", "--json")
+        return listed if name in listed.stderr else None
+
+    listed = in_time(told)
+    assert listed.returncode == 5
+    assert name in json.loads(listed.stdout)["unanswered"]
+    where = ("cancel", "--tasks", "--where", f"agent=waits creator=client:{creator}", "--yes", "--json")
+    cancelled = clustered.run(*where)
+    assert (cancelled.returncode, json.loads(cancelled.stdout)["unanswered"]) == (5, [name])
+
+
 def test_an_execution_is_watched_to_its_end_with_what_its_code_streams(clustered: Programs) -> None:
     name = unique("tells")
     clustered.json("start", "tells", "--id", name)

@@ -92,7 +92,6 @@ def behind_tls(address: str, authority: Authority, *, of_clients: Authority | No
         (("list", "--tls-ca", "nowhere.pem", "--temporal", "a:1"), "nowhere.pem cannot be read"),
         (("list", "--tls-key", __file__, "--temporal", "a:1"), "of a certificate and its key only one is given"),
         (("audit", "--temporal", "a:1"), "`rescind audit` is for servers: a Temporal cluster keeps no such thing"),
-        (("doctor", "--temporal", "a:1"), "`rescind doctor` is for servers"),
         (("webhook", "list", "--temporal", "a:1"), "`rescind webhook list` is for servers"),
         (("token", "list", "--temporal", "a:1"), "--temporal"),
         (("worker", "work", "--cancel-within", "0.05", "--temporal", "a:1"), "--cancel-within"),
@@ -100,7 +99,7 @@ def behind_tls(address: str, authority: Authority, *, of_clients: Authority | No
         (("worker", "work", "--deployment", "d", "--temporal", "a:1"), "--deployment and --build-id go together"),
         (("worker", "work", "--versioning", "pinned", "--temporal", "a:1"), "--versioning goes with --deployment"),
         (("worker", "--temporal", "a:1"), "there is nothing to run"),
-        (("worker", "json", "--temporal", "a:1"), "json defines no agent and no task"),
+        (("worker", "json", "--temporal", "a:1"), "json defines no agent, task or workflow"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anybody_is_asked(arguments: tuple[str, ...], told: str) -> None:
@@ -207,3 +206,10 @@ def test_an_agent_that_no_worker_knows_or_that_reaches_outside_is_told_to_whoeve
     outside = programs.json("start", "reads-a-file", "--wait", code=1)
     assert outside["status"] == "FAILED"
     assert f"{tmp_path / 'work.py'}:9 reaches outside" in outside["error"]
+
+
+def test_a_workflow_is_refused_where_a_cluster_is_to_run_it(programs: Programs, tmp_path: Path) -> None:
+    lines = ("from rescind import workflow", "@workflow('order')", "async def order(ctx) -> None: ...")
+    (tmp_path / "flows.py").write_text("\n".join(lines))
+    told = refused(programs.run("worker", "flows", "--temporal", "127.0.0.1:1"), 2)
+    assert "workflow 'order' is for servers: a cluster runs agents and tasks" in told

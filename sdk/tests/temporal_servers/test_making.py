@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.temporal_servers import development_server, downloading, test_server
+from fixtures.go_toolchain import go_version
 from fixtures.temporal_servers.commands import CommandFailed
 from sdk.tests.temporal_servers.known import script
 
@@ -95,7 +96,7 @@ def test_the_reason_of_a_failed_build_is_its_first_error(machine: Machine) -> No
     [("go version go1.26.8 linux/amd64", (1, 26, 8)), ("go version go1.27 darwin/arm64", (1, 27, 0))],
 )
 def test_the_version_of_go_is_read(said: str, version: tuple[int, ...]) -> None:
-    assert development_server.go_version(said) == version
+    assert go_version(said) == version
 
 
 def test_the_test_server_is_a_script_beside_its_archives(machine: Machine) -> None:

@@ -10,17 +10,27 @@ from typing import Final
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from rescind_proto.rescind.v1 import client_pb2, operations_pb2, values_pb2, webhooks_pb2, worker_pb2
+from rescind_proto.flovyn.v1 import agent_pb2, flovyn_pb2
+from rescind_proto.rescind.v1 import client_pb2, operations_pb2, values_pb2, webhooks_pb2, worker_pb2, workflows_pb2
 
 PROTO: Final = Path(__file__).parents[3] / "proto"
-MODULES: Final = (client_pb2, operations_pb2, values_pb2, webhooks_pb2, worker_pb2)
+MODULES: Final = (
+    agent_pb2,
+    flovyn_pb2,
+    client_pb2,
+    operations_pb2,
+    values_pb2,
+    webhooks_pb2,
+    worker_pb2,
+    workflows_pb2,
+)
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FileDescriptorProto]:
     """The .proto files as a compiler reads them, with their comments."""
     target = tmp_path_factory.mktemp("compiled") / "all.bin"
-    sources = sorted(str(path) for path in (PROTO / "rescind").rglob("*.proto"))
+    sources = sorted(str(path) for path in PROTO.rglob("*.proto"))
     included = files("grpc_tools") / "_proto"
     options = [f"-I{PROTO}", f"-I{included}", "--include_source_info", f"--descriptor_set_out={target}"]
     subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options, *sources], check=True)

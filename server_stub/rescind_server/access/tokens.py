@@ -28,6 +28,8 @@ class Role(StrEnum):
     """Starts executions; sees and cancels what it started."""
     WORKER = "worker"
     """Runs code, and nothing else."""
+    VIEWER = "viewer"
+    """Sees everything of its organisation but who asked for what, and changes nothing."""
     OPERATOR = "operator"
     """Sees and cancels everything of its organisation."""
 

@@ -6,6 +6,7 @@ one, so no wake-up is lost between an agent's look and its wait.
 
 from __future__ import annotations
 
+from heapq import heappush
 from sys import maxsize
 
 from rescind.model.events import EventType
@@ -55,12 +56,15 @@ def enqueue(state: State, execution: Execution) -> None:
     execution.phase = Phase.QUEUED
     set_status(execution, ExecutionStatus.PENDING)
     key = (execution.queue, execution.kind)
+    state.queued[key] = None
+    if execution.called is not None:
+        heappush(state.called_backlog.setdefault(key, []), (execution.order, execution.number, execution))
+        return
     backlog = state.agent_backlog.get(key)
     if backlog is None:
         backlog = state.agent_backlog[key] = AgentBacklog()
     if backlog.add(execution, state.agents_in_memory):
         state.resting[execution.execution_id] = execution
-    state.queued[key] = None
 
 
 def assign(state: State, execution: Execution, worker: Worker) -> None:
@@ -81,6 +85,7 @@ def assign(state: State, execution: Execution, worker: Worker) -> None:
         queue=execution.queue,
         organisation=execution.organisation,
         input=execution.input,
+        parent_id=execution.parent_id,
         labels=execution.labels,
         state=checkpoint.state if checkpoint is not None and execution.base_position else None,
         checkpoint_sequence=checkpoint.sequence if checkpoint is not None and execution.base_position else -1,
@@ -89,6 +94,8 @@ def assign(state: State, execution: Execution, worker: Worker) -> None:
         journal=tuple(execution.journal),
         trace_parent=execution.trace_parent,
         started_at=execution.created_at,
+        budget=execution.spawned.budget if execution.spawned is not None else None,
+        usage=execution.kept_usage,
     )
     _activate(state, execution, worker, start)
 
@@ -101,6 +108,9 @@ def release(state: State, execution: Execution) -> None:
     let_go(state, execution)
     if execution.ended:
         return
+    if execution.called is not None:
+        _release_called(state, execution)
+        return
     if execution.phase is Phase.IN_FLIGHT:
         unanswered = execution.journal.pop()
         execution.inbox[:0] = unanswered.resolutions
@@ -108,6 +118,13 @@ def release(state: State, execution: Execution) -> None:
         return
     record(state, execution, EventType.EXECUTION_RELEASED, run=execution.run)
     enqueue(state, execution)
+
+
+def _release_called(state: State, execution: Execution) -> None:
+    """Who claimed it is gone: it waits for another claim. One that is being cancelled ends with its budget."""
+    if execution.phase is Phase.IN_FLIGHT and execution.cause is None:
+        record(state, execution, EventType.EXECUTION_RELEASED, run=execution.run)
+        enqueue(state, execution)
 
 
 def _has_begun_step(execution: Execution) -> bool:
@@ -146,6 +163,12 @@ def let_go(state: State, execution: Execution) -> None:
         state.agent_workers.is_ready(worker)
     worker.held.pop(execution.execution_id, None)
     worker.idle.pop(execution.execution_id, None)
+
+
+def hold(execution: Execution, worker: Worker) -> None:
+    """From now on a worker holds the run."""
+    execution.holder = worker
+    worker.held[execution.execution_id] = execution
 
 
 def set_status(execution: Execution, status: ExecutionStatus) -> None:
@@ -194,3 +217,4 @@ def _forget_what_nobody_reads(state: State, execution: Execution) -> None:
     if execution.carried:
         execution.carried = ()
         del execution.entries[execution.kept_entries :]
+        execution.usage = execution.kept_usage

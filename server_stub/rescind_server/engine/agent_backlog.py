@@ -77,6 +77,14 @@ class AgentBacklog:
                 waiting.popleft()
         return None
 
+    def fresh_turn(self) -> int | None:
+        """The order of the first of those that never ran, in memory or not; None if there is none."""
+        while self.fresh and self.fresh[0].phase is not Phase.QUEUED:
+            self.fresh.popleft()
+        if self.fresh:
+            return self.fresh[0].order
+        return self.rests_beyond + 1 if self.rests_beyond is not None else None
+
     def turn(self) -> Turn | None:
         """The turn of the first that waits, in memory or not; None if nobody waits."""
         head = self.head()

@@ -10,7 +10,6 @@ from rescind.model.ids import Instant
 from rescind.model.messages import EntryRecord
 from rescind.model.operations import (
     Acknowledged,
-    AnyAnswer,
     AnyOperation,
     AppendEntry,
     AwaitSignal,
@@ -22,7 +21,6 @@ from rescind.model.operations import (
     Flush,
     LeaveTasks,
     PeekSignal,
-    Resolution,
     ReturnSignals,
     SaveCheckpoint,
     ScheduleTask,
@@ -34,31 +32,24 @@ from rescind.model.operations import (
 from rescind.model.options import DEFAULT_TASK_OPTIONS
 from rescind.model.status import CancelTaskResult
 from rescind.model.views import CheckpointView
-from rescind_server.engine import claims, endings, signal_queue, stops, waits
+from rescind_server.engine import children, claims, endings, signal_queue, stops, waits
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import (
     CancelWait,
     Execution,
-    OpenOperation,
     SignalWait,
     StepWait,
-    StopWait,
     Task,
-    TaskWait,
     Timer,
 )
 from rescind_server.engine.naming import shared
+from rescind_server.engine.open_operations import answer_at_once, close
 from rescind_server.engine.state import State, record
 
 
 def apply(state: State, execution: Execution, operation: AnyOperation) -> None:
     """Carry out one operation of an agent."""
     _RULES[type(operation)](state, execution, operation)
-
-
-def answer_at_once(execution: Execution, operation: AnyOperation, answer: AnyAnswer) -> None:
-    """Answer an operation that never had to wait. Its agent is in flight: the next activation carries it."""
-    execution.inbox.append(Resolution(operation.position, answer))
 
 
 def _schedule(state: State, execution: Execution, operation: ScheduleTask) -> None:
@@ -144,16 +135,6 @@ def _withdraw(state: State, execution: Execution, operation: Withdraw) -> None:
             return
 
 
-def close(state: State, waiting: OpenOperation) -> None:
-    """Undo what an open operation has set up, so that nothing of it happens any more."""
-    if waiting.deadline is not None:
-        state.deadlines.cancel(waiting.deadline)
-    if isinstance(waiting, TaskWait):
-        waits.detach(waiting)
-    elif isinstance(waiting, StopWait):
-        stops.detach(waiting)
-
-
 def _append_entry(state: State, execution: Execution, operation: AppendEntry) -> None:
     execution.entries.append(
         EntryRecord(
@@ -176,6 +157,7 @@ def _save_checkpoint(state: State, execution: Execution, operation: SaveCheckpoi
     if execution.recovery == "checkpoint":
         execution.base_position = operation.position
         execution.kept_entries = len(execution.entries)
+        execution.kept_usage = execution.usage
         execution.journal.clear()
     answer_at_once(execution, operation, Acknowledged())
 
@@ -228,4 +210,5 @@ _RULES: Final[Mapping[type[AnyOperation], Callable[[State, Execution, Any], None
     SaveCheckpoint: _save_checkpoint,
     Flush: _flush,
     BeginStep: _begin_step,
+    **children.RULES,
 }

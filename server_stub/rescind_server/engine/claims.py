@@ -1,17 +1,22 @@
-"""Handing tasks out: pushed to a worker with a free slot, oldest first, never one whose end is decided."""
+"""Handing tasks out: to a worker with a free slot, or to a poll; oldest first, never one whose end is decided."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from rescind.model.events import EventType
 from rescind.model.ids import Instant, Lease
 from rescind.model.messages import TaskActivation
 from rescind.model.options import DEFAULT_TASK_OPTIONS
 from rescind.model.status import TaskStatus
+from rescind_server.engine import polls
+from rescind_server.engine.calls import TaskClaimed
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Attempt, Task, Worker
+from rescind_server.engine.polls import Poll
 from rescind_server.engine.state import State, record
+from rescind_server.engine.subscriptions import QueueKey
 
 
 def offer(state: State, task: Task) -> None:
@@ -30,6 +35,9 @@ def hand_out(state: State) -> None:
         if worker.free_slots > 0:
             state.task_workers.is_ready(worker)
     state.freed.clear()
+    for poll in state.fresh_polls:
+        if poll in state.task_polls:
+            _serve(state, poll)
     for task in state.offered:
         if task.status is TaskStatus.PENDING and not _claim_by_someone(state, task):
             state.task_backlog.setdefault((task.queue, task.kind), deque()).append(task)
@@ -39,34 +47,66 @@ def hand_out(state: State) -> None:
 def fill(state: State, worker: Worker) -> None:
     """Give a worker the oldest claimable tasks of its queues and kinds, as long as it has free slots."""
     while worker.free_slots > 0:
-        task = _take_oldest(state, worker)
+        task = _take_oldest(state, ((queue, kind) for queue in worker.queues for kind in worker.tasks))
         if task is None:
             return
         _claim(state, worker, task)
 
 
 def _claim_by_someone(state: State, task: Task) -> bool:
-    worker = state.task_workers.next_for((task.queue, task.kind))
+    key = (task.queue, task.kind)
+    worker = state.task_workers.next_for(key)
     if worker is not None:
         _claim(state, worker, task)
-    return worker is not None
+        return True
+    poll = state.task_polls.next_for(key)
+    if poll is not None:
+        _claim_for_poll(state, poll, task)
+    return poll is not None
 
 
-def _take_oldest(state: State, worker: Worker) -> Task | None:
+def _serve(state: State, poll: Poll) -> None:
+    """Give a poll that has just come the oldest task that it takes; if there is none, it waits."""
+    if poll.kinds is None:
+        keys = [key for key in state.task_backlog if key[0] == poll.queue]
+    else:
+        keys = [(poll.queue, kind) for kind in poll.kinds]
+    task = _take_oldest(state, keys)
+    if task is not None:
+        _claim_for_poll(state, poll, task)
+
+
+def _take_oldest(state: State, keys: Iterable[QueueKey]) -> Task | None:
     oldest: Task | None = None
-    for queue in worker.queues:
-        for kind in worker.tasks:
-            backlog = state.task_backlog.get((queue, kind))
-            while backlog and backlog[0].status is not TaskStatus.PENDING:
-                backlog.popleft()
-            if backlog and (oldest is None or backlog[0].order < oldest.order):
-                oldest = backlog[0]
+    for key in keys:
+        backlog = state.task_backlog.get(key)
+        while backlog and backlog[0].status is not TaskStatus.PENDING:
+            backlog.popleft()
+        if backlog and (oldest is None or backlog[0].order < oldest.order):
+            oldest = backlog[0]
     if oldest is not None:
         state.task_backlog[oldest.queue, oldest.kind].popleft()
     return oldest
 
 
-def _claim(state: State, worker: Worker, task: Task) -> None:
+def _claim_for_poll(state: State, poll: Poll, task: Task) -> None:
+    attempt = _begin_attempt(state, polls.worker_of(state, poll.worker_id), task)
+    attempt.polled = True
+    claimed = TaskClaimed(
+        task_id=task.task_id,
+        execution_id=task.execution.execution_id,
+        lease=attempt.lease,
+        kind=task.kind,
+        queue=task.queue,
+        input=task.input,
+        number=attempt.number,
+        is_of_workflow=task.execution.workflow is not None,
+        trace_parent=task.execution.trace_parent,
+    )
+    polls.answer(state, poll, claimed)
+
+
+def _begin_attempt(state: State, worker: Worker, task: Task) -> Attempt:
     # Invariant 4: a claim is the only way for code to start. Noticed by test_code_starts_at_most_once_per_attempt.
     assert task.status is TaskStatus.PENDING
     state.lease += 1
@@ -80,10 +120,16 @@ def _claim(state: State, worker: Worker, task: Task) -> None:
         task.attempts.append(attempt)
     task.status = TaskStatus.RUNNING
     state.attempts[attempt.lease] = attempt
+    state.attempts_by_task[task.task_id] = attempt
     worker.running[attempt.lease] = attempt
     task.execution.unsettled += 1
     record(state, task.execution, EventType.TASK_STARTED, task, number, worker=worker.worker_id)
     _watch(state, attempt)
+    return attempt
+
+
+def _claim(state: State, worker: Worker, task: Task) -> None:
+    attempt = _begin_attempt(state, worker, task)
     options = task.options
     state.push(
         worker,
@@ -93,7 +139,7 @@ def _claim(state: State, worker: Worker, task: Task) -> None:
             task.execution.execution_id,
             task.kind,
             task.input,
-            number,
+            attempt.number,
             options.grace_ms,
             task.queue,
             options.heartbeat_ms,

@@ -6,6 +6,7 @@ Nothing changes by it any more, but who asked, why, and what they were told goes
 from __future__ import annotations
 
 from rescind.model.commands import (
+    Call,
     CancelAnswered,
     CancelExecution,
     CancelTaskFromOutside,
@@ -16,7 +17,7 @@ from rescind.model.commands import (
 )
 from rescind.model.events import EventType
 from rescind.model.status import CancelTaskResult
-from rescind_server.engine import endings, executions
+from rescind_server.engine import calling, endings, execution_endings, executions
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import State, annotate
 
@@ -33,12 +34,14 @@ def answer(state: State, command: FromClient, execution: Execution) -> Reply:
             annotate(state, execution, EventType.SIGNAL_REFUSED, name=command.name, by=command.by)
             return executions.ended(execution.execution_id, execution.status)
         case CancelExecution():
-            result = executions.ALREADY_ENDED[execution.status]
-            details = executions.request_details(command, result)
+            result = execution_endings.ALREADY_ENDED[execution.status]
+            details = execution_endings.request_details(command.cause, result.value, hard=command.hard)
             annotate(state, execution, EventType.EXECUTION_CANCEL_REQUESTED, **details)
             return CancelAnswered(result)
         case CancelTaskFromOutside():
             return CancelAnswered(_cancel_task(state, command, execution))
+        case Call():
+            return calling.decide(state, command, execution)
 
 
 def _cancel_task(state: State, command: CancelTaskFromOutside, execution: Execution) -> CancelTaskResult:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import heapq
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from rescind.model.ids import Instant
     from rescind_server.engine.entities import Attempt, Execution, OpenOperation, Task, Worker
+    from rescind_server.engine.polls import Poll
+    from rescind_server.engine.workflow_entities import Due, PollingWorker, WorkflowPoll
+
+    Subject: TypeAlias = Task | Attempt | Execution | OpenOperation | Worker | Poll | Due | WorkflowPoll | PollingWorker
 
 
 class DeadlineKind(Enum):
@@ -26,6 +30,12 @@ class DeadlineKind(Enum):
     WORKER_LEASE = auto()
     WORKER_SILENCE = auto()
     EVICTION = auto()
+    POLL = auto()
+    WORKFLOW_TIMER = auto()
+    WORKFLOW_TIMEOUT = auto()
+    WORKFLOW_POLL = auto()
+    PROMISE = auto()
+    CLAIM_LEASE = auto()
 
 
 class Deadline:
@@ -34,12 +44,12 @@ class Deadline:
     __slots__ = ("due", "kind", "subject")
 
     def __init__(
-        self, due: Instant, kind: DeadlineKind, subject: Task | Attempt | Execution | OpenOperation | Worker
+        self, due: Instant, kind: DeadlineKind, subject: Subject
     ) -> None:
         self.due = due
         self.kind = kind
         # None once it is cancelled or has come: a cancelled deadline never fires, also not in its own tick.
-        self.subject: Task | Attempt | Execution | OpenOperation | Worker | None = subject
+        self.subject: Subject | None = subject
 
 
 class Deadlines:
@@ -54,7 +64,7 @@ class Deadlines:
         return len(self._heap) - self._cancelled
 
     def set(
-        self, due: Instant, kind: DeadlineKind, subject: Task | Attempt | Execution | OpenOperation | Worker
+        self, due: Instant, kind: DeadlineKind, subject: Subject
     ) -> Deadline:
         """Let `kind` happen to `subject` at `due`."""
         deadline = Deadline(due, kind, subject)

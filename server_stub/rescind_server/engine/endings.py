@@ -16,7 +16,7 @@ from rescind.model.operations import TaskCancelAnswered
 from rescind.model.outcome import Failure, Outcome
 from rescind.model.payload import Payload
 from rescind.model.status import CancelMode, CancelTaskResult, FailureKind, TaskStatus
-from rescind_server.engine import activations, stops
+from rescind_server.engine import activations, stops, workflow_log
 from rescind_server.engine.entities import Task
 from rescind_server.engine.state import State, record
 
@@ -54,6 +54,10 @@ def end_task(state: State, task: Task, outcome: Outcome, *, by_request: bool = F
     task.ended_sequence = record(state, execution, _EVENTS[outcome.status], task, attempt, **_ending_details(outcome))
     if task.waiters:
         state.ended.append(task)
+    if execution.called is not None and execution.called.is_task:
+        state.ended_alone.append(task)
+    if execution.workflow is not None:
+        workflow_log.tell_task_ended(state, task)
     if task.cancel_waiters:
         _answer_those_who_asked(state, task, by_request=by_request)
     stops.note_if_still(state, task)

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from enum import Enum, auto
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
 from rescind.model.cause import CancelCause
+from rescind.model.child_operations import AwaitChildren, CancelChild, SignalChild, SignalParent
+from rescind.model.children import NOTHING_USED, Spawned, Usage
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
 from rescind.model.messages import DEFAULT_AGENT_SLOTS, AgentKind, EntryRecord, Issued, JournalEntry, Recovery
 from rescind.model.operations import AwaitSignal, AwaitStopped, AwaitTasks, BeginStep, Resolution, Signal, StartTimer
 from rescind.model.options import DEFAULT_CLEANUP_BUDGET_MS, TaskOptions
 from rescind.model.outcome import Failure, Outcome
 from rescind.model.payload import Payload
-from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus, StopState, TaskStatus
+from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus, ParentClosePolicy, StopState, TaskStatus
 from rescind.model.views import CheckpointView
+from rescind_server.engine.calls import TokenUsage
 from rescind_server.engine.deadlines import Deadline
+from rescind_server.engine.rare import Rare
+from rescind_server.engine.workflow_entities import Workflow
 
 
 class Phase(Enum):
@@ -47,6 +52,7 @@ class Attempt(msgspec.Struct, eq=False):
         deliveries: how often the order, or the request, that stands was sent.
         acknowledged: whether the worker has said that it has it.
         redelivery: when it is sent again, if it is not acknowledged before.
+        polled: whether it was claimed by a poll: its worker has no session, and nothing is pushed to it.
     """
 
     lease: Lease
@@ -68,36 +74,7 @@ class Attempt(msgspec.Struct, eq=False):
     last_advance: Instant = Instant(0)
     progress: float | None = None
     deadlines: list[Deadline] | None = None
-
-
-FieldT = TypeVar("FieldT")
-
-
-class Rare(Generic[FieldT]):
-    """A field of a task that few tasks have set: it takes up room in those alone.
-
-    A million tasks may wait for a worker, and of what can happen to a task nothing has happened to them.
-    """
-
-    def __init__(self, unset: FieldT) -> None:
-        self._unset = unset
-        self._name = ""
-
-    def __set_name__(self, owner: type[Any], name: str) -> None:
-        self._name = name
-
-    def __get__(self, task: Task, owner: type[Task]) -> FieldT:
-        rare = task.rare
-        if rare is None:
-            return self._unset
-        value: FieldT = rare.get(self._name, self._unset)
-        return value
-
-    def __set__(self, task: Task, value: FieldT) -> None:
-        if task.rare is not None:
-            task.rare[self._name] = value
-        elif value != self._unset:
-            task.rare = {self._name: value}
+    polled: bool = False
 
 
 class Task(msgspec.Struct, eq=False):
@@ -117,6 +94,7 @@ class Task(msgspec.Struct, eq=False):
             requests from outside.
         stop_waiters: who is to be told when nothing of it is at work any more.
         deadlines: those that go with it, not with an attempt.
+        notes: what its code has noted by calls.
         rare: the fields of these that few tasks have set, by name.
     """
 
@@ -144,6 +122,7 @@ class Task(msgspec.Struct, eq=False):
     cancel_waiters = Rare["list[CancelWait | int] | None"](None)
     stop_waiters = Rare["list[StopWait] | None"](None)
     deadlines = Rare[list[Deadline] | None](None)
+    notes = Rare["TaskNotes | None"](None)
 
     @property
     def current(self) -> Attempt | None:
@@ -154,6 +133,28 @@ class Task(msgspec.Struct, eq=False):
     def at_work(self) -> bool:
         """Whether some attempt of it may still be running, whatever its status says."""
         return self.attempts is not None and any(attempt.live for attempt in self.attempts)
+
+
+class LogLine(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A line of a task's log: ``DEBUG``, ``INFO``, ``WARN`` or ``ERROR``."""
+
+    at: Instant
+    level: str
+    message: str
+
+
+class TaskNotes(msgspec.Struct):
+    """What the code of a task has noted by calls; it outlives the attempt.
+
+    Attributes:
+        state: its keys and their values, as JSON.
+        progress_details: what it said last of its progress.
+        log: the last lines of its log, oldest first.
+    """
+
+    state: dict[str, bytes] = {}
+    progress_details: str = ""
+    log: list[LogLine] = []
 
 
 class OpenOperation(msgspec.Struct, eq=False):
@@ -211,6 +212,74 @@ class StepWait(OpenOperation, eq=False, kw_only=True):
     operation: BeginStep
 
 
+class Called(msgspec.Struct):
+    """What is kept besides of an agent that is run by calls: from its first line on each claim, without a journal.
+
+    Attributes:
+        worker_id: who claimed it last.
+        signal: the name of the signal that it waits for; None if it waits for none.
+        signal_times: when the signals in its queue arrived, by their numbers.
+        is_task: it is no agent: it stands for its one task, and ends with it.
+    """
+
+    worker_id: WorkerId | None = None
+    signal: str | None = None
+    signal_times: dict[int, Instant] = {}
+    is_task: bool = False
+
+
+class KeptEntry(EntryRecord, frozen=True, gc=False):
+    """An entry that came by a call: it names the one before it, and what a language model took."""
+
+    parent_id: str | None = None
+    token_usage: TokenUsage | None = None
+
+
+class ChildWait(OpenOperation, eq=False, kw_only=True):
+    """A wait for children; `open` are those of its members that have not ended."""
+
+    operation: AwaitChildren
+    open: dict[ExecutionId, Child]
+
+
+class ElsewhereWait(OpenOperation, eq=False, kw_only=True):
+    """A request about a child, or the parent, that lives elsewhere: its host will tell the answer."""
+
+    operation: CancelChild | SignalChild | SignalParent
+
+
+class Child(msgspec.Struct, eq=False):
+    """An agent that was spawned by another, as its parent knows it.
+
+    Attributes:
+        parent: who spawned it.
+        order: its place in the server's order of starting; the same as its execution's.
+        outcome: how it ended; set once.
+        ended_sequence: the number of the event that told the parent so, in the parent's history.
+        usage: what it had used up then.
+        untold: signals that it sent and that no wait for children has told of, each with the number of the event.
+        waiters: who is to be told of its end, or of its signals.
+        cancel_asked: whether its cancel was asked for where it lives; only of one that lives elsewhere.
+    """
+
+    child_id: ExecutionId
+    parent: Execution
+    kind: str
+    order: int
+    parent_close: ParentClosePolicy = ParentClosePolicy.CANCEL
+    outcome: Outcome | None = None
+    ended_sequence: int = 0
+    usage: Usage = NOTHING_USED
+    untold: list[tuple[int, Signal]] = []
+    waiters: list[ChildWait] = []
+    cancel_asked: bool = False
+
+    @property
+    def goes_with_parent(self) -> bool:
+        """Whether it is cancelled when its parent ends first, or is cancelled."""
+        return self.parent_close is ParentClosePolicy.CANCEL
+
+
 class Execution(msgspec.Struct, eq=False):
     """An agent.
 
@@ -229,8 +298,14 @@ class Execution(msgspec.Struct, eq=False):
         kept_entries: how many entries the last checkpoint covers.
         open: its operations that have no answer yet, by position.
         sequence: the number of its last history event.
-        unsettled: open tasks and attempts at work; once ended and 0, it leaves memory.
+        unsettled: open tasks, attempts at work, and open children that go with it; once ended and 0, it leaves memory.
         trace_parent: the span that it was started in; handed on to those who run it.
+        spawned: what it knows of its parent; None if it has none.
+        children: the agents that it spawned, in order.
+        usage: what it has used up of its budget.
+        kept_usage: what of that the last checkpoint covers.
+        called: set once its code is run by calls (`rescind_server.engine.calls`).
+        workflow: set if it is a workflow, and no agent.
     """
 
     execution_id: ExecutionId
@@ -271,6 +346,19 @@ class Execution(msgspec.Struct, eq=False):
     sequence: int = 0
     unsettled: int = 0
     trace_parent: str | None = None
+    called: Called | None = None
+    spawned: Spawned | None = None
+    children: dict[ExecutionId, Child] = {}
+    usage: Usage = NOTHING_USED
+    kept_usage: Usage = NOTHING_USED
+    workflow: Workflow | None = None
+
+    @property
+    def parent_id(self) -> ExecutionId | None:
+        """The agent that spawned it, or the workflow that it is a child of; None if there is none."""
+        if self.workflow is not None:
+            return self.workflow.parent_id
+        return self.spawned.parent_id if self.spawned is not None else None
 
     @property
     def ended(self) -> bool:
@@ -288,7 +376,7 @@ class Execution(msgspec.Struct, eq=False):
     @property
     def never_ran(self) -> bool:
         """Whether it waits for a worker for the first time: such an execution may rest."""
-        return not self.run and self.status is ExecutionStatus.PENDING
+        return not self.run and self.status is ExecutionStatus.PENDING and self.workflow is None
 
 
 class Worker(msgspec.Struct, eq=False):
@@ -305,6 +393,8 @@ class Worker(msgspec.Struct, eq=False):
         idle: those of them that wait, and can be evicted without harm; the one that waits for longest first.
         lease: when its attempts are lost, while it is away; or when its silence counts as its end.
         eviction: when to look again whether one of the idle runs has waited for long enough.
+        polls: it has no session, and asks for its work. It never is connected.
+        beats: it has sent heartbeats, and so is missed early when it sends none.
     """
 
     worker_id: WorkerId
@@ -322,6 +412,8 @@ class Worker(msgspec.Struct, eq=False):
     last_contact: Instant = Instant(0)
     lease: Deadline | None = None
     eviction: Deadline | None = None
+    polls: bool = False
+    beats: bool = False
 
     @property
     def free_slots(self) -> int:

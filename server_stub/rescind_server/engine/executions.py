@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
-from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import (
     CancelAnswered,
     CancelExecution,
@@ -19,7 +18,7 @@ from rescind.model.commands import (
     StartExecution,
 )
 from rescind.model.events import EventType
-from rescind.model.ids import ExecutionId, Instant
+from rescind.model.ids import ExecutionId
 from rescind.model.messages import (
     AgentCancelled,
     AgentCompleted,
@@ -33,30 +32,24 @@ from rescind.model.operations import AnyOperation, StepRecorded
 from rescind.model.outcome import Failure
 from rescind.model.payload import Payload
 from rescind.model.status import (
-    CancelMode,
     CancelTaskResult,
     ExecutionStatus,
     FailureKind,
-    ParentClosePolicy,
 )
-from rescind_server.engine import activations, agent_operations, endings, placement, signals, stops, waits
-from rescind_server.engine.deadlines import DeadlineKind
+from rescind_server.engine import (
+    activations,
+    agent_operations,
+    child_waits,
+    children,
+    endings,
+    execution_endings,
+    waits,
+)
 from rescind_server.engine.entities import Execution, Phase, StepWait, Worker
+from rescind_server.engine.execution_endings import finish, forget_parked
 from rescind_server.engine.naming import shared
 from rescind_server.engine.state import State, record
 
-ALREADY_ENDED: Final[Mapping[ExecutionStatus, CancelTaskResult]] = {
-    ExecutionStatus.COMPLETED: CancelTaskResult.ALREADY_COMPLETED,
-    ExecutionStatus.FAILED: CancelTaskResult.ALREADY_FAILED,
-    ExecutionStatus.CANCELLED: CancelTaskResult.ALREADY_CANCELLED,
-}
-"""What a request to cancel an agent is answered that has ended so."""
-
-_ENDS: Final[Mapping[ExecutionStatus, EventType]] = {
-    ExecutionStatus.COMPLETED: EventType.EXECUTION_COMPLETED,
-    ExecutionStatus.FAILED: EventType.EXECUTION_FAILED,
-    ExecutionStatus.CANCELLED: EventType.EXECUTION_CANCELLED,
-}
 _CANCELLED_ITSELF: Final = Failure(
     FailureKind.ERROR, "the agent's code raised CancelledError, though nobody cancelled it", "CancelledError"
 )
@@ -78,6 +71,7 @@ def start(state: State, command: StartExecution, execution_id: ExecutionId) -> R
         state.now,
         state.next_order(),
         trace_parent=command.trace_parent,
+        spawned=command.spawned,
     )
     state.executions[execution_id] = execution
     record(state, execution, EventType.EXECUTION_STARTED, kind=command.kind, queue=command.queue, by=command.by)
@@ -110,19 +104,20 @@ def progress(state: State, message: AgentProgress) -> None:
         if operation.position == execution.base_position:
             _carry_over(execution, message.operations)
     waits.wake_waiters(state)
+    child_waits.wake_waiters(state)
     match message.ending:
         case None:
             activations.go_on(state, execution)
         case AgentCompleted(output):
             # A cancel that was accepted before this batch arrived stands: it was answered.
             ended = ExecutionStatus.COMPLETED if execution.cause is None else ExecutionStatus.CANCELLED
-            _finish(state, execution, ended, output=output if execution.cause is None else None)
+            finish(state, execution, ended, output=output if execution.cause is None else None)
         case AgentFailed(failure):
-            _finish(state, execution, ExecutionStatus.FAILED, failure=failure)
+            finish(state, execution, ExecutionStatus.FAILED, failure=failure)
         case AgentCancelled() if execution.cause is None:
-            _finish(state, execution, ExecutionStatus.FAILED, failure=_CANCELLED_ITSELF)
+            finish(state, execution, ExecutionStatus.FAILED, failure=_CANCELLED_ITSELF)
         case AgentCancelled():
-            _finish(state, execution, ExecutionStatus.CANCELLED)
+            finish(state, execution, ExecutionStatus.CANCELLED)
 
 
 def step_reported(state: State, message: StepReported) -> None:
@@ -147,7 +142,7 @@ def park(state: State, message: AgentParked) -> None:
     execution.inbox[:0] = unanswered.resolutions
     if execution.cause is not None:
         # Nobody can run its clean-up; waiting for a deployment would keep a cancelled agent for ever.
-        _finish(state, execution, ExecutionStatus.CANCELLED)
+        finish(state, execution, ExecutionStatus.CANCELLED)
         return
     execution.phase = Phase.PARKED
     execution.parked = message.problem
@@ -161,7 +156,7 @@ def unpark(state: State, worker: Worker) -> None:
     for kind in worker.agents:
         for execution in list(state.parked.get(kind, {}).values()):
             if execution.queue in worker.queues:
-                _forget_parked(state, execution)
+                forget_parked(state, execution)
                 activations.enqueue(state, execution)
 
 
@@ -173,7 +168,7 @@ def signal(state: State, command: SignalExecution) -> Reply:
     if execution.ended:
         record(state, execution, EventType.SIGNAL_REFUSED, name=command.name, by=command.by)
         return ended(command.execution_id, execution.status)
-    return Signalled(signals.receive(state, execution, command.name, command.value, command.by))
+    return Signalled(children.receive_signal(state, execution, command.name, command.value, command.by))
 
 
 def cancel_task(state: State, command: CancelTaskFromOutside) -> Reply:
@@ -195,28 +190,15 @@ def cancel(state: State, command: CancelExecution) -> Reply:
     execution = state.executions.get(command.execution_id)
     if execution is None:
         return CancelAnswered(CancelTaskResult.NOT_FOUND)
-    cause = command.cause
-    result = ALREADY_ENDED.get(execution.status) or (
-        CancelTaskResult.CANCELLED if execution.cause is None else CancelTaskResult.ALREADY_CANCELLED
+    result = execution_endings.request_cancel(
+        state, execution, command.cause, hard=command.hard, within_ms=command.within_ms
     )
-    record(state, execution, EventType.EXECUTION_CANCEL_REQUESTED, **request_details(command, result))
-    if not execution.ended:
-        _begin_cancel(state, execution, cause, hard=command.hard)
-    if command.hard:
-        _force_its_stops(state, execution, cause)
     return CancelAnswered(result)
-
-
-def request_details(command: CancelExecution, result: CancelTaskResult) -> dict[str, str | bool]:
-    """What is recorded of a request to cancel an execution."""
-    cause = command.cause
-    words = {"reason": cause.reason} if cause.reason else {}
-    return {"result": result.value, "source": cause.source.value, "by": cause.by, "hard": command.hard, **words}
 
 
 def clean_up_ended(state: State, execution: Execution) -> None:
     """The budget of the clean-up is used up: the execution ends at once."""
-    _finish(state, execution, ExecutionStatus.CANCELLED)
+    finish(state, execution, ExecutionStatus.CANCELLED)
 
 
 def not_found(execution_id: ExecutionId) -> Refused:
@@ -227,84 +209,6 @@ def not_found(execution_id: ExecutionId) -> Refused:
 def ended(execution_id: ExecutionId, status: ExecutionStatus) -> Refused:
     """The refusal for an execution that takes nothing any more."""
     return Refused("ExecutionEnded", f"execution {execution_id!r} is {status.value}; it takes no more signals.")
-
-
-def _forget_parked(state: State, execution: Execution) -> None:
-    execution.parked = None
-    parked = state.parked.get(execution.kind)
-    if parked is not None:
-        parked.pop(execution.execution_id, None)
-        if not parked:
-            del state.parked[execution.kind]
-
-
-def _begin_cancel(state: State, execution: Execution, cause: CancelCause, *, hard: bool) -> None:
-    first = execution.cause is None
-    if first:
-        execution.cause = cause
-        execution.status = ExecutionStatus.CANCELLING
-    never_ran = execution.run == 0
-    if hard or never_ran or execution.phase is Phase.PARKED:
-        _finish(state, execution, ExecutionStatus.CANCELLED, hard=hard)
-        return
-    if not first:
-        return
-    _cancel_its_tasks(state, execution, cause)
-    due = Instant(state.now + execution.cleanup_budget_ms * 1_000)
-    execution.cleanup = state.deadlines.set(due, DeadlineKind.CLEAN_UP, execution)
-    activations.wake(state, execution)
-
-
-def _cancel_its_tasks(state: State, execution: Execution, cause: CancelCause, *, hard: bool = False) -> None:
-    mode = CancelMode.FORCE if hard else CancelMode.TRY
-    passed_on = CancelCause(CancelSource.PARENT, cause.by, cause.reason, cause.trace_parent)
-    for task in list(execution.tasks.values()):
-        if task.outcome is None and task.options.parent_close is ParentClosePolicy.CANCEL:
-            endings.request_cancel(state, task, passed_on, mode)
-
-
-def _force_its_stops(state: State, execution: Execution, cause: CancelCause) -> None:
-    """What is being stopped already loses its grace; what was left running goes on."""
-    if not execution.unsettled:
-        return
-    for task in execution.tasks.values():
-        for attempt in task.attempts or ():
-            if attempt.stop is not None:
-                stops.order_stop(state, attempt, cause, force=True)
-
-
-def _finish(
-    state: State,
-    execution: Execution,
-    status: ExecutionStatus,
-    *,
-    output: Payload | None = None,
-    failure: Failure | None = None,
-    hard: bool = False,
-) -> None:
-    """End an execution: nothing of it waits any more, and its open tasks go by their policy; `hard` leaves no grace."""
-    activations.evict(state, execution)
-    if not execution.run:
-        placement.note_ended(state, execution)
-    if execution.phase is Phase.PARKED:
-        _forget_parked(state, execution)
-    if execution.cleanup is not None:
-        state.deadlines.cancel(execution.cleanup)
-        execution.cleanup = None
-    for waiting in list(execution.open.values()):
-        agent_operations.close(state, waiting)
-    execution.open.clear()
-    execution.inbox.clear()
-    execution.phase = Phase.IDLE
-    execution.status = status
-    execution.output = output
-    execution.failure = failure
-    execution.ended_at = state.now
-    details = {"error": failure.message, "error_type": failure.error_type} if failure is not None else {}
-    if execution.unsettled:
-        reason = CancelCause(CancelSource.PARENT, f"agent:{execution.execution_id}", f"its agent is {status.value}")
-        _cancel_its_tasks(state, execution, execution.cause or reason, hard=hard)
-    record(state, execution, _ENDS[status], **details)
 
 
 def _remember_issued(execution: Execution, operations: tuple[AnyOperation, ...]) -> None:

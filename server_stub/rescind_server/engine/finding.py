@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId
-from rescind.model.status import TaskStatus
+from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus, TaskStatus
 from rescind_server.engine.entities import Execution, Task
-from rescind_server.engine.viewing import is_stopping
+from rescind_server.engine.viewing import attempts_stopping, is_stopping
 
 if TYPE_CHECKING:
     from rescind_server.engine.machine import Engine
@@ -20,6 +20,7 @@ Place = tuple[int, int]
 """Where a task stands in a list: the place of its execution in the order of starting, and its own."""
 
 _BEGINNING: Final = (-1, -1)
+_OVER: Final = TERMINAL_EXECUTION | {ExecutionStatus.CANCELLING}
 
 
 def place_of(task: Task) -> Place:
@@ -74,6 +75,16 @@ def find_held(engine: Engine, selection: ExecutionFilter) -> Sequence[Execution]
     held = worker.held.values() if worker is not None else ()
     found = [execution for execution in held if _selects_held(selection, execution)]
     return sorted(found, key=lambda execution: execution.order, reverse=True)
+
+
+def find_stopping(engine: Engine, execution_ids: Iterable[ExecutionId]) -> Mapping[ExecutionId, int]:
+    """How many attempts are still being stopped of those that are cancelled or have ended; none is left out."""
+    found: dict[ExecutionId, int] = {}
+    for execution_id in execution_ids:
+        execution = engine._state.executions.get(execution_id)
+        if execution is not None and execution.status in _OVER and execution.unsettled > 0:
+            found[execution_id] = attempts_stopping(execution)
+    return found
 
 
 def _candidates(state: State, selection: TaskFilter, after: Place) -> Iterable[Task]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, assert_never
 
+from rescind.model.children import ChildEnded
 from rescind.model.commands import (
     ACCEPTED,
+    Call,
     CancelExecution,
     CancelTaskFromOutside,
+    ChildCancelTold,
     Command,
     FromClient,
     Reply,
+    SignalAnswered,
     SignalExecution,
     StartExecution,
 )
@@ -31,20 +35,53 @@ from rescind.model.messages import (
 )
 from rescind.model.operations import TimerFired
 from rescind.model.views import ExecutionDetails
-from rescind_server.engine import activations, attempts, claims, closed, executions, placement, stops, waits, workers
+from rescind_server.engine import (
+    activations,
+    attempts,
+    called_agents,
+    called_tasks,
+    calling,
+    child_waits,
+    children,
+    claims,
+    closed,
+    executions,
+    placement,
+    polls,
+    stops,
+    waits,
+    workers,
+    workflow_claims,
+    workflow_endings,
+    workflow_promises,
+    workflow_requests,
+)
 from rescind_server.engine.deadlines import Deadline, DeadlineKind
-from rescind_server.engine.entities import Attempt, Execution, OpenOperation, StopWait, Task, TaskWait, Worker
+from rescind_server.engine.entities import (
+    Attempt,
+    ChildWait,
+    Execution,
+    OpenOperation,
+    StopWait,
+    Task,
+    TaskWait,
+    Worker,
+)
 from rescind_server.engine.naming import execution_id_of
+from rescind_server.engine.polls import Poll
 from rescind_server.engine.restoring import restore
 from rescind_server.engine.state import Decision, State, WantedPage, record
 from rescind_server.engine.subscriptions import QueueKey
 from rescind_server.engine.viewing import details_of
+from rescind_server.engine.workflow_entities import Due, KeyName, KeyOwner, PollingWorker, WorkflowPoll
 
 DEFAULT_LEASE_MS: Final = 10_000
 """How long the attempts of a worker that went away stay its own, unless set otherwise."""
 
 AGENTS_IN_MEMORY: Final = 1_000
 """Of how many agents that never ran, per queue and kind, the engine knows more than that they rest in the store."""
+
+_NOBODY: Final[Mapping[ExecutionId, Execution]] = {}
 
 
 class Engine:
@@ -60,6 +97,7 @@ class Engine:
         lease_ms: int = DEFAULT_LEASE_MS,
         agents_in_memory: int = AGENTS_IN_MEMORY,
         watches_attempts: bool = True,
+        hosts_children: bool = True,
     ) -> None:
         """Make an empty engine.
 
@@ -71,20 +109,38 @@ class Engine:
             watches_attempts: whether the length and the silences of attempts are measured here, and orders to stop
                 repeated. If not, whoever runs them does so, and tells of limits by `overrun`: attempts that wait for a
                 worker elsewhere begin there.
+            hosts_children: whether an agent's children are executions of this engine. If not, the host starts, cancels
+                and signals them where they live, as decisions tell it (see `rescind.model.children`).
         """
-        self._state = State(lease_ms=lease_ms, agents_in_memory=agents_in_memory, watches_attempts=watches_attempts)
+        self._state = State(
+            lease_ms=lease_ms,
+            agents_in_memory=agents_in_memory,
+            watches_attempts=watches_attempts,
+            hosts_children=hosts_children,
+        )
         self._seed = seed
 
-    def decide(self, command: Command, now: Instant, closed_execution: Execution | None = None) -> Decision:
+    def decide(
+        self,
+        command: Command,
+        now: Instant,
+        closed_execution: Execution | None = None,
+        taken: Collection[ExecutionId] = (),
+        away: Mapping[ExecutionId, Execution] = _NOBODY,
+    ) -> Decision:
         """Decide one command at a time that never goes back.
 
         Args:
             command: what is asked or reported.
             now: the time; an earlier one than before counts as the one before.
             closed_execution: what a client's command names, if it has left memory; the caller looks it up.
+            taken: of the ids of children that an agent spawns by it, those that executions out of memory have.
+            away: of a workflow that is let go on by hand, the children that have left memory.
         """
         state = self._begin(now)
-        rule = _FROM_WORKER.get(type(command))
+        state.taken = taken
+        state.away = away
+        rule = _RULES.get(type(command))
         if rule is not None:
             rule(state, command)
         else:
@@ -149,17 +205,21 @@ class Engine:
         lease: Lease,
         order: int,
         resting: Mapping[QueueKey, int],
+        keys: Mapping[KeyName, KeyOwner],
         now: Instant,
     ) -> Decision:
         """Go on from what was written down; what that brings about must be made durable as any decision."""
-        restore(self._begin(now), executions, resting, lease=lease, order=order)
+        restore(self._begin(now), executions, resting, keys, lease=lease, order=order)
         return self._finish()
 
     def forget(self) -> None:
         """Be as empty as a new engine, to go on from what was written down: what is remembered is not durable."""
         state = self._state
         self._state = State(
-            lease_ms=state.lease_ms, agents_in_memory=state.agents_in_memory, watches_attempts=state.watches_attempts
+            lease_ms=state.lease_ms,
+            agents_in_memory=state.agents_in_memory,
+            watches_attempts=state.watches_attempts,
+            hosts_children=state.hosts_children,
         )
 
     def details(self, execution_id: ExecutionId) -> ExecutionDetails | None:
@@ -186,10 +246,17 @@ class Engine:
         state = self._state
         if state.ended:
             waits.wake_waiters(state)
-        if state.queued or state.roomy:
+        if state.ended_alone:
+            called_tasks.end_those_alone(state)
+        if state.ended_children:
+            child_waits.wake_waiters(state)
+        if state.queued or state.roomy or state.fresh_polls:
             placement.hand_out(state)
-        if state.offered or state.freed:
+        if state.offered or state.freed or state.fresh_polls:
             claims.hand_out(state)
+        state.fresh_polls.clear()
+        if state.workflows.offered:
+            workflow_claims.hand_out(state)
         decision = state.decision
         decision.lease = state.lease
         decision.order = state.order
@@ -197,10 +264,15 @@ class Engine:
             if execution.ended and execution.unsettled == 0 and execution_id in state.executions:
                 decision.closed.append(execution)
                 del state.executions[execution_id]
+                if execution.called is not None:
+                    called_agents.forget_names(state, execution)
         return decision
 
     def _decide_for_client(self, command: Command, closed_execution: Execution | None) -> Reply:
         state = self._state
+        reply = workflow_requests.decide(state, command, closed_execution, self._seed)
+        if reply is not None:
+            return reply
         if closed_execution is not None and isinstance(command, FromClient):
             return closed.answer(state, command, closed_execution)
         match command:
@@ -215,11 +287,14 @@ class Engine:
                 return executions.cancel(state, command)
             case CancelTaskFromOutside():
                 return executions.cancel_task(state, command)
+            case Call(execution_id=execution_id):
+                execution = state.executions.get(execution_id) if execution_id is not None else None
+                return calling.decide(state, command, execution)
             case _:
                 return ACCEPTED
 
 
-_FROM_WORKER: Final[Mapping[type, Callable[[State, Any], None]]] = {
+_RULES: Final[Mapping[type, Callable[[State, Any], None]]] = {
     WorkerJoined: workers.join,
     WorkerLeft: workers.leave,
     WorkerAlive: workers.alive,
@@ -229,10 +304,17 @@ _FROM_WORKER: Final[Mapping[type, Callable[[State, Any], None]]] = {
     TaskReported: attempts.report,
     StopReported: stops.report,
     TaskAlive: attempts.alive,
+    ChildEnded: children.child_ended,
+    ChildCancelTold: children.cancel_told,
+    SignalAnswered: children.signal_answered,
 }
 
 
-def _come_due(state: State, deadline: Deadline, subject: Task | Attempt | Execution | OpenOperation | Worker) -> None:
+def _come_due(
+    state: State,
+    deadline: Deadline,
+    subject: Task | Attempt | Execution | OpenOperation | Worker | Poll | Due | WorkflowPoll | PollingWorker,
+) -> None:
     match subject:
         case Attempt() if deadline.kind is DeadlineKind.REDELIVERY:
             stops.send_order(state, subject)
@@ -244,11 +326,17 @@ def _come_due(state: State, deadline: Deadline, subject: Task | Attempt | Execut
             attempts.time_out_task(state, subject, deadline.kind)
         case TaskWait():
             waits.time_out(state, subject)
+        case ChildWait():
+            child_waits.time_out(state, subject)
         case StopWait():
             stops.time_out(state, subject)
         case OpenOperation():
             record(state, subject.execution, EventType.TIMER_FIRED, position=subject.position)
             activations.answer(state, subject, TimerFired())
+        case Execution() if deadline.kind is DeadlineKind.WORKFLOW_TIMEOUT:
+            workflow_endings.time_out(state, subject)
+        case Execution() if subject.workflow is not None:
+            workflow_endings.end_cancelled(state, subject)
         case Execution():
             executions.clean_up_ended(state, subject)
         case Worker() if deadline.kind is DeadlineKind.EVICTION:
@@ -257,5 +345,13 @@ def _come_due(state: State, deadline: Deadline, subject: Task | Attempt | Execut
             workers.lease_ended(state, subject)
         case Worker():
             workers.silence_ended(state, subject)
+        case Poll():
+            polls.time_out(state, subject)
+        case Due():
+            workflow_promises.come_due(state, subject)
+        case WorkflowPoll():
+            workflow_claims.poll_ended(state, subject)
+        case PollingWorker():
+            workflow_claims.lease_ended(state, subject)
         case _:
             assert_never(subject)

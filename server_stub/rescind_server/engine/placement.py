@@ -7,7 +7,7 @@ from sys import maxsize
 from typing import Final
 
 from rescind.model.ids import Instant
-from rescind_server.engine import activations
+from rescind_server.engine import activations, agent_polls
 from rescind_server.engine.agent_backlog import AgentBacklog, Turn
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase, Worker
@@ -26,9 +26,13 @@ def hand_out(state: State) -> None:
         for worker in roomy:
             while _has_room(worker) and _run_next(state, worker):
                 pass
+    for poll in state.fresh_polls:
+        if poll in state.agent_polls:
+            agent_polls.serve(state, poll)
     for key in state.queued:
         while (next_worker := _next_worker(state, key)) is not None and _run_next(state, next_worker):
             pass
+        agent_polls.serve_waiting(state, key)
     state.queued.clear()
     state.roomy.clear()
 
@@ -67,7 +71,7 @@ def take_page(state: State, key: QueueKey, page: Iterable[Execution], *, is_last
     """
     backlog = state.agent_backlog[key]
     # What this turn is about is newer here than in the store; and what it started is not in the store yet.
-    found = {execution.execution_id: execution for execution in page}
+    found = {execution.execution_id: state.executions.get(execution.execution_id, execution) for execution in page}
     upto = maxsize if is_last else max((execution.order for execution in found.values()), default=0)
     for execution_id, execution in state.resting.items():
         if (execution.queue, execution.kind) == key and backlog.holds_back(execution) and execution.order <= upto:
@@ -82,7 +86,8 @@ def let_rest(state: State) -> None:
     """What this turn decided is durable: executions that rest leave memory."""
     for execution_id, execution in state.resting.items():
         backlog = state.agent_backlog.get((execution.queue, execution.kind))
-        if backlog is not None and backlog.holds_back(execution):
+        # Children stay: their parents' cancel must find them.
+        if backlog is not None and backlog.holds_back(execution) and execution.spawned is None:
             state.executions.pop(execution_id, None)
     state.resting.clear()
 

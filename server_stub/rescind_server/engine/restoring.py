@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 
 from rescind.model.ids import Instant, WorkerId
 from rescind.model.status import STOP_ENDED, TaskStatus
-from rescind_server.engine import activations
+from rescind_server.engine import activations, polls, workflow_restoring
 from rescind_server.engine.agent_backlog import AgentBacklog
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import (
     Attempt,
+    ChildWait,
     Execution,
     Phase,
     StopWait,
@@ -26,6 +27,7 @@ from rescind_server.engine.entities import (
 )
 from rescind_server.engine.state import State
 from rescind_server.engine.subscriptions import QueueKey
+from rescind_server.engine.workflow_entities import KeyName, KeyOwner
 
 _NEVER_JOINED = 0
 _FROM_THE_FIRST = 0
@@ -35,6 +37,7 @@ def restore(
     state: State,
     executions: Iterable[tuple[Execution, Instant | None]],
     resting: Mapping[QueueKey, int],
+    keys: Mapping[KeyName, KeyOwner],
     *,
     lease: int,
     order: int,
@@ -45,6 +48,7 @@ def restore(
         state: an empty engine's, its time set.
         executions: each with the end of its clean-up, in the order of their start. Those that never ran rest.
         resting: how many rest, by queue and kind.
+        keys: what idempotency keys belong to.
         lease: the highest lease that was ever given out.
         order: the highest place that was ever given out.
     """
@@ -60,14 +64,20 @@ def restore(
             execution.cleanup = state.deadlines.set(cleanup_due, DeadlineKind.CLEAN_UP, execution)
         for task in execution.tasks.values():
             _restore_task(state, task, claimable)
+            if execution.called is not None:
+                state.named_tasks[task.task_id] = execution
         _restore_operations(state, execution)
     for task in sorted(claimable, key=lambda task: task.order):
         state.task_backlog.setdefault((task.queue, task.kind), deque()).append(task)
     for worker in state.workers.values():
+        if worker.polls:
+            continue
         due = Instant(state.now + state.lease_ms * 1_000)
         worker.lease = state.deadlines.set(due, DeadlineKind.WORKER_LEASE, worker)
     for execution in list(state.executions.values()):
-        _restore_run(state, execution)
+        if execution.workflow is None:
+            _restore_run(state, execution)
+    workflow_restoring.restore(state, [each for each in state.executions.values() if each.workflow is not None], keys)
 
 
 def _restore_task(state: State, task: Task, claimable: list[Task]) -> None:
@@ -97,7 +107,11 @@ def _watch(state: State, task: Task, kind: DeadlineKind, limit_ms: int) -> None:
 
 def _restore_attempt(state: State, attempt: Attempt) -> None:
     state.attempts[attempt.lease] = attempt
-    worker = state.workers.get(attempt.worker_id) or _absent_worker(state, attempt.worker_id)
+    state.attempts_by_task[attempt.task.task_id] = attempt
+    if attempt.polled:
+        worker = polls.missing_worker(state, attempt.worker_id)
+    else:
+        worker = state.workers.get(attempt.worker_id) or _absent_worker(state, attempt.worker_id)
     worker.running[attempt.lease] = attempt
     if attempt.stop is not None and attempt.stop not in STOP_ENDED:
         return
@@ -124,15 +138,20 @@ def _restore_operations(state: State, execution: Execution) -> None:
     for waiting in execution.open.values():
         if isinstance(waiting, Timer):
             waiting.deadline = state.deadlines.set(waiting.operation.due, DeadlineKind.OPERATION, waiting)
-        elif isinstance(waiting, TaskWait | StopWait) and waiting.operation.deadline is not None:
+        elif isinstance(waiting, TaskWait | StopWait | ChildWait) and waiting.operation.deadline is not None:
             waiting.deadline = state.deadlines.set(waiting.operation.deadline, DeadlineKind.OPERATION, waiting)
 
 
 def _restore_run(state: State, execution: Execution) -> None:
     """No worker's memory holds any run: it is released, as when its worker is lost."""
-    if execution.ended:
+    if execution.ended or execution.never_ran:
+        # A child that never ran is in memory for its parent's sake; its turn comes as that of all that rest.
         return
+    called = execution.called
     match execution.phase:
+        case Phase.IN_FLIGHT if called is not None and called.worker_id is not None:
+            # Its worker need not have noticed: it has no session that broke.
+            activations.hold(execution, polls.missing_worker(state, called.worker_id))
         case Phase.IN_FLIGHT | Phase.IDLE:
             activations.release(state, execution)
         case Phase.QUEUED:

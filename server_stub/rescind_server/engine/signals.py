@@ -6,7 +6,7 @@ from rescind.model.events import EventType
 from rescind.model.operations import Signal, SignalsTaken
 from rescind.model.payload import Payload
 from rescind_server.engine import activations, signal_queue
-from rescind_server.engine.entities import Execution
+from rescind_server.engine.entities import Execution, Phase
 from rescind_server.engine.state import State, record
 
 
@@ -18,7 +18,24 @@ def receive(state: State, execution: Execution, name: str, value: Payload, by: s
     waiting = signal_queue.first_waiting(execution, signal)
     if waiting is None:
         execution.signals.append(signal)
+        _note_called(state, execution, signal)
     else:
         signal_queue.record_taken(state, execution, waiting.position, (signal,))
         activations.answer(state, waiting, SignalsTaken((signal,)))
     return signal.sequence
+
+
+def wake_if_signalled(state: State, execution: Execution) -> None:
+    """Let an agent that is run by calls go on if the signal that it waits for is in its queue; there it stays."""
+    called = execution.called
+    if called is None or called.signal is None or execution.phase is not Phase.IDLE:
+        return
+    if any(signal.name == called.signal for signal in execution.signals):
+        called.signal = None
+        activations.wake(state, execution)
+
+
+def _note_called(state: State, execution: Execution, signal: Signal) -> None:
+    if execution.called is not None:
+        execution.called.signal_times[signal.sequence] = state.now
+        wake_if_signalled(state, execution)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -13,11 +14,15 @@ from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
 from rescind.model.options import DEFAULT_TASK_OPTIONS, TaskOptions
 from rescind_server.engine.agent_backlog import AgentBacklog
 from rescind_server.engine.deadlines import Deadlines
+from rescind_server.engine.polls import Poll, WaitingPolls
 from rescind_server.engine.subscriptions import QueueKey, Subscriptions
+from rescind_server.engine.workflow_entities import KeyName, KeyOwner, Workflows
 
 if TYPE_CHECKING:
+    from rescind.model.children import ChildEffect
     from rescind.model.messages import StreamedEvent, ToWorker
-    from rescind_server.engine.entities import Attempt, Execution, Task, Worker
+    from rescind.model.workflow_events import LoggedEvent
+    from rescind_server.engine.entities import Attempt, Child, Execution, Task, Worker
 
 
 SessionKey = tuple[WorkerId, int]
@@ -58,6 +63,10 @@ class Decision(msgspec.Struct, eq=False):
         wanted: what the decision is incomplete without: a worker has room for executions that rest. Whoever drives the
             engine gives it these pages (`Engine.take_page`) before anything else.
         silent: workers that said nothing for too long: whatever session they have is over.
+        children: the children whose rows changed, as their parents know them.
+        effects: what the host is to do about children, and a parent, that live elsewhere, with who wants it; in order.
+        logged: what was written to the logs of workflows, in order.
+        keys: idempotency keys that were given to something, or freed (None).
     """
 
     reply: Reply = ACCEPTED
@@ -74,6 +83,10 @@ class Decision(msgspec.Struct, eq=False):
     late: list[tuple[int, Reply]] = []
     wanted: list[WantedPage] = []
     silent: list[WorkerId] = []
+    children: dict[ExecutionId, Child] = {}
+    effects: list[tuple[ExecutionId, ChildEffect]] = []
+    logged: list[tuple[Execution, LoggedEvent]] = []
+    keys: dict[KeyName, KeyOwner | None] = {}
 
 
 class State:
@@ -97,15 +110,32 @@ class State:
         queued: backlogs that agents were added to in this decision.
         roomy: workers that have room for an agent since this decision.
         ended: tasks that ended in this decision and whose waiters have not been told yet.
+        ended_children: children that ended in this decision and whose parents' waits have not been told yet.
+        hosts_children: whether parents and children are in this engine; else each has one of its own, elsewhere.
+        taken: of the ids of the children that the present command spawns, those that closed executions have.
         parked: executions per kind that wait for another deployment.
+        agent_polls: who polls for an agent, and waits.
+        task_polls: who polls for a task, and waits.
+        fresh_polls: polls that came in this decision.
+        called_backlog: executions that are run by calls and wait for another claim, per queue and kind, the one that
+            was started first at the head of each heap. Some may have ended meanwhile.
+        named_tasks: open executions of the tasks that calls name by their id alone.
+        ended_alone: tasks that ended in this decision and are all that their execution stands for.
+        attempts_by_task: attempts that may still be running, by their task; the last, if there are several.
+        workflows: who waits for what among workflows.
+        away: of the workflow that the present command lets go on by hand, the children that have left memory.
     """
 
-    def __init__(self, *, lease_ms: int, agents_in_memory: int, watches_attempts: bool = True) -> None:
+    def __init__(
+        self, *, lease_ms: int, agents_in_memory: int, watches_attempts: bool = True, hosts_children: bool = True
+    ) -> None:
         self.now = Instant(0)
         self.decision = Decision()
         self.lease_ms = lease_ms
         self.agents_in_memory = agents_in_memory
         self.watches_attempts = watches_attempts
+        self.hosts_children = hosts_children
+        self.taken: Collection[ExecutionId] = ()
         self.executions: dict[ExecutionId, Execution] = {}
         self.attempts: dict[Lease, Attempt] = {}
         self.workers: dict[WorkerId, Worker] = {}
@@ -121,7 +151,17 @@ class State:
         self.queued: dict[QueueKey, None] = {}
         self.roomy: dict[WorkerId, Worker] = {}
         self.ended: list[Task] = []
+        self.ended_children: list[Child] = []
         self.parked: dict[str, dict[ExecutionId, Execution]] = {}
+        self.agent_polls = WaitingPolls()
+        self.task_polls = WaitingPolls()
+        self.fresh_polls: list[Poll] = []
+        self.called_backlog: dict[QueueKey, list[tuple[int, int, Execution]]] = {}
+        self.ended_alone: list[Task] = []
+        self.named_tasks: dict[TaskId, Execution] = {}
+        self.attempts_by_task: dict[TaskId, Attempt] = {}
+        self.workflows = Workflows()
+        self.away: Mapping[ExecutionId, Execution] = {}
         self.order = 0
         self.lease = 0
         self.deferred = 0

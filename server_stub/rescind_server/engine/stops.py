@@ -106,6 +106,8 @@ def end_attempt(state: State, attempt: Attempt, stop: StopState, executor: str =
     _drop_redelivery(state, attempt)
     state.attempts.pop(attempt.lease, None)
     task = attempt.task
+    if state.attempts_by_task.get(task.task_id) is attempt:
+        del state.attempts_by_task[task.task_id]
     task.execution.unsettled -= 1
     # An abandoned attempt has no event; and the execution may be closed by it.
     _note_changed(state, attempt)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rescind.model.ids import Instant
 from rescind.model.overviews import AttemptView, ListedTask, WorkerView
-from rescind.model.status import StopState
-from rescind.model.views import ExecutionDetails, ExecutionView, StopView, TaskView
-from rescind_server.engine.entities import Attempt, Execution, Task, Worker
+from rescind.model.status import ExecutionStatus, StopState
+from rescind.model.views import ChildView, ExecutionDetails, ExecutionView, StopView, TaskView
+from rescind_server.engine.entities import Attempt, Child, Execution, Task, Worker
 
 
 def details_of(execution: Execution) -> ExecutionDetails:
@@ -16,7 +16,14 @@ def details_of(execution: Execution) -> ExecutionDetails:
         tuple(task_view(task) for task in execution.tasks.values()),
         tuple(execution.entries),
         tuple(execution.checkpoints),
+        children=tuple(child_view(child) for child in execution.children.values()),
     )
+
+
+def child_view(child: Child) -> ChildView:
+    """A child, as far as its parent knows: how it ended, if it has."""
+    status = ExecutionStatus(child.outcome.status.value) if child.outcome is not None else None
+    return ChildView(child.child_id, child.kind, child.parent_close, status)
 
 
 def execution_view(execution: Execution) -> ExecutionView:
@@ -36,6 +43,10 @@ def execution_view(execution: Execution) -> ExecutionView:
         created_at=execution.created_at,
         ended_at=execution.ended_at,
         checkpoint=execution.checkpoints[-1].sequence if execution.checkpoints else -1,
+        parent_id=execution.parent_id,
+        budget=execution.spawned.budget if execution.spawned is not None else None,
+        usage=execution.usage,
+        is_workflow=execution.workflow is not None,
     )
 
 
@@ -115,6 +126,11 @@ def stop_due(attempt: Attempt) -> Instant | None:
 def is_stopping(task: Task) -> bool:
     """Whether some attempt of the task was ordered or asked to stop, and may still be running."""
     return any(stop_due(attempt) is not None for attempt in task.attempts or ())
+
+
+def attempts_stopping(execution: Execution) -> int:
+    """How many attempts of its tasks were ordered or asked to stop, and may still be running."""
+    return sum(stop_due(attempt) is not None for task in execution.tasks.values() for attempt in task.attempts or ())
 
 
 def worker_view(worker: Worker, now: Instant) -> WorkerView:

@@ -17,7 +17,7 @@ from rescind.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
-from rescind_server.engine import activations, attempts, executions, placement, stops
+from rescind_server.engine import activations, attempts, executions, placement, polls, stops, workflow_claims
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Worker
 from rescind_server.engine.state import State
@@ -95,6 +95,9 @@ def lease_ended(state: State, worker: Worker) -> None:
 
 def silence_ended(state: State, worker: Worker) -> None:
     """The worker said nothing for too long, unless it did meanwhile."""
+    if worker.polls:
+        _poller_silence_ended(state, worker)
+        return
     if state.workers.get(worker.worker_id) is not worker or worker.silence_ms is None:
         return
     due = Instant(worker.last_contact + worker.silence_ms * 1_000)
@@ -104,6 +107,19 @@ def silence_ended(state: State, worker: Worker) -> None:
         _disconnect(state, worker)
         _forget(state, worker)
         state.decision.silent.append(worker.worker_id)
+
+
+def _poller_silence_ended(state: State, worker: Worker) -> None:
+    """A worker that polls may have been silent for too long: what it runs is tried anew, as with any lost worker."""
+    if state.workers.get(worker.worker_id) is not worker:
+        return
+    if polls.silent_at(worker) > state.now:
+        polls.watch_silence(state, worker)
+        return
+    for execution in list(worker.held.values()):
+        activations.release(state, execution)
+    workflow_claims.worker_gone(state, worker.worker_id)
+    _forget(state, worker)
 
 
 def _subscribe(state: State, worker: Worker) -> None:
@@ -124,6 +140,7 @@ def _disconnect(state: State, worker: Worker) -> None:
     # An agent's code may run elsewhere at once: what its old run still sends is void by its number.
     for execution in list(worker.held.values()):
         activations.release(state, execution)
+    workflow_claims.worker_gone(state, worker.worker_id)
 
 
 def _forget(state: State, worker: Worker) -> None:

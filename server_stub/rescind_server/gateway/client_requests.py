@@ -6,7 +6,7 @@ An operator sees and cancels everything of its organisation; a client what it st
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -47,6 +47,7 @@ PAGE: Final = 100
 """How many a page has, unless asked otherwise."""
 LARGEST_PAGE: Final = 1_000
 FilterT = TypeVar("FilterT", ExecutionFilter, TaskFilter)
+_WHO_LOOK: Final = (Role.CLIENT, Role.VIEWER, Role.OPERATOR)
 
 
 class ClientRequests:
@@ -95,7 +96,7 @@ class ClientRequests:
 
     async def details(self, caller: Caller, execution_id: str) -> ExecutionDetails:
         """An execution with all that belongs to it. Raises NotFound."""
-        caller.require(Role.CLIENT, Role.OPERATOR)
+        caller.require(*_WHO_LOOK)
         details = await self._visible(caller, execution_id)
         if details is None:
             raise not_found(execution_id)
@@ -109,6 +110,22 @@ class ClientRequests:
         own = self._own_executions(caller, selection)
         views, token = await self._queries.list_executions(own, page_size, page_token)
         return [organisations.outer_execution(view) for view in views], token
+
+    async def stopping(self, caller: Caller, execution_ids: Iterable[str]) -> Mapping[str, int] | None:
+        """How many attempts are still being stopped, of executions that are cancelled or have ended.
+
+        Those of none are left out. None if it cannot be told, since the store takes no commits.
+        """
+        inner_ids = [organisations.inner_id(caller.organisation, each) for each in execution_ids]
+        found = await self._queries.stopping(inner_ids)
+        return {organisations.outer(each): count for each, count in found.items()} if found is not None else None
+
+    def may_see(self, caller: Caller, created_by: str | None) -> str | None:
+        """Whose executions a caller sees that wants those of `created_by`; None is everybody's of its organisation.
+
+        Raises NotPermitted: those of another.
+        """
+        return self._started_by(caller, ExecutionFilter(created_by=created_by)).created_by
 
     async def list_tasks(
         self, caller: Caller, selection: TaskFilter, page_size: int, page_token: str
@@ -127,8 +144,8 @@ class ClientRequests:
         return [organisations.outer_listed(each) for each in listed], token
 
     async def list_workers(self, caller: Caller, page_size: int, page_token: str) -> tuple[Sequence[WorkerView], str]:
-        """A page of the organisation's workers, and the next page's token; for operators."""
-        caller.require(Role.OPERATOR)
+        """A page of the organisation's workers, and the next page's token; for operators and viewers."""
+        caller.require(Role.VIEWER, Role.OPERATOR)
         _check_size(page_size)
         token = organisations.inner(caller.organisation, page_token) if page_token else ""
         own: list[WorkerView] = []
@@ -145,8 +162,8 @@ class ClientRequests:
         return page, page[-1].worker_id if len(own) > page_size else ""
 
     async def stuck(self, caller: Caller, limit: int, quiet_ms: int | None) -> Stuck:
-        """What of the organisation does not go on by itself; for operators."""
-        caller.require(Role.OPERATOR)
+        """What of the organisation does not go on by itself; for operators and viewers."""
+        caller.require(Role.VIEWER, Role.OPERATOR)
         _check_size(limit)
         stuck = await self._queries.stuck(limit, quiet_ms=quiet_ms, organisation=caller.organisation)
         return Stuck(
@@ -183,6 +200,7 @@ class ClientRequests:
 
     async def count(self, caller: Caller, selection: ExecutionFilter | TaskFilter) -> int:
         """How many would be asked to stop if all that a filter selects were cancelled."""
+        caller.require(Role.CLIENT, Role.OPERATOR)
         return await self._queries.count(
             self._own_executions(caller, selection)
             if isinstance(selection, ExecutionFilter)
@@ -246,6 +264,7 @@ class ClientRequests:
         Raises:
             NotPermitted: the caller may not, or for a client there is no such task.
         """
+        caller.require(Role.CLIENT, Role.OPERATOR)
         if execution_id is None:
             execution_id = await self.execution_of_task(caller, task_id)
         if execution_id is None:
@@ -260,7 +279,7 @@ class ClientRequests:
 
     async def execution_of_task(self, caller: Caller, task_id: str) -> str | None:
         """The execution that a task belongs to, as this caller knows it; None if it sees no such task."""
-        caller.require(Role.CLIENT, Role.OPERATOR)
+        caller.require(*_WHO_LOOK)
         found = await self._queries.execution_of_task(TaskId(task_id))
         if found is None or not organisations.belongs(caller.organisation, found):
             return None
@@ -271,6 +290,7 @@ class ClientRequests:
         self, caller: Caller, selection: ExecutionFilter | TaskFilter, reason: str | None, *, hard: bool, by: str = ""
     ) -> AsyncIterator[Mapping[CancelTaskResult, int]]:
         """Cancel all that a filter selects, `hard` by force. Yields the counts so far, after each durable step."""
+        caller.require(Role.CLIENT, Role.OPERATOR)
         cause = _cause(caller, reason, by)
         steps = (
             self._queries.cancel_executions(self._own_executions(caller, selection), cause, hard=hard)
@@ -310,7 +330,7 @@ class ClientRequests:
 
     async def _visible(self, caller: Caller, execution_id: str) -> ExecutionDetails | None:
         details = await self._host.details(organisations.inner_id(caller.organisation, execution_id))
-        if details is None or caller.is_operator or details.execution.created_by == caller.by:
+        if details is None or caller.sees_all or details.execution.created_by == caller.by:
             return details
         return None
 
@@ -329,8 +349,8 @@ class ClientRequests:
         return self._started_by(caller, own)
 
     def _started_by(self, caller: Caller, selection: FilterT) -> FilterT:
-        caller.require(Role.CLIENT, Role.OPERATOR)
-        if caller.is_operator:
+        caller.require(*_WHO_LOOK)
+        if caller.sees_all:
             return selection
         if selection.created_by not in (None, caller.by):
             raise NotPermitted(f"{caller.by} sees what it started itself. Leave `created_by` out.")

@@ -46,8 +46,13 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def is_operator(self) -> bool:
-        """Whether it sees everything of its organisation, not only what it started."""
+        """Whether it acts on everything of its organisation, not only on what it started."""
         return Role.OPERATOR in self.roles
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether it sees everything of its organisation, not only what it started."""
+        return not self.roles.isdisjoint((Role.OPERATOR, Role.VIEWER))
 
     def require(self, *roles: Role) -> None:
         """Raises NotPermitted unless it has one of these roles."""

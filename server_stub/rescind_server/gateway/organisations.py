@@ -12,18 +12,18 @@ import msgspec
 
 from rescind.errors import InvalidInput
 from rescind.model.audit import AuditRecord
+from rescind.model.child_operations import SpawnChild
 from rescind.model.commands import DEFAULT_ORGANISATION
 from rescind.model.events import HistoryEvent
 from rescind.model.filters import ExecutionFilter, TaskFilter
-from rescind.model.ids import ExecutionId, WorkerId
+from rescind.model.ids import ORGANISATION_SEPARATOR, ExecutionId, WorkerId
 from rescind.model.messages import AgentProgress, FromWorker, WorkerAlive, WorkerJoined, WorkerLeft
 from rescind.model.operations import AnyOperation, ScheduleTask
 from rescind.model.overviews import ListedTask, ParkedAgents, StuckTask, WaitingWork, WorkerView
 from rescind.model.views import ExecutionDetails, ExecutionView, TaskView
 
-SEPARATOR: Final = "\u25b8"
-"""Between an organisation and a name; in no name that a caller may give."""
-_NAMES_IN_EVENTS: Final = ("queue", "worker")
+SEPARATOR: Final = ORGANISATION_SEPARATOR
+_NAMES_IN_EVENTS: Final = ("queue", "worker", "child_id")
 
 
 def inner(organisation: str, name: str) -> str:
@@ -54,8 +54,14 @@ def inner_execution_filter(organisation: str, selection: ExecutionFilter) -> Exe
     queue = inner(organisation, selection.queue) if selection.queue is not None else None
     worker_id = _inner_or_none(organisation, selection.worker_id)
     id_prefix = inner(organisation, selection.id_prefix) if selection.id_prefix is not None else None
+    parent_id = inner_id(organisation, selection.parent_id) if selection.parent_id is not None else None
     return msgspec.structs.replace(
-        selection, organisation=organisation, queue=queue, worker_id=worker_id, id_prefix=id_prefix
+        selection,
+        organisation=organisation,
+        queue=queue,
+        worker_id=worker_id,
+        id_prefix=id_prefix,
+        parent_id=parent_id,
     )
 
 
@@ -85,12 +91,7 @@ def inner_message(organisation: str, message: FromWorker) -> FromWorker:
         case WorkerLeft() | WorkerAlive():
             return msgspec.structs.replace(message, worker_id=_inner_worker(organisation, message))
         case AgentProgress() if any(_goes_elsewhere(organisation, each) for each in message.operations):
-            operations = tuple(
-                msgspec.structs.replace(each, queue=inner(organisation, outer(each.queue)))
-                if isinstance(each, ScheduleTask) and each.queue is not None
-                else each
-                for each in message.operations
-            )
+            operations = tuple(_inner_operation(organisation, each) for each in message.operations)
             return msgspec.structs.replace(message, operations=operations)
         case _:
             return message
@@ -101,18 +102,33 @@ def _inner_worker(organisation: str, message: WorkerJoined | WorkerLeft | Worker
 
 
 def _goes_elsewhere(organisation: str, operation: AnyOperation) -> bool:
-    return (
-        isinstance(operation, ScheduleTask)
-        and operation.queue is not None
-        and not belongs(organisation, operation.queue)
-    )
+    match operation:
+        case ScheduleTask(queue=str(queue)) if not belongs(organisation, queue):
+            return True
+        case SpawnChild(queue=queue, child_id=child_id):
+            return not belongs(organisation, child_id) or (queue is not None and not belongs(organisation, queue))
+    return False
+
+
+def _inner_operation(organisation: str, operation: AnyOperation) -> AnyOperation:
+    """An operation whose queue, and whose new execution, are of this organisation, whatever names it was given."""
+    if not isinstance(operation, ScheduleTask | SpawnChild):
+        return operation
+    if operation.queue is not None:
+        operation = msgspec.structs.replace(operation, queue=inner(organisation, outer(operation.queue)))
+    if isinstance(operation, SpawnChild):
+        return msgspec.structs.replace(operation, child_id=inner_id(organisation, outer(operation.child_id)))
+    return operation
 
 
 def outer_execution(view: ExecutionView) -> ExecutionView:
     """An execution as its organisation knows it."""
     if SEPARATOR not in view.execution_id:
         return view
-    return msgspec.structs.replace(view, execution_id=outer(view.execution_id), queue=outer(view.queue))
+    parent_id = ExecutionId(outer(view.parent_id)) if view.parent_id is not None else None
+    return msgspec.structs.replace(
+        view, execution_id=outer(view.execution_id), queue=outer(view.queue), parent_id=parent_id
+    )
 
 
 def outer_task(view: TaskView) -> TaskView:
@@ -128,7 +144,12 @@ def outer_details(details: ExecutionDetails) -> ExecutionDetails:
     if SEPARATOR not in details.execution.execution_id:
         return details
     tasks = tuple(outer_task(task) for task in details.tasks)
-    return msgspec.structs.replace(details, execution=outer_execution(details.execution), tasks=tasks)
+    children = tuple(
+        msgspec.structs.replace(child, execution_id=outer(child.execution_id)) for child in details.children
+    )
+    return msgspec.structs.replace(
+        details, execution=outer_execution(details.execution), tasks=tasks, children=children
+    )
 
 
 def outer_event(event: HistoryEvent) -> HistoryEvent:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rescind.model.child_operations import SpawnChild
 from rescind.model.commands import Command, FromClient
 from rescind.model.ids import ExecutionId, Instant
+from rescind.model.messages import AgentProgress
+from rescind.model.workflow_commands import ScheduleChildWorkflow
+from rescind.model.workflows import ReleaseWorkflow, RetryWorkflow, StartWorkflow, SubmitWorkflowCommands
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.state import Decision
 from rescind_server.store.port import Store
 
 _NONE: Final[Mapping[ExecutionId, Execution]] = {}
+_Naming = FromClient | StartWorkflow | RetryWorkflow | SubmitWorkflowCommands | ReleaseWorkflow
+"""Commands that name an execution which may have left memory."""
 
 
 class Deciding:
@@ -46,16 +52,26 @@ class Deciding:
         wanted = [
             command.execution_id
             for command in commands
-            if isinstance(command, FromClient) and command.execution_id is not None and not holds(command.execution_id)
+            if isinstance(command, _Naming) and command.execution_id is not None and not holds(command.execution_id)
         ]
+        wanted += [child_id for command in commands for child_id in _spawned_by(command) if not holds(child_id)]
         return self._store.committed_among(wanted) if wanted else _NONE
 
     def _decide(self, command: Command, now: Instant) -> Decision:
-        closed = self._closed(command) if isinstance(command, FromClient) else None
-        decision = self._complete(self._engine.decide(command, now, closed))
+        closed = self._closed(command) if isinstance(command, _Naming) else None
+        known = (self._away, self._closed_now)
+        taken = [child_id for child_id in _spawned_by(command) if any(child_id in each for each in known)]
+        away = self._children_of(closed) if isinstance(command, RetryWorkflow) else _NONE
+        decision = self._complete(self._engine.decide(command, now, closed, taken, away))
         for execution in decision.closed:
             self._closed_now[execution.execution_id] = execution
         return decision
+
+    def _children_of(self, closed: Execution | None) -> Mapping[ExecutionId, Execution]:
+        """Those children of a workflow that have left memory."""
+        if closed is None or closed.workflow is None:
+            return _NONE
+        return {**self._store.committed_among([*closed.workflow.children]), **self._closed_now}
 
     def _complete(self, decision: Decision) -> Decision:
         """Give the engine the pages that a decision wants; the decision goes on with them."""
@@ -65,7 +81,7 @@ class Deciding:
             self._engine.take_page(wanted, page)
         return decision
 
-    def _closed(self, command: FromClient) -> Execution | None:
+    def _closed(self, command: _Naming) -> Execution | None:
         """The execution that a command names, if it has closed; one that rests is taken up by the engine instead."""
         execution_id = command.execution_id
         if execution_id is None or self._engine.holds(execution_id):
@@ -77,3 +93,13 @@ class Deciding:
             return execution
         self._engine.take_up(execution)
         return None
+
+
+def _spawned_by(command: Command) -> Sequence[ExecutionId]:
+    """The ids of the children that an agent spawns by what it tells, or a workflow starts."""
+    if isinstance(command, SubmitWorkflowCommands):
+        children = [each for each in command.commands if isinstance(each, ScheduleChildWorkflow)]
+        return [each.child_workflow_execution_id for each in children]
+    if not isinstance(command, AgentProgress):
+        return ()
+    return [operation.child_id for operation in command.operations if isinstance(operation, SpawnChild)]

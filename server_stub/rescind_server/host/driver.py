@@ -10,12 +10,16 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from rescind.errors import RescindError, ServerUnavailable, StoreError
 from rescind.model.commands import Command, Deferred, Reply
 from rescind.model.events import HistoryEvent
-from rescind.model.ids import ExecutionId, Instant, WorkerId
+from rescind.model.ids import ExecutionId, Instant, TaskId, WorkerId
 from rescind.model.messages import FromWorker, ToWorker
 from rescind.model.views import ExecutionDetails
+from rescind.model.workflow_events import LoggedEvent
+from rescind_server.engine.entities import Execution
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.state import Decision, SessionKey
 from rescind_server.engine.viewing import details_of
@@ -206,6 +210,29 @@ class Host:
         self._questions.append((question, future))
         return await future
 
+    async def look(self, execution_id: ExecutionId, question: Callable[[Execution | None], AnswerT]) -> AnswerT:
+        """What a look at an execution gives as it durably stands, open or closed.
+
+        Args:
+            execution_id: which.
+            question: looks, as in `consult`; it is given None if there is no such execution.
+
+        Raises:
+            StoreError: the store takes no commits.
+            ServerUnavailable: as in `consult`.
+        """
+        return await self.consult(
+            lambda: question(self._engine.execution(execution_id) or self._store.committed(execution_id))
+        )
+
+    async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
+        """The execution that has a task of this id, open or closed; None if none has."""
+        return await self._store.execution_of_task(task_id)
+
+    async def owner_of_task(self, task_id: TaskId) -> ExecutionId | None:
+        """The same for tasks that calls name by their id alone, found at once; None for every other task."""
+        return await self._store.owner_of_task(task_id)
+
     def now(self) -> Instant:
         """The time, by the host's clock."""
         return self._clock.now()
@@ -213,6 +240,12 @@ class Host:
     def history(self, execution_id: ExecutionId, after: int = 0, limit: int | None = None) -> Sequence[HistoryEvent]:
         """The durable events of an execution whose number is larger than `after`, or the first `limit` of them."""
         return self._store.history(execution_id, after, limit)
+
+    def workflow_log(
+        self, execution_id: ExecutionId, after: int = 0, limit: int | None = None
+    ) -> Sequence[LoggedEvent]:
+        """The durable log of a workflow behind event number `after`, or the first `limit` events of that."""
+        return self._store.workflow_log(execution_id, after, limit)
 
     def execution_ids(self) -> list[ExecutionId]:
         """All executions; first those that are not in the engine's memory, since they are closed or rest."""
@@ -332,11 +365,27 @@ class Host:
                 future.set_result(answer)
 
     def _look_up(self, execution_id: ExecutionId) -> ExecutionDetails | None:
-        return self._engine.details(execution_id) or self._committed(execution_id)
+        details = self._engine.details(execution_id)
+        return self._committed(execution_id) if details is None else self._with_children(details)
 
     def _committed(self, execution_id: ExecutionId) -> ExecutionDetails | None:
         execution = self._store.committed(execution_id)
-        return details_of(execution) if execution is not None else None
+        return self._with_children(details_of(execution)) if execution is not None else None
+
+    def _with_children(self, details: ExecutionDetails) -> ExecutionDetails:
+        """With the status also of the children whose end the execution was not told of."""
+        unknown = [child.execution_id for child in details.children if child.status is None]
+        if not unknown:
+            return details
+        known = {**self._store.committed_among(unknown)}
+        known |= {each: found for each in unknown if (found := self._engine.execution(each)) is not None}
+        children = tuple(
+            msgspec.structs.replace(child, status=known[child.execution_id].status)
+            if child.execution_id in known and child.status is None
+            else child
+            for child in details.children
+        )
+        return msgspec.structs.replace(details, children=children)
 
     def _act(self, decisions: Sequence[Decision]) -> None:
         outgoing: dict[SessionKey, list[ToWorker]] = {}

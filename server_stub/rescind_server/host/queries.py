@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from rescind.errors import InvalidInput, NotFound, StoreError
+from rescind.errors import InvalidInput, NotFound, ServerUnavailable, StoreError
 from rescind.model.cause import CancelCause
 from rescind.model.commands import CancelAnswered, CancelExecution, CancelTaskFromOutside, FromClient
 from rescind.model.filters import ExecutionFilter, TaskFilter
@@ -20,7 +20,7 @@ from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResul
 from rescind.model.views import ExecutionView
 from rescind_server.access.token_file import TokenFile
 from rescind_server.engine.entities import Execution
-from rescind_server.engine.finding import Place, find_execution_of, find_held, find_tasks, place_of
+from rescind_server.engine.finding import Place, find_execution_of, find_held, find_stopping, find_tasks, place_of
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.overview import (
     counts_of,
@@ -78,6 +78,16 @@ class Queries:
         found = await self._find_executions(selection, before, page_size + 1)
         page = found[:page_size]
         return [each.view for each in page], str(page[-1].ordinal) if len(found) > page_size else ""
+
+    async def stopping(self, execution_ids: Iterable[ExecutionId]) -> Mapping[ExecutionId, int] | None:
+        """How many attempts are still being stopped, of executions that are cancelled or have ended.
+
+        Those of none are left out. None if it cannot be told, since the store takes no commits.
+        """
+        try:
+            return await self._host.consult(lambda: find_stopping(self._engine, execution_ids))
+        except (StoreError, ServerUnavailable):
+            return None
 
     async def counts(self, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
         """How many executions there are of each status, of those that a filter selects; those of none are left out."""

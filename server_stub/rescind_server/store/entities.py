@@ -12,15 +12,20 @@ import msgspec
 from rescind.model.ids import ExecutionId
 from rescind.model.messages import EntryRecord, JournalEntry
 from rescind.model.views import CheckpointView
-from rescind_server.engine.entities import Execution
+from rescind.model.workflow_events import LoggedEvent
+from rescind_server.engine.entities import Execution, KeptEntry
 from rescind_server.engine.subscriptions import QueueKey
+from rescind_server.store.child_records import ChildRecord
 from rescind_server.store.records import ExecutionRecord, StoredExecution, TaskRecord, execution_of
 
 _execution = msgspec.msgpack.Decoder(ExecutionRecord).decode
 _task = msgspec.msgpack.Decoder(TaskRecord).decode
 _journal_entry = msgspec.msgpack.Decoder(JournalEntry).decode
 _entry = msgspec.msgpack.Decoder(EntryRecord).decode
+_kept_entry = msgspec.msgpack.Decoder(KeptEntry).decode
+_child = msgspec.msgpack.Decoder(ChildRecord).decode
 _checkpoint = msgspec.msgpack.Decoder(CheckpointView).decode
+_logged = msgspec.msgpack.Decoder(LoggedEvent).decode
 
 _COMMITTED: Final = (
     "select ordinal, never_ran, record from executions where execution_id in (select value from json_each(?))"
@@ -28,6 +33,9 @@ _COMMITTED: Final = (
 _RESTING: Final = (
     "select record from executions where never_ran = 1 and queue = ? and kind = ? and ordinal > ? "
     "order by ordinal limit ?"
+)
+_CHILDREN_THAT_NEVER_RAN: Final = (
+    "select record from executions where ordinal in (select value from json_each(?)) and never_ran = 1 order by ordinal"
 )
 
 
@@ -65,6 +73,13 @@ def begun(connection: sqlite3.Connection) -> list[StoredExecution]:
     return [stored(connection, ordinal, record) for ordinal, record in rows]
 
 
+def children_that_never_ran(connection: sqlite3.Connection, begun: Iterable[StoredExecution]) -> list[Execution]:
+    """The open children of these executions that no worker was there for so far."""
+    open_orders = [child.order for parent in begun for child in parent.children if child.outcome is None]
+    found = connection.execute(_CHILDREN_THAT_NEVER_RAN, (json.dumps(open_orders),)).fetchall()
+    return [_that_never_ran(record) for (record,) in found]
+
+
 def stored(connection: sqlite3.Connection, ordinal: int, record: bytes) -> StoredExecution:
     """All that is written of an execution."""
 
@@ -75,12 +90,20 @@ def stored(connection: sqlite3.Connection, ordinal: int, record: bytes) -> Store
         _execution(record),
         [_task(blob) for blob in blobs("select record from tasks where execution = ? order by ordinal")],
         [_journal_entry(blob) for blob in blobs("select entry from journal where execution = ? order by number")],
-        [_entry(blob) for blob in blobs("select entry from entries where execution = ? order by place")],
+        [_any_entry(blob) for blob in blobs("select entry from entries where execution = ? order by place")],
         [
             _checkpoint(blob)
             for blob in blobs("select checkpoint from checkpoints where execution = ? order by sequence")
         ],
+        [_child(blob) for blob in blobs("select record from children where execution = ? order by ordinal")],
+        [_logged(blob) for blob in blobs("select event from workflow_events where execution = ? order by sequence")],
     )
+
+
+def _any_entry(blob: bytes) -> EntryRecord:
+    """An entry, with what a call said besides if one did."""
+    entry = _kept_entry(blob)
+    return entry if entry.parent_id is not None or entry.token_usage is not None else _entry(blob)
 
 
 def _that_never_ran(record: bytes) -> Execution:

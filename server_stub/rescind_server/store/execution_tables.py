@@ -12,9 +12,13 @@ from rescind.model.ids import ExecutionId
 from rescind.model.messages import JournalEntry
 from rescind.model.status import ExecutionStatus, TaskStatus
 from rescind_server.engine.entities import Execution, Task
+from rescind_server.engine.natures import Nature, nature_of
 from rescind_server.engine.state import Decision
+from rescind_server.store.child_records import record_of_child
+from rescind_server.store.idempotency_keys import put_keys
 from rescind_server.store.records import StoredExecution, record_of_execution, record_of_task
 from rescind_server.store.requests import put_annotations, put_requests
+from rescind_server.store.task_owners import put_owners
 
 _encode = msgspec.msgpack.Encoder().encode
 # The name of a member is worked out at every look, and each row has one.
@@ -33,9 +37,12 @@ _PUT_TASK: Final = (
     "status = excluded.status, ended_at = excluded.ended_at, record = excluded.record"
 )
 _PUT_EVENT: Final = "insert into events (execution, sequence, event) values (?, ?, ?)"
+_PUT_LOGGED: Final = "insert into workflow_events (execution, sequence, event) values (?, ?, ?)"
+_PUT_NATURE: Final = "insert into natures (nature, execution) values (?, ?)"
 _PUT_LABEL: Final = "insert into labels (name, value, ordinal) values (?, ?, ?)"
 _PUT_JOURNAL: Final = "insert or replace into journal (execution, number, entry) values (?, ?, ?)"
 _PUT_ENTRY: Final = "insert into entries (execution, place, entry) values (?, ?, ?)"
+_PUT_CHILD: Final = "insert or replace into children (execution, ordinal, record) values (?, ?, ?)"
 _PUT_CHECKPOINT: Final = "insert into checkpoints (execution, sequence, checkpoint) values (?, ?, ?)"
 
 
@@ -71,11 +78,17 @@ class ExecutionTables:
             executions |= decision.executions
             tasks |= decision.tasks
             for execution in decision.closed:
-                closed[execution.execution_id] = execution
+                # One that was let go on by hand in this very commit is open again.
+                if execution.ended:
+                    closed[execution.execution_id] = execution
         put = self._connection.executemany
         self._put_executions(executions.values(), closed)
         put(_PUT_TASK, map(_task_row, tasks.values()))
+        put_owners(self._connection, decisions)
+        put(_PUT_CHILD, _child_rows(decisions))
         put(_PUT_EVENT, _event_rows(decisions))
+        put(_PUT_LOGGED, _logged_rows(decisions))
+        put_keys(self._connection, decisions)
         put_requests(self._connection, decisions)
         put_annotations(self._connection, decisions)
         for execution in executions.values():
@@ -101,6 +114,8 @@ class ExecutionTables:
         if not new:
             return
         put(_PUT_EXECUTION, ((*_fixed(each), *_changing(each, each.execution_id in closed)) for each in new))
+        natures = ((nature_of(each), each.order) for each in new)
+        put(_PUT_NATURE, ((nature.value, order) for nature, order in natures if nature is not Nature.AGENT))
         put(_PUT_LABEL, ((name, value, each.order) for each in new for name, value in each.labels.items()))
         self._last = max(each.order for each in new)
 
@@ -199,10 +214,23 @@ def _task_row(task: Task) -> tuple[Any, ...]:
     )
 
 
+def _child_rows(decisions: Sequence[Decision]) -> Iterable[tuple[Any, ...]]:
+    changed = {child.child_id: child for decision in decisions for child in decision.children.values()}
+    return ((child.parent.order, child.order, _encode(record_of_child(child))) for child in changed.values())
+
+
 def _event_rows(decisions: Sequence[Decision]) -> Iterable[tuple[Any, ...]]:
     return (
         (execution.order, event.sequence, _encode(event))
         for decision in decisions
         for execution_id, event in decision.events
         if (execution := decision.executions.get(execution_id)) is not None
+    )
+
+
+def _logged_rows(decisions: Sequence[Decision]) -> Iterable[tuple[Any, ...]]:
+    return (
+        (execution.order, logged.sequence, _encode(logged))
+        for decision in decisions
+        for execution, logged in decision.logged
     )

@@ -16,13 +16,16 @@ from rescind.model.messages import StreamedEvent
 from rescind.model.output import event_of
 from rescind.model.status import ExecutionStatus
 from rescind.model.views import ExecutionView
+from rescind.model.workflow_events import LoggedEvent
 from rescind_server.engine.entities import Execution
+from rescind_server.engine.natures import NatureFilter, nature_of
 from rescind_server.engine.state import Decision
 from rescind_server.engine.subscriptions import QueueKey
 from rescind_server.engine.viewing import execution_view
 from rescind_server.store.memory_outbox import MemoryOutbox
 from rescind_server.store.outputs import AttemptOutput, Outputs, Tail
 from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
+from rescind_server.store.task_owners import is_noted
 
 _MOST_OUTPUT: Final = 64 * 1024 * 1024
 
@@ -33,6 +36,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.outbox = MemoryOutbox()
         self._histories: dict[ExecutionId, list[HistoryEvent]] = {}
+        self._logs: dict[ExecutionId, list[LoggedEvent]] = {}
         # In the order of starting, in which executions are committed first.
         self._executions: dict[ExecutionId, Execution] = {}
         self._closed: dict[ExecutionId, Execution] = {}
@@ -42,6 +46,7 @@ class MemoryStore:
         # Those first that wrote first.
         self._outputs: dict[ExecutionId, dict[TaskId, Tail]] = {}
         self._outputs_size = 0
+        self._owners: dict[TaskId, ExecutionId] = {}
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """See `Store.commit`."""
@@ -55,11 +60,19 @@ class MemoryStore:
                     insort(self._requests, (place, execution_id))
             for execution in decision.executions.values():
                 self._put(execution)
+            for task in decision.tasks.values():
+                if is_noted(task.execution):
+                    self._owners.setdefault(task.task_id, task.execution.execution_id)
+            for execution, logged in decision.logged:
+                self._logs.setdefault(execution.execution_id, []).append(logged)
             for execution in decision.closed:
                 self._closed[execution.execution_id] = execution
 
     def _put(self, execution: Execution) -> None:
         self._executions[execution.execution_id] = execution
+        if not execution.ended:
+            # One that failed may be let go on by hand.
+            self._closed.pop(execution.execution_id, None)
         waiting = self._never_ran.setdefault((execution.queue, execution.kind), {})
         if execution.never_ran:
             waiting[execution.execution_id] = execution
@@ -79,6 +92,12 @@ class MemoryStore:
     def history(self, execution_id: ExecutionId, after: int = 0, limit: int | None = None) -> Sequence[HistoryEvent]:
         """See `Store.history`."""
         return tuple(self._histories.get(execution_id, ())[after : None if limit is None else after + limit])
+
+    def workflow_log(
+        self, execution_id: ExecutionId, after: int = 0, limit: int | None = None
+    ) -> Sequence[LoggedEvent]:
+        """See `Store.workflow_log`."""
+        return tuple(self._logs.get(execution_id, ())[after : None if limit is None else after + limit])
 
     async def keep_outputs(self, outputs: Outputs) -> None:
         """See `Store.keep_outputs`. Of all executions together no more is kept than fits into memory."""
@@ -139,7 +158,12 @@ class MemoryStore:
 
     async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
         """See `Store.execution_of_task`."""
-        return next((each.execution_id for each in self._executions.values() if task_id in each.tasks), None)
+        owner = self._owners.get(task_id)
+        return owner or next((each.execution_id for each in self._executions.values() if task_id in each.tasks), None)
+
+    async def owner_of_task(self, task_id: TaskId) -> ExecutionId | None:
+        """See `Store.owner_of_task`."""
+        return self._owners.get(task_id)
 
     def committed(self, execution_id: ExecutionId) -> Execution | None:
         """See `Store.committed`."""
@@ -162,7 +186,7 @@ class MemoryStore:
                 break
             if before is None or execution.order < before:
                 view = execution_view(execution)
-                if _selects(selection, view, execution.organisation):
+                if _is_of_nature(selection, execution) and _selects(selection, view, execution.organisation):
                     found.append(Found(execution.order, view))
         return found
 
@@ -191,7 +215,10 @@ class MemoryStore:
                 break
             execution_id = execution.execution_id
             most_rows -= 1 + len(execution.tasks) + len(self._histories.pop(execution_id, ()))
+            most_rows -= len(self._logs.pop(execution_id, ()))
             del self._closed[execution_id], self._executions[execution_id]
+            for task_id in execution.tasks:
+                self._owners.pop(task_id, None)
             self._outputs_size -= sum(tail.size for tail in self._outputs.pop(execution_id, {}).values())
             gone.add(execution_id)
         if gone:
@@ -208,6 +235,10 @@ def _ended_at(execution: Execution) -> Instant:
     return execution.ended_at
 
 
+def _is_of_nature(selection: ExecutionFilter, execution: Execution) -> bool:
+    return not isinstance(selection, NatureFilter) or nature_of(execution) is selection.nature
+
+
 def _selects(selection: ExecutionFilter, view: ExecutionView, organisation: str) -> bool:
     return (
         (not selection.statuses or view.status in selection.statuses)
@@ -218,5 +249,6 @@ def _selects(selection: ExecutionFilter, view: ExecutionView, organisation: str)
         and (selection.created_before is None or view.created_at < selection.created_before)
         and (selection.created_after is None or view.created_at >= selection.created_after)
         and selection.labels.items() <= view.labels.items()
+        and selection.parent_id in (None, view.parent_id)
         and (selection.id_prefix is None or view.execution_id.startswith(selection.id_prefix))
     )

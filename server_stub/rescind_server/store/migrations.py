@@ -21,7 +21,7 @@ import msgspec
 from rescind.errors import StoreError
 from rescind.model.events import REQUESTS
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 Step = Callable[[sqlite3.Connection], None]
 """Changes a file of the version before; runs inside a transaction, which it must not end."""
@@ -122,8 +122,17 @@ def _request_at(event: bytes) -> int | None:
 
 def _to_3(connection: sqlite3.Connection) -> None:
     """New tables and an index beside those that there were: of these nothing changes."""
-    known = set(_statements(2))
-    for statement in _statements(3):
+    _add_what_is_new(connection, 3)
+
+
+def _to_4(connection: sqlite3.Connection) -> None:
+    """New tables beside those that there were: of these nothing changes."""
+    _add_what_is_new(connection, 4)
+
+
+def _add_what_is_new(connection: sqlite3.Connection, version: int) -> None:
+    known = set(_statements(version - 1))
+    for statement in _statements(version):
         if statement not in known:
             connection.execute(statement)
 
@@ -146,5 +155,5 @@ _TABLES_OF_1: Final = {
 }
 """The tables of version 1, with what version 2 keeps of those whose rows belong to an execution."""
 
-STEPS: Final[Mapping[int, Step]] = {2: _to_2, 3: _to_3}
+STEPS: Final[Mapping[int, Step]] = {2: _to_2, 3: _to_3, 4: _to_4}
 """By the version that each leads to."""

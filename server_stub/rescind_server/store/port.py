@@ -11,9 +11,11 @@ from rescind.model.ids import ExecutionId, Instant, Lease, TaskId
 from rescind.model.messages import StreamedEvent
 from rescind.model.status import ExecutionStatus
 from rescind.model.views import ExecutionView
+from rescind.model.workflow_events import LoggedEvent
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 from rescind_server.engine.subscriptions import QueueKey
+from rescind_server.engine.workflow_entities import KeyName, KeyOwner
 from rescind_server.store.outbox import Outbox
 from rescind_server.store.outputs import AttemptOutput, Outputs
 
@@ -23,16 +25,18 @@ class Loaded(NamedTuple):
 
     Attributes:
         executions: those that are not closed and ran before, in the order of their start, each with the end of its
-            clean-up.
+            clean-up; behind them children of theirs that never ran, since their parents' cancels must find them.
         lease: the highest lease that was ever given out.
         order: the highest place that was ever given out, in the order of starting and scheduling.
         resting: how many never ran and have not ended, by queue and kind; `Store.resting` gives them.
+        keys: what idempotency keys belong to.
     """
 
     executions: list[tuple[Execution, Instant | None]]
     lease: Lease
     order: int
     resting: Mapping[QueueKey, int]
+    keys: Mapping[KeyName, KeyOwner] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -118,6 +122,11 @@ class Store(Protocol):
             limit: how many at most; None is all.
         """
 
+    def workflow_log(
+        self, execution_id: ExecutionId, after: int = 0, limit: int | None = None
+    ) -> Sequence[LoggedEvent]:
+        """The log of a workflow as it is committed, behind event number `after`, or the first `limit` of that."""
+
     async def keep_outputs(self, outputs: Outputs) -> None:
         """Keep what the programs of tasks wrote, and of each task's output the last `KEPT_OUTPUT` bytes at the least.
 
@@ -145,6 +154,9 @@ class Store(Protocol):
 
     async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
         """The execution, open or closed, that a task belongs to; None if there is no such task."""
+
+    async def owner_of_task(self, task_id: TaskId) -> ExecutionId | None:
+        """The same, found at once, of the tasks that calls name by their id alone; None for every other task."""
 
     def committed(self, execution_id: ExecutionId) -> Execution | None:
         """An execution as it was committed last: in the engine's memory, resting or closed; None if there is no such.

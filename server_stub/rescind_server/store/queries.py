@@ -13,6 +13,7 @@ from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus
 from rescind.model.views import ExecutionView
+from rescind_server.engine.natures import Nature, NatureFilter
 from rescind_server.store.port import Found
 from rescind_server.store.records import ExecutionRecord
 
@@ -21,6 +22,12 @@ _LAST: Final = 2**63 - 1
 # A list ends when its page is full; who counts needs all that have the label.
 _LISTED_LABEL: Final = "exists (select 1 from labels where name = ? and value = ? and ordinal = executions.ordinal)"
 _COUNTED_LABEL: Final = "ordinal in (select ordinal from labels where name = ? and value = ?)"
+_CHILD_OF: Final = (
+    "ordinal in (select children.ordinal from children "
+    "join executions as parent on parent.ordinal = children.execution where parent.execution_id = ?)"
+)
+_OF_NATURE: Final = "ordinal in (select execution from natures where nature = ?)"
+_AGENTS: Final = "not exists (select 1 from natures where nature in ('WORKFLOW', 'TASK') and execution = ordinal)"
 _LAST_CHARACTER: Final = chr(sys.maxunicode)
 _FIRST_SURROGATE: Final = 0xD800
 _BEHIND_SURROGATES: Final = 0xE000
@@ -138,6 +145,12 @@ def _conditions(
         condition, bounds = _begins_so(selection)
         conditions.append(condition)
         values.extend(bounds)
+    if selection.parent_id is not None:
+        conditions.append(_CHILD_OF)
+        values.append(selection.parent_id)
+    if isinstance(selection, NatureFilter):
+        conditions.append(_AGENTS if selection.nature is Nature.AGENT else _OF_NATURE)
+        values.extend(() if selection.nature is Nature.AGENT else (selection.nature.value,))
     for name, value in selection.labels.items():
         conditions.append(_COUNTED_LABEL if counting else _LISTED_LABEL)
         values.extend((name, value))
@@ -154,7 +167,8 @@ def _goes_by_status(selection: ExecutionFilter, *, counting: bool) -> bool:
 
 
 def _names_an_index(selection: ExecutionFilter) -> bool:
-    return any(each is not None for each in (selection.kind, selection.queue, selection.created_by))
+    named = (selection.kind, selection.queue, selection.created_by, selection.parent_id)
+    return any(each is not None for each in named)
 
 
 def _begins_so(selection: ExecutionFilter) -> tuple[str, tuple[str, ...]]:
@@ -195,4 +209,7 @@ def _view(record: ExecutionRecord, checkpoint: int) -> ExecutionView:
         created_at=record.created_at,
         ended_at=record.ended_at,
         checkpoint=checkpoint,
+        parent_id=record.spawned.parent_id if record.spawned is not None else None,
+        budget=record.spawned.budget if record.spawned is not None else None,
+        usage=record.usage,
     )

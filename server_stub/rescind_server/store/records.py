@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import msgspec
 
 from rescind.model.cause import CancelCause
+from rescind.model.child_operations import AwaitChildren
+from rescind.model.children import NOTHING_USED, Spawned, Usage
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
 from rescind.model.messages import EntryRecord, Issued, JournalEntry, Recovery
 from rescind.model.operations import (
@@ -28,8 +30,10 @@ from rescind.model.outcome import Failure, Outcome
 from rescind.model.payload import Payload
 from rescind.model.status import ExecutionStatus, StopState, TaskStatus
 from rescind.model.views import CheckpointView
+from rescind.model.workflow_events import LoggedEvent
 from rescind_server.engine.entities import (
     Attempt,
+    Called,
     CancelWait,
     Execution,
     OpenOperation,
@@ -38,9 +42,12 @@ from rescind_server.engine.entities import (
     StepWait,
     StopWait,
     Task,
+    TaskNotes,
     TaskWait,
     Timer,
 )
+from rescind_server.store.child_records import ChildRecord, add_children, child_wait_of
+from rescind_server.store.workflow_records import WorkflowRecord, record_of_workflow, workflow_of_record
 
 
 class AttemptRecord(msgspec.Struct, array_like=True):
@@ -61,6 +68,7 @@ class AttemptRecord(msgspec.Struct, array_like=True):
     stop_cause: CancelCause | None = None
     stop_forced_at: Instant | None = None
     deliveries: int = 0
+    polled: bool = False
 
 
 class TaskRecord(msgspec.Struct, array_like=True):
@@ -83,6 +91,7 @@ class TaskRecord(msgspec.Struct, array_like=True):
     retry_at: Instant | None
     attempts: list[AttemptRecord]
     losses: int = 0
+    notes: TaskNotes | None = None
 
 
 class OpenRecord(msgspec.Struct, array_like=True):
@@ -127,6 +136,11 @@ class ExecutionRecord(msgspec.Struct, array_like=True):
     ended_at: Instant | None
     sequence: int
     trace_parent: str | None = None
+    called: Called | None = None
+    spawned: Spawned | None = None
+    usage: Usage = NOTHING_USED
+    kept_usage: Usage = NOTHING_USED
+    workflow: WorkflowRecord | None = None
 
 
 class StoredExecution(msgspec.Struct):
@@ -137,6 +151,8 @@ class StoredExecution(msgspec.Struct):
     journal: list[JournalEntry]
     entries: list[EntryRecord]
     checkpoints: list[CheckpointView]
+    children: list[ChildRecord] = []
+    log: list[LoggedEvent] = []
 
 
 def record_of_task(task: Task) -> TaskRecord:
@@ -159,6 +175,7 @@ def record_of_task(task: Task) -> TaskRecord:
         task.retry_at,
         [_record_of_attempt(attempt) for attempt in task.attempts or ()],
         task.losses,
+        notes=task.notes,
     )
 
 
@@ -196,6 +213,11 @@ def record_of_execution(execution: Execution) -> ExecutionRecord:
         execution.ended_at,
         execution.sequence,
         execution.trace_parent,
+        called=execution.called,
+        spawned=execution.spawned,
+        usage=execution.usage,
+        kept_usage=execution.kept_usage,
+        workflow=record_of_workflow(execution.workflow),
     )
 
 
@@ -235,8 +257,14 @@ def execution_of(stored: StoredExecution) -> tuple[Execution, Instant | None]:
         ended_at=row.ended_at,
         sequence=row.sequence,
         trace_parent=row.trace_parent,
+        called=row.called,
+        spawned=row.spawned,
+        usage=row.usage,
+        kept_usage=row.kept_usage,
+        workflow=workflow_of_record(row.workflow, stored.log),
     )
     add_tasks(execution, stored.tasks)
+    add_children(execution, stored.children)
     for waiting in row.open:
         _add_open(execution, waiting)
     return execution, row.cleanup_due
@@ -259,6 +287,7 @@ def _record_of_attempt(attempt: Attempt) -> AttemptRecord:
         attempt.stop_cause,
         attempt.stop_forced_at,
         attempt.deliveries,
+        attempt.polled,
     )
 
 
@@ -291,6 +320,8 @@ def add_tasks(execution: Execution, records: Iterable[TaskRecord]) -> None:
         task.last_failure = row.last_failure
         task.retry_at = row.retry_at
         task.losses = row.losses
+        if row.notes is not None:
+            task.notes = row.notes
         task.attempts = [_attempt_of(task, each) for each in row.attempts] or None
         execution.tasks[row.task_id] = task
         execution.unsettled += task.outcome is None
@@ -315,6 +346,7 @@ def _attempt_of(task: Task, row: AttemptRecord) -> Attempt:
         last_contact=row.last_contact,
         last_advance=row.last_advance,
         progress=row.progress,
+        polled=row.polled,
     )
 
 
@@ -326,6 +358,8 @@ def _add_open(execution: Execution, row: OpenRecord) -> None:
             execution.open[row.position] = _task_wait(execution, row.operation)
         case AwaitStopped():
             execution.open[row.position] = _stop_wait(execution, row.operation)
+        case AwaitChildren():
+            execution.open[row.position] = child_wait_of(execution, row.operation)
         case AwaitSignal() as operation:
             execution.open[row.position] = SignalWait(execution=execution, position=row.position, operation=operation)
         case StartTimer() as operation:

@@ -16,10 +16,13 @@ _MOST_AT_ONCE: Final = 50
 """How many executions one step looks at."""
 _PARTS: Final = (
     ("events", "sequence"),
+    ("workflow_events", "sequence"),
     ("tasks", "ordinal"),
+    ("task_owners", "task_id"),
     ("journal", "number"),
     ("entries", "place"),
     ("checkpoints", "sequence"),
+    ("children", "ordinal"),
     ("outputs", "rowid"),
 )
 """What belongs to an execution, each with what tells its rows apart."""
@@ -54,6 +57,9 @@ def remove_closed(connection: sqlite3.Connection, ended_before: Instant, most_ro
             "delete from labels where name = ? and value = ? and ordinal = ?",
             ((name, value, ordinal) for name, value in labels),
         )
+        execution_id = _record(record).execution_id
+        connection.execute("delete from idempotency_keys where execution_id = ?", (execution_id,))
+        connection.execute("delete from natures where nature in ('WORKFLOW', 'TASK') and execution = ?", (ordinal,))
         connection.execute("delete from executions where ordinal = ?", (ordinal,))
     return len(found) == _MOST_AT_ONCE or left <= 0
 

@@ -21,11 +21,19 @@ from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId
 from rescind.model.messages import StreamedEvent
 from rescind.model.status import ExecutionStatus
+from rescind.model.workflow_events import LoggedEvent
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
 from rescind_server.engine.subscriptions import QueueKey
-from rescind_server.store.entities import begun, committed_among, resting, resting_counts
+from rescind_server.store.entities import (
+    begun,
+    children_that_never_ran,
+    committed_among,
+    resting,
+    resting_counts,
+)
 from rescind_server.store.execution_tables import ExecutionTables
+from rescind_server.store.idempotency_keys import kept_keys
 from rescind_server.store.migrations import SCHEMA_VERSION
 from rescind_server.store.opening import Durability, open_file
 from rescind_server.store.outputs import (
@@ -43,6 +51,7 @@ from rescind_server.store.records import execution_of
 from rescind_server.store.removal import oldest_end, remove_closed
 from rescind_server.store.requests import find_events, find_requests
 from rescind_server.store.sqlite_outbox import SqliteOutbox
+from rescind_server.store.task_owners import find_owner
 from rescind_server.store.writability import Place, probe
 
 __all__ = ["SCHEMA_VERSION", "Durability", "SqliteStore"]
@@ -50,6 +59,7 @@ __all__ = ["SCHEMA_VERSION", "Durability", "SqliteStore"]
 ResultT = TypeVar("ResultT")
 
 _event = msgspec.msgpack.Decoder(HistoryEvent).decode
+_logged = msgspec.msgpack.Decoder(LoggedEvent).decode
 
 
 class SqliteStore:
@@ -98,7 +108,8 @@ class SqliteStore:
             self._pace.note(time.perf_counter() - begun)
         for decision in decisions:
             for execution in decision.closed:
-                execution.release_tasks()
+                if execution.ended:
+                    execution.release_tasks()
 
     def load(self) -> Loaded:
         """See `Store.load`."""
@@ -111,8 +122,13 @@ class SqliteStore:
         self._tables.begin_anew(stored)
         counters = dict(self._writer.execute("select name, value from counters").fetchall())
         executions = [execution_of(each) for each in stored]
+        executions += [(child, None) for child in children_that_never_ran(self._writer, stored)]
         return Loaded(
-            executions, Lease(counters.get("lease", 0)), counters.get("order", 0), resting_counts(self._writer)
+            executions,
+            Lease(counters.get("lease", 0)),
+            counters.get("order", 0),
+            resting_counts(self._writer),
+            kept_keys(self._writer),
         )
 
     def history(self, execution_id: ExecutionId, after: int = 0, limit: int | None = None) -> Sequence[HistoryEvent]:
@@ -124,6 +140,19 @@ class SqliteStore:
         with self._reading():
             rows = self._writer.execute(wanted, (execution_id, after, -1 if limit is None else limit)).fetchall()
         return tuple(_event(event) for (event,) in rows)
+
+    def workflow_log(
+        self, execution_id: ExecutionId, after: int = 0, limit: int | None = None
+    ) -> Sequence[LoggedEvent]:
+        """See `Store.workflow_log`."""
+        wanted = (
+            "select event from workflow_events where "
+            "execution = (select ordinal from executions where execution_id = ?) and sequence > ? "
+            "order by sequence limit ?"
+        )
+        with self._reading():
+            rows = self._writer.execute(wanted, (execution_id, after, -1 if limit is None else limit)).fetchall()
+        return tuple(_logged(event) for (event,) in rows)
 
     async def keep_outputs(self, outputs: Outputs) -> None:
         """See `Store.keep_outputs`."""
@@ -189,6 +218,9 @@ class SqliteStore:
     async def execution_of_task(self, task_id: TaskId) -> ExecutionId | None:
         """See `Store.execution_of_task`. In steps, one search at a time: a commit waits for one step at most."""
         place: TaskPlace = THE_END
+        owner = await self.owner_of_task(task_id)
+        if owner is not None:
+            return owner
         async with self._searching:
             while True:
                 match await self._read(partial(look_for_task, task_id=task_id, before=place)):
@@ -196,6 +228,10 @@ class SqliteStore:
                         place = reached
                     case found:
                         return found
+
+    async def owner_of_task(self, task_id: TaskId) -> ExecutionId | None:
+        """See `Store.owner_of_task`."""
+        return await self._read(partial(find_owner, task_id=task_id))
 
     async def ensure_writable(self) -> None:
         """See `Store.ensure_writable`."""

@@ -92,7 +92,9 @@ class Stage:
     def decide(self, command: Command) -> Decision:
         """Let the engine decide, and check the laws; nothing else happens, also if a deadline has come."""
         execution_id = getattr(command, "execution_id", None)
-        closed = self.closed.get(execution_id) if execution_id is not None else None
+        closed = None
+        if execution_id is not None and not self.engine.holds(execution_id):
+            closed = self.closed.get(execution_id)
         return self._take(self.engine.decide(command, self.now, closed))
 
     def ask(self, command: Command) -> Reply:

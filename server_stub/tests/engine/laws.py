@@ -10,7 +10,7 @@ from typing import Final
 from rescind.model.events import EXECUTION_ENDS, TASK_ENDS, EventType, HistoryEvent
 from rescind.model.operations import WaitCondition
 from rescind.model.status import TASK_TRANSITIONS, CancelTaskResult, StopState, TaskStatus
-from rescind_server.engine.entities import Execution, Phase, SignalWait, StepWait, StopWait, TaskWait, Worker
+from rescind_server.engine.entities import ChildWait, Execution, Phase, SignalWait, StepWait, StopWait, TaskWait, Worker
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.signal_queue import selects
 from rescind_server.engine.state import State
@@ -33,7 +33,13 @@ STATUS_AFTER: Final = {
     EventType.TASK_CANCELLED: TaskStatus.CANCELLED,
 }
 OF_TASKS: Final = {*AFTER_A_TASK_ENDED, *TASK_ENDS, EventType.TASK_STARTED, EventType.TASK_ATTEMPT_FAILED}
-AFTER_AN_EXECUTION_ENDED: Final = {*OF_TASKS, EventType.EXECUTION_CANCEL_REQUESTED, EventType.SIGNAL_REFUSED}
+AFTER_AN_EXECUTION_ENDED: Final = {
+    *OF_TASKS,
+    EventType.CHILD_CANCEL_REQUESTED,
+    EventType.CHILD_ENDED,
+    EventType.EXECUTION_CANCEL_REQUESTED,
+    EventType.SIGNAL_REFUSED,
+}
 
 
 def check_history(history: Sequence[HistoryEvent]) -> None:
@@ -45,6 +51,8 @@ def check_history(history: Sequence[HistoryEvent]) -> None:
     cancelled: Counter[str] = Counter()
     is_over = False
     for event in history:
+        # Only by hand, and only where it failed.
+        is_over = is_over and event.type is not EventType.EXECUTION_RETRIED
         if is_over:
             assert event.type in AFTER_AN_EXECUTION_ENDED, f"{event.type} after the execution's end"
         is_over = is_over or event.type in EXECUTION_ENDS
@@ -83,6 +91,7 @@ def check_memory(engine: Engine) -> None:
         _check_tasks(state, execution)
         _check_waits(execution)
     _check_claims(state)
+    _check_polls(state)
     _check_queued_agents(state)
     assert not state.offered
     assert not state.freed
@@ -98,14 +107,25 @@ def check_memory(engine: Engine) -> None:
 def _check_slots(state: State, worker: Worker) -> None:
     assert all(attempt.live for attempt in worker.running.values()), "a slot is held by nothing"
     assert all(state.attempts[lease] is attempt for lease, attempt in worker.running.items())
-    assert len(worker.held) <= worker.agent_slots, "more runs of agents than there are slots"
+    assert worker.polls or len(worker.held) <= worker.agent_slots, "more runs of agents than there are slots"
     for execution in worker.held.values():
         assert execution.holder is worker
         assert (execution.execution_id in worker.idle) == _can_be_evicted(execution)
     if not worker.connected:
-        assert not worker.held, "an agent is held by a worker that is away"
+        assert worker.polls or not worker.held, "an agent is held by a worker that is away"
         assert worker.lease is not None, "nothing ends the leases of a worker that is away (invariant 6)"
         assert worker.lease.subject is worker
+
+
+def _check_polls(state: State) -> None:
+    """No poll waits while there is work that it takes."""
+    assert not state.fresh_polls
+    for (queue, kind), backlog in state.task_backlog.items():
+        if any(task.status is TaskStatus.PENDING for task in backlog):
+            assert state.task_polls.next_for((queue, kind)) is None, "a poll and a task wait for each other"
+    for (queue, kind), returning in state.called_backlog.items():
+        if any(execution.phase is Phase.QUEUED for _, _, execution in returning):
+            assert state.agent_polls.next_for((queue, kind)) is None, "a poll and an agent wait for each other"
 
 
 def _can_be_evicted(execution: Execution) -> bool:
@@ -132,8 +152,22 @@ def _check_tasks(state: State, execution: Execution) -> None:
             assert not task.waiters
             assert not task.cancel_waiters, "somebody waits for a decision that was made"
             assert execution.ended or not execution.cause or not task.stop_waiters or live
+    unsettled += _check_children(state, execution)
     assert execution.unsettled == unsettled
     assert not execution.ended or unsettled, "a closed execution is kept in memory"
+
+
+def _check_children(state: State, execution: Execution) -> int:
+    """How many open children go with an execution. Each lives in the engine, and knows its parent."""
+    for child in execution.children.values():
+        lives = state.executions.get(child.child_id)
+        if child.outcome is None and state.hosts_children:
+            assert lives is not None, "an open child is not in memory"
+            assert not lives.ended, "a child has ended, and its parent was not told"
+            assert lives.parent_id == execution.execution_id
+        assert child.outcome is None or not child.waiters, "a wait was not told of a child's end"
+    assert not state.ended_children
+    return sum(child.outcome is None and child.goes_with_parent for child in execution.children.values())
 
 
 def _check_waits(execution: Execution) -> None:
@@ -149,6 +183,8 @@ def _check_waits(execution: Execution) -> None:
         assert operation.position == position
         if isinstance(operation, TaskWait):
             assert not wait_holds(operation), f"the wait at {position} holds, and its agent was not woken"
+        elif isinstance(operation, ChildWait):
+            assert not child_wait_holds(operation), f"the wait at {position} holds, and its agent was not woken"
         elif isinstance(operation, SignalWait):
             assert not any(selects(operation.operation, signal) for signal in execution.signals)
         elif isinstance(operation, StopWait):
@@ -171,6 +207,15 @@ def wait_holds(wait: TaskWait) -> bool:
             return completed >= wait.operation.needed or possible < wait.operation.needed
         case WaitCondition.ANY_ENDED:
             return bool(ended) or not members
+
+
+def child_wait_holds(wait: ChildWait) -> bool:
+    """Whether the condition of a wait for children holds, counted anew from its members."""
+    members = [wait.execution.children[child_id] for child_id in wait.operation.child_ids]
+    ended = [child for child in members if child.outcome is not None]
+    if wait.operation.with_signals and any(child.untold for child in members if child.outcome is None):
+        return True
+    return len(ended) == len(members) or (wait.operation.condition is WaitCondition.ANY_ENDED and bool(ended))
 
 
 def _check_claims(state: State) -> None:

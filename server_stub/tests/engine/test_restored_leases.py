@@ -8,7 +8,7 @@ from rescind_server.engine.machine import Engine
 
 def lease_of_a_start(highest: int, now: int) -> int:
     """The highest lease of an engine that goes on from a file in which this one is the highest."""
-    return Engine().restore([], Lease(highest), 0, {}, Instant(now)).lease
+    return Engine().restore([], Lease(highest), 0, {}, {}, Instant(now)).lease
 
 
 def test_leases_go_on_from_the_clock_where_the_file_is_empty_or_an_older_copy() -> None:

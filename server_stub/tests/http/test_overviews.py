@@ -109,7 +109,7 @@ async def test_a_caller_is_told_who_it_is(guarded: Guarded, http: httpx.AsyncCli
     assert (await nobody.get(WHO)).status_code == 401
     anybody = (await http.get(WHO)).json()
     assert (anybody["by"], anybody["asks_for_tokens"]) == (None, False)
-    assert anybody["roles"] == ["client", "worker", "operator"]
+    assert anybody["roles"] == ["client", "worker", "viewer", "operator"]
 
 
 async def test_what_is_no_json_is_shown_with_its_encoding_as_in_the_command_line(

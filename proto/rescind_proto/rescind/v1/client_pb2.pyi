@@ -68,6 +68,13 @@ class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_TYPE_STEP_BEGUN: _ClassVar[EventType]
     EVENT_TYPE_STEP_RECORDED: _ClassVar[EventType]
     EVENT_TYPE_SIGNAL_REFUSED: _ClassVar[EventType]
+    EVENT_TYPE_CHILD_SPAWNED: _ClassVar[EventType]
+    EVENT_TYPE_CHILD_CANCEL_REQUESTED: _ClassVar[EventType]
+    EVENT_TYPE_CHILD_SIGNALLED: _ClassVar[EventType]
+    EVENT_TYPE_CHILD_ENDED: _ClassVar[EventType]
+    EVENT_TYPE_PARENT_SIGNALLED: _ClassVar[EventType]
+    EVENT_TYPE_USAGE_REPORTED: _ClassVar[EventType]
+    EVENT_TYPE_EXECUTION_RETRIED: _ClassVar[EventType]
 STUCK_REASON_UNSPECIFIED: StuckReason
 STUCK_REASON_NOT_STOPPED: StuckReason
 STUCK_REASON_WORKER_AWAY: StuckReason
@@ -119,6 +126,13 @@ EVENT_TYPE_CHECKPOINT_SAVED: EventType
 EVENT_TYPE_STEP_BEGUN: EventType
 EVENT_TYPE_STEP_RECORDED: EventType
 EVENT_TYPE_SIGNAL_REFUSED: EventType
+EVENT_TYPE_CHILD_SPAWNED: EventType
+EVENT_TYPE_CHILD_CANCEL_REQUESTED: EventType
+EVENT_TYPE_CHILD_SIGNALLED: EventType
+EVENT_TYPE_CHILD_ENDED: EventType
+EVENT_TYPE_PARENT_SIGNALLED: EventType
+EVENT_TYPE_USAGE_REPORTED: EventType
+EVENT_TYPE_EXECUTION_RETRIED: EventType
 
 class StartRequest(_message.Message):
     __slots__ = ("kind", "input", "execution_id", "queue", "labels", "by")
@@ -186,7 +200,7 @@ class GetRequest(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
 
 class ExecutionFilter(_message.Message):
-    __slots__ = ("statuses", "kind", "queue", "created_by", "labels", "created_before", "created_after", "organisation", "worker_id", "id_prefix")
+    __slots__ = ("statuses", "kind", "queue", "created_by", "labels", "created_before", "created_after", "organisation", "worker_id", "id_prefix", "parent_id")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -204,6 +218,7 @@ class ExecutionFilter(_message.Message):
     ORGANISATION_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
     statuses: _containers.RepeatedScalarFieldContainer[_values_pb2.ExecutionStatus]
     kind: str
     queue: str
@@ -214,7 +229,8 @@ class ExecutionFilter(_message.Message):
     organisation: str
     worker_id: str
     id_prefix: str
-    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.ExecutionStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_before: _Optional[int] = ..., created_after: _Optional[int] = ..., organisation: _Optional[str] = ..., worker_id: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
+    parent_id: str
+    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.ExecutionStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_before: _Optional[int] = ..., created_after: _Optional[int] = ..., organisation: _Optional[str] = ..., worker_id: _Optional[str] = ..., id_prefix: _Optional[str] = ..., parent_id: _Optional[str] = ...) -> None: ...
 
 class TaskFilter(_message.Message):
     __slots__ = ("statuses", "kind", "queue", "worker_id", "execution_id", "created_by", "labels", "scheduled_before", "organisation", "scheduled_after", "agent", "stopping", "unsettled")
@@ -488,7 +504,7 @@ class WaitEndedRequest(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
 
 class ExecutionView(_message.Message):
-    __slots__ = ("execution_id", "kind", "queue", "status", "input", "output", "failure", "cause", "parked", "labels", "created_by", "created_at", "ended_at", "checkpoint")
+    __slots__ = ("execution_id", "kind", "queue", "status", "input", "output", "failure", "cause", "parked", "labels", "created_by", "created_at", "ended_at", "checkpoint", "parent_id", "budget", "usage", "is_workflow")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -510,6 +526,10 @@ class ExecutionView(_message.Message):
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     ENDED_AT_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    IS_WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     execution_id: str
     kind: str
     queue: str
@@ -524,7 +544,11 @@ class ExecutionView(_message.Message):
     created_at: int
     ended_at: int
     checkpoint: int
-    def __init__(self, execution_id: _Optional[str] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., status: _Optional[_Union[_values_pb2.ExecutionStatus, str]] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., output: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_values_pb2.Failure, _Mapping]] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., parked: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_by: _Optional[str] = ..., created_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., checkpoint: _Optional[int] = ...) -> None: ...
+    parent_id: str
+    budget: _values_pb2.Budget
+    usage: _values_pb2.Usage
+    is_workflow: bool
+    def __init__(self, execution_id: _Optional[str] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., status: _Optional[_Union[_values_pb2.ExecutionStatus, str]] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., output: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_values_pb2.Failure, _Mapping]] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., parked: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_by: _Optional[str] = ..., created_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., checkpoint: _Optional[int] = ..., parent_id: _Optional[str] = ..., budget: _Optional[_Union[_values_pb2.Budget, _Mapping]] = ..., usage: _Optional[_Union[_values_pb2.Usage, _Mapping]] = ..., is_workflow: bool = ...) -> None: ...
 
 class StopView(_message.Message):
     __slots__ = ("attempt", "state", "requested_at", "delivered_at", "ended_at", "forced_at", "deliveries")
@@ -603,17 +627,31 @@ class CheckpointView(_message.Message):
     leaf_entry_id: str
     def __init__(self, sequence: _Optional[int] = ..., state: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., at: _Optional[int] = ..., leaf_entry_id: _Optional[str] = ...) -> None: ...
 
+class ChildView(_message.Message):
+    __slots__ = ("execution_id", "kind", "parent_close", "status")
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PARENT_CLOSE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    execution_id: str
+    kind: str
+    parent_close: _values_pb2.ParentClosePolicy
+    status: _values_pb2.ExecutionStatus
+    def __init__(self, execution_id: _Optional[str] = ..., kind: _Optional[str] = ..., parent_close: _Optional[_Union[_values_pb2.ParentClosePolicy, str]] = ..., status: _Optional[_Union[_values_pb2.ExecutionStatus, str]] = ...) -> None: ...
+
 class ExecutionDetails(_message.Message):
-    __slots__ = ("execution", "tasks", "entries", "checkpoints")
+    __slots__ = ("execution", "tasks", "entries", "checkpoints", "children")
     EXECUTION_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_FIELD_NUMBER: _ClassVar[int]
     execution: ExecutionView
     tasks: _containers.RepeatedCompositeFieldContainer[TaskView]
     entries: _containers.RepeatedCompositeFieldContainer[_values_pb2.EntryRecord]
     checkpoints: _containers.RepeatedCompositeFieldContainer[CheckpointView]
-    def __init__(self, execution: _Optional[_Union[ExecutionView, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[TaskView, _Mapping]]] = ..., entries: _Optional[_Iterable[_Union[_values_pb2.EntryRecord, _Mapping]]] = ..., checkpoints: _Optional[_Iterable[_Union[CheckpointView, _Mapping]]] = ...) -> None: ...
+    children: _containers.RepeatedCompositeFieldContainer[ChildView]
+    def __init__(self, execution: _Optional[_Union[ExecutionView, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[TaskView, _Mapping]]] = ..., entries: _Optional[_Iterable[_Union[_values_pb2.EntryRecord, _Mapping]]] = ..., checkpoints: _Optional[_Iterable[_Union[CheckpointView, _Mapping]]] = ..., children: _Optional[_Iterable[_Union[ChildView, _Mapping]]] = ...) -> None: ...
 
 class AttemptView(_message.Message):
     __slots__ = ("number", "worker_id", "started_at", "last_contact", "progress", "stop_state", "stop_due", "deliveries", "acknowledged")

@@ -178,8 +178,107 @@ class BeginStep(_message.Message):
     name: str
     def __init__(self, position: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
+class SpawnChild(_message.Message):
+    __slots__ = ("position", "child_id", "kind", "input", "queue", "labels", "parent_close", "persistence", "budget")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CHILD_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PARENT_CLOSE_FIELD_NUMBER: _ClassVar[int]
+    PERSISTENCE_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    child_id: str
+    kind: str
+    input: _values_pb2.Payload
+    queue: str
+    labels: _containers.ScalarMap[str, str]
+    parent_close: _values_pb2.ParentClosePolicy
+    persistence: _values_pb2.Persistence
+    budget: _values_pb2.Budget
+    def __init__(self, position: _Optional[int] = ..., child_id: _Optional[str] = ..., kind: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., queue: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., parent_close: _Optional[_Union[_values_pb2.ParentClosePolicy, str]] = ..., persistence: _Optional[_Union[_values_pb2.Persistence, str]] = ..., budget: _Optional[_Union[_values_pb2.Budget, _Mapping]] = ...) -> None: ...
+
+class CancelChild(_message.Message):
+    __slots__ = ("position", "child_id", "cause", "hard", "within_ms")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CHILD_ID_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    HARD_FIELD_NUMBER: _ClassVar[int]
+    WITHIN_MS_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    child_id: str
+    cause: _values_pb2.CancelCause
+    hard: bool
+    within_ms: int
+    def __init__(self, position: _Optional[int] = ..., child_id: _Optional[str] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., hard: bool = ..., within_ms: _Optional[int] = ...) -> None: ...
+
+class LeaveChildren(_message.Message):
+    __slots__ = ("position", "child_ids", "cause")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CHILD_IDS_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    child_ids: _containers.RepeatedScalarFieldContainer[str]
+    cause: _values_pb2.CancelCause
+    def __init__(self, position: _Optional[int] = ..., child_ids: _Optional[_Iterable[str]] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ...) -> None: ...
+
+class AwaitChildren(_message.Message):
+    __slots__ = ("position", "child_ids", "condition", "deadline", "with_signals", "only_first")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CHILD_IDS_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    WITH_SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    ONLY_FIRST_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    child_ids: _containers.RepeatedScalarFieldContainer[str]
+    condition: WaitCondition
+    deadline: int
+    with_signals: bool
+    only_first: bool
+    def __init__(self, position: _Optional[int] = ..., child_ids: _Optional[_Iterable[str]] = ..., condition: _Optional[_Union[WaitCondition, str]] = ..., deadline: _Optional[int] = ..., with_signals: bool = ..., only_first: bool = ...) -> None: ...
+
+class SignalChild(_message.Message):
+    __slots__ = ("position", "child_id", "name", "value")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CHILD_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    child_id: str
+    name: str
+    value: _values_pb2.Payload
+    def __init__(self, position: _Optional[int] = ..., child_id: _Optional[str] = ..., name: _Optional[str] = ..., value: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class SignalParent(_message.Message):
+    __slots__ = ("position", "name", "value")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    name: str
+    value: _values_pb2.Payload
+    def __init__(self, position: _Optional[int] = ..., name: _Optional[str] = ..., value: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class ReportUsage(_message.Message):
+    __slots__ = ("position", "usage")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    usage: _values_pb2.Usage
+    def __init__(self, position: _Optional[int] = ..., usage: _Optional[_Union[_values_pb2.Usage, _Mapping]] = ...) -> None: ...
+
 class Operation(_message.Message):
-    __slots__ = ("schedule_task", "cancel_task", "leave_tasks", "await_tasks", "await_stopped", "await_signal", "drain_signals", "peek_signal", "start_timer", "withdraw", "append_entry", "save_checkpoint", "flush", "begin_step", "return_signals")
+    __slots__ = ("schedule_task", "cancel_task", "leave_tasks", "await_tasks", "await_stopped", "await_signal", "drain_signals", "peek_signal", "start_timer", "withdraw", "append_entry", "save_checkpoint", "flush", "begin_step", "return_signals", "spawn_child", "cancel_child", "leave_children", "await_children", "signal_child", "signal_parent", "report_usage")
     SCHEDULE_TASK_FIELD_NUMBER: _ClassVar[int]
     CANCEL_TASK_FIELD_NUMBER: _ClassVar[int]
     LEAVE_TASKS_FIELD_NUMBER: _ClassVar[int]
@@ -195,6 +294,13 @@ class Operation(_message.Message):
     FLUSH_FIELD_NUMBER: _ClassVar[int]
     BEGIN_STEP_FIELD_NUMBER: _ClassVar[int]
     RETURN_SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    SPAWN_CHILD_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_CHILD_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    AWAIT_CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_CHILD_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_PARENT_FIELD_NUMBER: _ClassVar[int]
+    REPORT_USAGE_FIELD_NUMBER: _ClassVar[int]
     schedule_task: ScheduleTask
     cancel_task: CancelTask
     leave_tasks: LeaveTasks
@@ -210,7 +316,14 @@ class Operation(_message.Message):
     flush: Flush
     begin_step: BeginStep
     return_signals: ReturnSignals
-    def __init__(self, schedule_task: _Optional[_Union[ScheduleTask, _Mapping]] = ..., cancel_task: _Optional[_Union[CancelTask, _Mapping]] = ..., leave_tasks: _Optional[_Union[LeaveTasks, _Mapping]] = ..., await_tasks: _Optional[_Union[AwaitTasks, _Mapping]] = ..., await_stopped: _Optional[_Union[AwaitStopped, _Mapping]] = ..., await_signal: _Optional[_Union[AwaitSignal, _Mapping]] = ..., drain_signals: _Optional[_Union[DrainSignals, _Mapping]] = ..., peek_signal: _Optional[_Union[PeekSignal, _Mapping]] = ..., start_timer: _Optional[_Union[StartTimer, _Mapping]] = ..., withdraw: _Optional[_Union[Withdraw, _Mapping]] = ..., append_entry: _Optional[_Union[AppendEntry, _Mapping]] = ..., save_checkpoint: _Optional[_Union[SaveCheckpoint, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., begin_step: _Optional[_Union[BeginStep, _Mapping]] = ..., return_signals: _Optional[_Union[ReturnSignals, _Mapping]] = ...) -> None: ...
+    spawn_child: SpawnChild
+    cancel_child: CancelChild
+    leave_children: LeaveChildren
+    await_children: AwaitChildren
+    signal_child: SignalChild
+    signal_parent: SignalParent
+    report_usage: ReportUsage
+    def __init__(self, schedule_task: _Optional[_Union[ScheduleTask, _Mapping]] = ..., cancel_task: _Optional[_Union[CancelTask, _Mapping]] = ..., leave_tasks: _Optional[_Union[LeaveTasks, _Mapping]] = ..., await_tasks: _Optional[_Union[AwaitTasks, _Mapping]] = ..., await_stopped: _Optional[_Union[AwaitStopped, _Mapping]] = ..., await_signal: _Optional[_Union[AwaitSignal, _Mapping]] = ..., drain_signals: _Optional[_Union[DrainSignals, _Mapping]] = ..., peek_signal: _Optional[_Union[PeekSignal, _Mapping]] = ..., start_timer: _Optional[_Union[StartTimer, _Mapping]] = ..., withdraw: _Optional[_Union[Withdraw, _Mapping]] = ..., append_entry: _Optional[_Union[AppendEntry, _Mapping]] = ..., save_checkpoint: _Optional[_Union[SaveCheckpoint, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., begin_step: _Optional[_Union[BeginStep, _Mapping]] = ..., return_signals: _Optional[_Union[ReturnSignals, _Mapping]] = ..., spawn_child: _Optional[_Union[SpawnChild, _Mapping]] = ..., cancel_child: _Optional[_Union[CancelChild, _Mapping]] = ..., leave_children: _Optional[_Union[LeaveChildren, _Mapping]] = ..., await_children: _Optional[_Union[AwaitChildren, _Mapping]] = ..., signal_child: _Optional[_Union[SignalChild, _Mapping]] = ..., signal_parent: _Optional[_Union[SignalParent, _Mapping]] = ..., report_usage: _Optional[_Union[ReportUsage, _Mapping]] = ...) -> None: ...
 
 class TaskCancelAnswered(_message.Message):
     __slots__ = ("result",)
@@ -278,8 +391,50 @@ class StepRecorded(_message.Message):
     failure: _values_pb2.Failure
     def __init__(self, value: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_values_pb2.Failure, _Mapping]] = ...) -> None: ...
 
+class ChildCancelAnswered(_message.Message):
+    __slots__ = ("result",)
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    result: _values_pb2.CancelTaskResult
+    def __init__(self, result: _Optional[_Union[_values_pb2.CancelTaskResult, str]] = ...) -> None: ...
+
+class ChildEnd(_message.Message):
+    __slots__ = ("child_id", "outcome", "usage")
+    CHILD_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    child_id: str
+    outcome: _values_pb2.Outcome
+    usage: _values_pb2.Usage
+    def __init__(self, child_id: _Optional[str] = ..., outcome: _Optional[_Union[_values_pb2.Outcome, _Mapping]] = ..., usage: _Optional[_Union[_values_pb2.Usage, _Mapping]] = ...) -> None: ...
+
+class ChildSignal(_message.Message):
+    __slots__ = ("child_id", "signal", "after")
+    CHILD_ID_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    child_id: str
+    signal: _values_pb2.Signal
+    after: int
+    def __init__(self, child_id: _Optional[str] = ..., signal: _Optional[_Union[_values_pb2.Signal, _Mapping]] = ..., after: _Optional[int] = ...) -> None: ...
+
+class ChildrenSettled(_message.Message):
+    __slots__ = ("ended", "signals", "timed_out")
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    ended: _containers.RepeatedCompositeFieldContainer[ChildEnd]
+    signals: _containers.RepeatedCompositeFieldContainer[ChildSignal]
+    timed_out: bool
+    def __init__(self, ended: _Optional[_Iterable[_Union[ChildEnd, _Mapping]]] = ..., signals: _Optional[_Iterable[_Union[ChildSignal, _Mapping]]] = ..., timed_out: bool = ...) -> None: ...
+
+class SignalSent(_message.Message):
+    __slots__ = ("delivered",)
+    DELIVERED_FIELD_NUMBER: _ClassVar[int]
+    delivered: bool
+    def __init__(self, delivered: bool = ...) -> None: ...
+
 class Answer(_message.Message):
-    __slots__ = ("task_cancel_answered", "tasks_settled", "tasks_stopped", "signals_taken", "signal_peeked", "timer_fired", "acknowledged", "step_recorded")
+    __slots__ = ("task_cancel_answered", "tasks_settled", "tasks_stopped", "signals_taken", "signal_peeked", "timer_fired", "acknowledged", "step_recorded", "child_cancel_answered", "children_settled", "signal_sent")
     TASK_CANCEL_ANSWERED_FIELD_NUMBER: _ClassVar[int]
     TASKS_SETTLED_FIELD_NUMBER: _ClassVar[int]
     TASKS_STOPPED_FIELD_NUMBER: _ClassVar[int]
@@ -288,6 +443,9 @@ class Answer(_message.Message):
     TIMER_FIRED_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     STEP_RECORDED_FIELD_NUMBER: _ClassVar[int]
+    CHILD_CANCEL_ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_SETTLED_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_SENT_FIELD_NUMBER: _ClassVar[int]
     task_cancel_answered: TaskCancelAnswered
     tasks_settled: TasksSettled
     tasks_stopped: TasksStopped
@@ -296,7 +454,10 @@ class Answer(_message.Message):
     timer_fired: TimerFired
     acknowledged: Acknowledged
     step_recorded: StepRecorded
-    def __init__(self, task_cancel_answered: _Optional[_Union[TaskCancelAnswered, _Mapping]] = ..., tasks_settled: _Optional[_Union[TasksSettled, _Mapping]] = ..., tasks_stopped: _Optional[_Union[TasksStopped, _Mapping]] = ..., signals_taken: _Optional[_Union[SignalsTaken, _Mapping]] = ..., signal_peeked: _Optional[_Union[SignalPeeked, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., step_recorded: _Optional[_Union[StepRecorded, _Mapping]] = ...) -> None: ...
+    child_cancel_answered: ChildCancelAnswered
+    children_settled: ChildrenSettled
+    signal_sent: SignalSent
+    def __init__(self, task_cancel_answered: _Optional[_Union[TaskCancelAnswered, _Mapping]] = ..., tasks_settled: _Optional[_Union[TasksSettled, _Mapping]] = ..., tasks_stopped: _Optional[_Union[TasksStopped, _Mapping]] = ..., signals_taken: _Optional[_Union[SignalsTaken, _Mapping]] = ..., signal_peeked: _Optional[_Union[SignalPeeked, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., step_recorded: _Optional[_Union[StepRecorded, _Mapping]] = ..., child_cancel_answered: _Optional[_Union[ChildCancelAnswered, _Mapping]] = ..., children_settled: _Optional[_Union[ChildrenSettled, _Mapping]] = ..., signal_sent: _Optional[_Union[SignalSent, _Mapping]] = ...) -> None: ...
 
 class Resolution(_message.Message):
     __slots__ = ("position", "answer")

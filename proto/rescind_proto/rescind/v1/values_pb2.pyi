@@ -72,6 +72,13 @@ class ParentClosePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PARENT_CLOSE_POLICY_CANCEL: _ClassVar[ParentClosePolicy]
     PARENT_CLOSE_POLICY_ABANDON: _ClassVar[ParentClosePolicy]
 
+class Persistence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PERSISTENCE_UNSPECIFIED: _ClassVar[Persistence]
+    PERSISTENCE_FULL: _ClassVar[Persistence]
+    PERSISTENCE_MINIMAL: _ClassVar[Persistence]
+    PERSISTENCE_EPHEMERAL: _ClassVar[Persistence]
+
 class FailureKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FAILURE_KIND_UNSPECIFIED: _ClassVar[FailureKind]
@@ -122,6 +129,10 @@ CANCEL_MODE_FORCE: CancelMode
 PARENT_CLOSE_POLICY_UNSPECIFIED: ParentClosePolicy
 PARENT_CLOSE_POLICY_CANCEL: ParentClosePolicy
 PARENT_CLOSE_POLICY_ABANDON: ParentClosePolicy
+PERSISTENCE_UNSPECIFIED: Persistence
+PERSISTENCE_FULL: Persistence
+PERSISTENCE_MINIMAL: Persistence
+PERSISTENCE_EPHEMERAL: Persistence
 FAILURE_KIND_UNSPECIFIED: FailureKind
 FAILURE_KIND_ERROR: FailureKind
 FAILURE_KIND_TIMED_OUT: FailureKind
@@ -147,6 +158,24 @@ class CancelCause(_message.Message):
     reason: str
     trace_parent: str
     def __init__(self, source: _Optional[_Union[CancelSource, str]] = ..., by: _Optional[str] = ..., reason: _Optional[str] = ..., trace_parent: _Optional[str] = ...) -> None: ...
+
+class Budget(_message.Message):
+    __slots__ = ("max_tokens", "max_cost_usd", "max_tokens_per_call")
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MAX_COST_USD_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_PER_CALL_FIELD_NUMBER: _ClassVar[int]
+    max_tokens: int
+    max_cost_usd: float
+    max_tokens_per_call: int
+    def __init__(self, max_tokens: _Optional[int] = ..., max_cost_usd: _Optional[float] = ..., max_tokens_per_call: _Optional[int] = ...) -> None: ...
+
+class Usage(_message.Message):
+    __slots__ = ("tokens", "cost_usd")
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
+    tokens: int
+    cost_usd: float
+    def __init__(self, tokens: _Optional[int] = ..., cost_usd: _Optional[float] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("kind", "message", "error_type", "retryable", "details")

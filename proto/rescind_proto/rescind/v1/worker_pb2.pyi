@@ -86,7 +86,7 @@ class AgentActivation(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ..., run: _Optional[int] = ..., number: _Optional[int] = ..., now: _Optional[int] = ..., resolutions: _Optional[_Iterable[_Union[_operations_pb2.Resolution, _Mapping]]] = ..., cancel: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., start: _Optional[_Union[AgentStart, _Mapping]] = ...) -> None: ...
 
 class AgentStart(_message.Message):
-    __slots__ = ("kind", "queue", "organisation", "input", "parent_id", "labels", "state", "checkpoint_sequence", "entries", "base_position", "journal", "trace_parent", "started_at")
+    __slots__ = ("kind", "queue", "organisation", "input", "parent_id", "labels", "state", "checkpoint_sequence", "entries", "base_position", "journal", "trace_parent", "started_at", "budget", "usage")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -107,6 +107,8 @@ class AgentStart(_message.Message):
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
     TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     kind: str
     queue: str
     organisation: str
@@ -120,7 +122,9 @@ class AgentStart(_message.Message):
     journal: _containers.RepeatedCompositeFieldContainer[JournalEntry]
     trace_parent: str
     started_at: int
-    def __init__(self, kind: _Optional[str] = ..., queue: _Optional[str] = ..., organisation: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., parent_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., checkpoint_sequence: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[_values_pb2.EntryRecord, _Mapping]]] = ..., base_position: _Optional[int] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., trace_parent: _Optional[str] = ..., started_at: _Optional[int] = ...) -> None: ...
+    budget: _values_pb2.Budget
+    usage: _values_pb2.Usage
+    def __init__(self, kind: _Optional[str] = ..., queue: _Optional[str] = ..., organisation: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., parent_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., checkpoint_sequence: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[_values_pb2.EntryRecord, _Mapping]]] = ..., base_position: _Optional[int] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., trace_parent: _Optional[str] = ..., started_at: _Optional[int] = ..., budget: _Optional[_Union[_values_pb2.Budget, _Mapping]] = ..., usage: _Optional[_Union[_values_pb2.Usage, _Mapping]] = ...) -> None: ...
 
 class JournalEntry(_message.Message):
     __slots__ = ("number", "now", "resolutions", "cancel", "issued")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 from rescind.backends.native.agent_loop import AgentLoop
-from rescind.errors import ContextNotActive
+from rescind.backends.native.child_port import ChildPort
+from rescind.backends.native.loop_port import LoopPort
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.ids import ExecutionId, Instant, TaskId, task_id_from_key
 from rescind.model.messages import AgentStart, EntryRecord, StreamedEvent
@@ -48,7 +48,7 @@ from rescind.model.status import CancelMode, CancelTaskResult, StopState
 StepFunction = Callable[[], Awaitable[Any] | Any]
 
 
-class NativeAgentPort:
+class NativeAgentPort(LoopPort, ChildPort):
     """One run's port. It is also the timers of the run's event loop.
 
     Attributes:
@@ -61,9 +61,12 @@ class NativeAgentPort:
 
     __slots__ = (
         *("execution_id", "organisation", "queue", "input", "parent_id", "labels", "state", "checkpoint_sequence"),
+        *("budget", "usage"),
         *("entries", "payload_limit", "loop", "issued", "streamed", "steps", "is_replaying", "note_place"),
         *("_base_position", "_position", "_pending", "_random"),
     )
+
+    sort = "agent"
 
     def __init__(self, execution_id: ExecutionId, start: AgentStart, now: Instant, payload_limit: int) -> None:
         self.execution_id = execution_id
@@ -72,6 +75,8 @@ class NativeAgentPort:
         self.input = start.input
         self.parent_id = start.parent_id
         self.labels: Mapping[str, str] = start.labels
+        self.budget = start.budget
+        self.usage = start.usage
         self.state = start.state
         self.checkpoint_sequence = start.checkpoint_sequence
         self.entries: Sequence[EntryRecord] = start.entries
@@ -119,18 +124,6 @@ class NativeAgentPort:
         self.issued.append(Withdraw(self._next_position(), timer))
 
     # -- AgentPort --
-
-    def ensure_active(self) -> None:
-        """See `AgentPort`."""
-        if asyncio._get_running_loop() is not self.loop:
-            raise ContextNotActive(
-                f"the context of agent {self.execution_id!r} was used while its code was not running, or from another "
-                "thread or event loop. Use it only inside the agent's own coroutine and its branches."
-            )
-
-    def now(self) -> Instant:
-        """See `AgentPort`."""
-        return Instant(self.loop.now)
 
     def randomness(self) -> Random:
         """See `AgentPort`. Drawn from the execution's id and the checkpoint that its journal begins at."""
@@ -241,34 +234,10 @@ class NativeAgentPort:
         if not self.is_replaying:
             self.streamed.append(event)
 
-    def cancel_cause(self) -> CancelCause | None:
-        """See `AgentPort`."""
-        return self.loop.delivery.cause
-
-    @contextmanager
-    def shield(self) -> Iterator[None]:
-        """See `AgentPort`."""
-        self.loop.delivery.enter_shield()
-        try:
-            yield
-        finally:
-            if not self.loop.is_closed():
-                self.loop.delivery.leave_shield()
-
-    async def tell_cancel(self) -> None:
-        """See `AgentPort`."""
-        self.ensure_active()
-        if self.loop.delivery.requested:
-            await self.loop.delivery.tell_here()
-
     async def sleep(self, seconds: float) -> None:
         """See `AgentPort`. The loop's timers are durable."""
         await self.tell_cancel()
         await asyncio.sleep(seconds)
-
-    def timeout(self, seconds: float | None) -> asyncio.Timeout:
-        """See `AgentPort`."""
-        return asyncio.timeout(seconds)
 
     def _next_position(self) -> int:
         self._position += 1

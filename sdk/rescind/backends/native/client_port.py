@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from rescind import errors
+from rescind.backends.native.workflow_client_port import NativeWorkflowClient
 from rescind.errors import NotFound, RescindError
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import (
@@ -78,7 +79,7 @@ class Server(Protocol):
         """Its durable events."""
 
 
-class NativeClientPort:
+class NativeClientPort(NativeWorkflowClient):
     """See `ClientPort`."""
 
     def __init__(self, server: Server, by: str = "client:local") -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from rescind.authoring.conversion import decode, encode
 from rescind.backends.native.agent_port import StepFunction
+from rescind.model.children import ChildEffect
 from rescind.model.commands import StartExecution
 from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId, Instant, Lease
@@ -71,6 +72,10 @@ class VirtualEffects:
 
     def forget_attempt(self, lease: Lease) -> None:
         """See `Effects`."""
+
+    def carry_out(self, effect: ChildEffect) -> None:
+        """See `Effects`. No program has children."""
+        raise NotImplementedError
 
     def should_move_on(self) -> bool:
         """See `Effects`."""

@@ -52,8 +52,20 @@ class FailureBody(AnswerBody, frozen=True):
     retryable: bool = True
 
 
+class UsageBody(AnswerBody, frozen=True):
+    """What an agent says that it has used up: tokens of language models, and US dollars."""
+
+    tokens: int
+    cost_usd: float
+
+
 class ExecutionBody(AnswerBody, frozen=True):
-    """An execution as it stands."""
+    """An execution as it stands.
+
+    `stopping` is, of one that is cancelled or has ended, how many attempts of its tasks are still being stopped; null
+    if that cannot be told at the moment. `parent_id` is the agent that spawned it, `usage` what it says that it has
+    used up.
+    """
 
     execution_id: str
     kind: str
@@ -69,6 +81,9 @@ class ExecutionBody(AnswerBody, frozen=True):
     created_at: Moment
     ended_at: Moment | None
     checkpoint: int
+    stopping: int | None
+    parent_id: str | None
+    usage: UsageBody
 
 
 class StopBody(AnswerBody, frozen=True):
@@ -208,12 +223,17 @@ class TaskCancelledBody(AnswerBody, frozen=True):
     result: CancelTaskResult
 
 
-class CancelCounts(AnswerBody, frozen=True):
-    """How many were selected, and how many met which result. Of a dry run there are no counts."""
+class CancelCounts(AnswerBody, frozen=True, omit_defaults=True):
+    """How many were selected, and how many met which result. Of a dry run there are no counts.
+
+    A dry run counts what was there at the time `as_of`: who gives that as `created_before`, or of tasks as
+    `scheduled_before`, hits nothing that came later.
+    """
 
     selected: int
     counts: dict[str, int]
     dry_run: bool
+    as_of: Moment | None = None
 
 
 class WorkerBody(AnswerBody, frozen=True):
@@ -319,6 +339,8 @@ class StuckBody(AnswerBody, frozen=True):
 class EventName(StrEnum):
     """What kind of event is sent."""
 
+    BEGUN = "begun"
+    EXECUTION = "execution"
     STARTED = "started"
     STATUS = "status"
     TASK = "task"

@@ -15,14 +15,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rescind.errors import NotFound, RequestError, ServerUnavailable
 from rescind_server.gateway.client_requests import ClientRequests
+from rescind_server.gateway.flovyn.registrations import Registrations
+from rescind_server.gateway.flovyn.rest_application import Beside
+from rescind_server.gateway.flovyn.rest_gateway import flovyn_http
 from rescind_server.gateway.http.attachments import Attachments
 from rescind_server.gateway.http.bulk_cancels import BulkCancels
+from rescind_server.gateway.http.changes import Changes
 from rescind_server.gateway.http.executions import Executions
 from rescind_server.gateway.http.feeds import Feeds
 from rescind_server.gateway.http.following import Following
 from rescind_server.gateway.http.metrics import Metrics
 from rescind_server.gateway.http.openapi import PATH, document
 from rescind_server.gateway.http.operations import JSON, Endpoint
+from rescind_server.gateway.http.page_files import page_routes
+from rescind_server.gateway.http.page_session import BrowserRequests, PageSession
 from rescind_server.gateway.http.problems import problem
 from rescind_server.gateway.http.routes import operations
 from rescind_server.gateway.http.state import ServerState
@@ -45,6 +51,7 @@ class HttpGateway:
     Attributes:
         operations: what is served.
         routes: where.
+        flovyn: what is served beside, under flovyn's paths.
         application: the ASGI application.
         attachments: who follows what is held by its clients.
     """
@@ -59,6 +66,8 @@ class HttpGateway:
         *,
         version: str,
         feeds: Feeds | None = None,
+        page: bool = True,
+        registrations: Registrations | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -70,6 +79,8 @@ class HttpGateway:
             identify: who makes a call, by its headers.
             version: of the server, for the document.
             feeds: what happens, for those who follow; None bounds them as usual.
+            page: whether the page is served, too.
+            registrations: which workers of flovyn.v1 have registered; None shows none.
         """
         self._host = host
         self._queries = queries
@@ -80,17 +91,31 @@ class HttpGateway:
         self._counts = Counts()
         following = Following(host, requests, self._feeds, self.attachments, heartbeat_s=limits.heartbeat_s)
         metrics = Metrics(self._counts, requests, webhooks)
+        self._changes = Changes(requests, heartbeat_s=limits.heartbeat_s)
         self.operations = operations(
             Executions(host, requests),
             Tasks(requests),
-            BulkCancels(requests),
+            BulkCancels(host, requests),
             following,
             self._state,
             metrics,
             WebhookCalls(webhooks),
+            self._changes,
+            PageSession(identify) if page else None,
         )
         self._document = document(self.operations, version, asks_for_tokens=identify is not take_everybody)
         longest_body = limits.payload + _ROOM_AROUND_A_PAYLOAD
+        self.flovyn = flovyn_http(
+            host,
+            requests,
+            registrations or Registrations(),
+            self._state,
+            metrics,
+            limits,
+            identify,
+            version=version,
+            longest_body=longest_body,
+        )
         routes = [
             Route(PATH, self._describe, methods=["GET"]),
             *(
@@ -99,24 +124,30 @@ class HttpGateway:
             ),
         ]
         self.routes: Sequence[Route] = _literal_first(routes)
-        router = Starlette(routes=self.routes, exception_handlers={HTTPException: self._not_routed})
-        self.application: ASGIApp = _Outside(router)
+        pages = page_routes() if page else ()
+        router = Starlette(routes=[*self.routes, *pages], exception_handlers={HTTPException: self._not_routed})
+        asks_for_tokens = identify is not take_everybody
+        ours = BrowserRequests(router, takes_cookie=page and asks_for_tokens)
+        self.application: ASGIApp = _Outside(Beside(self.flovyn, ours))
 
     async def open(self) -> None:
         """Take up what clients of before a restart have left open."""
-        self._host.listeners.append(self._counts.note)
+        self._host.listeners += (self._counts.note, self._changes.note)
         await self.attachments.restore(self._queries)
 
     async def begin_close(self) -> None:
         """The server stops: streams end, and that is nobody's leaving."""
         self._state.begin_close()
         self.attachments.begin_close()
-        await self._feeds.close(ServerUnavailable("the server is stopping. Come back with the last event's id."))
+        stopping = ServerUnavailable("the server is stopping. Come back with the last event's id.")
+        self._changes.close(stopping)
+        await self._feeds.close(stopping)
 
     async def close(self) -> None:
         """Let go of what is held."""
-        if self._counts.note in self._host.listeners:
-            self._host.listeners.remove(self._counts.note)
+        for listener in (self._counts.note, self._changes.note):
+            if listener in self._host.listeners:
+                self._host.listeners.remove(listener)
         await self.attachments.close()
 
     async def _describe(self, request: Request) -> Response:

@@ -129,6 +129,7 @@ class ExecutionMarks(Query, frozen=True):
     created_after: GivenMoment | None = None
     worker_id: Name | None = None
     id_prefix: Name | None = None
+    parent_id: Name | None = None
 
 
 class ExecutionSelection(ExecutionMarks, frozen=True):
@@ -156,6 +157,12 @@ class TaskSelection(TaskMarks, frozen=True):
 
     statuses: tuple[TaskStatus, ...] = ()
     labels: Labels = {}
+
+
+class SessionBody(RequestBody, frozen=True):
+    """A token to sign in with."""
+
+    token: Name
 
 
 class CancelManyBody(RequestBody, frozen=True):
@@ -246,6 +253,16 @@ class EventsQuery(Query, frozen=True):
     after: Sequence | None = None
     output: bool = False
     attach: bool | None = None
+
+
+class ChangesQuery(Query, frozen=True):
+    """Which executions, whatever their status; `label` (NAME=VALUE) may be given several times."""
+
+    kind: Name | None = None
+    queue: Name | None = None
+    created_by: Name | None = None
+    id_prefix: Name | None = None
+    label: GivenLabels = ()
 
 
 class StuckQuery(Query, frozen=True):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.responses import Response
 
+from rescind.model.events import iso_time
 from rescind.model.filters import ExecutionFilter, TaskFilter
+from rescind.model.ids import Instant
 from rescind_server.gateway.client_requests import ClientRequests
 from rescind_server.gateway.http.answers import CancelCounts
 from rescind_server.gateway.http.bodies import CancelManyBody, CancelManyTasksBody
 from rescind_server.gateway.http.operations import Call, answer
 from rescind_server.gateway.http.selections import execution_filter, task_filter
+from rescind_server.host.driver import Host
 
 
 class BulkCancels:
     """Carries out what is asked about many at once."""
 
-    def __init__(self, requests: ClientRequests) -> None:
+    def __init__(self, host: Host, requests: ClientRequests) -> None:
+        self._host = host
         self._requests = requests
 
     async def executions(self, call: Call) -> Response:
@@ -31,8 +36,19 @@ class BulkCancels:
     async def _cancel(self, call: Call, selection: ExecutionFilter | TaskFilter) -> Response:
         body: CancelManyBody | CancelManyTasksBody = call.body
         if body.dry_run:
-            return answer(CancelCounts(await self._requests.count(call.caller, selection), {}, True))
+            as_of = self._host.now()
+            count = await self._requests.count(call.caller, _before(selection, as_of))
+            return answer(CancelCounts(count, {}, True, iso_time(as_of)))
         counts: dict[str, int] = {}
         async for so_far in self._requests.cancel_where(call.caller, selection, body.reason, hard=body.force):
             counts = {result.value: count for result, count in so_far.items()}
         return answer(CancelCounts(sum(counts.values()), counts, False))
+
+
+def _before(selection: ExecutionFilter | TaskFilter, as_of: Instant) -> ExecutionFilter | TaskFilter:
+    """What of it was there before a time."""
+    if isinstance(selection, ExecutionFilter):
+        created_before = min(as_of, selection.created_before or as_of)
+        return msgspec.structs.replace(selection, created_before=created_before)
+    scheduled_before = min(as_of, selection.scheduled_before or as_of)
+    return msgspec.structs.replace(selection, scheduled_before=scheduled_before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -71,7 +72,9 @@ class Executions:
             return answer(ExecutionPage((), ""))
         selection = execution_filter(query, query.status, labels)
         views, token = await self._requests.list_executions(call.caller, selection, query.page_size, query.page_token)
-        return answer(ExecutionPage(tuple(execution_body(view) for view in views), token))
+        stopping = await self._requests.stopping(call.caller, (view.execution_id for view in views))
+        bodies = (execution_body(view, _stopping(stopping, view.execution_id)) for view in views)
+        return answer(ExecutionPage(tuple(bodies), token))
 
     async def counts(self, call: Call) -> Response:
         """How many executions there are of each status."""
@@ -85,7 +88,9 @@ class Executions:
     async def get(self, call: Call) -> Response:
         """An execution as it stands."""
         details = await self._requests.details(call.caller, call.path["execution_id"])
-        return answer(execution_body(details.execution))
+        execution = details.execution
+        stopping = await self._requests.stopping(call.caller, (execution.execution_id,))
+        return answer(execution_body(execution, _stopping(stopping, execution.execution_id)))
 
     async def history(self, call: Call) -> Response:
         """Events of its history."""
@@ -133,3 +138,7 @@ class Executions:
     async def _known(self, call: Call) -> ExecutionId:
         await self._requests.details(call.caller, call.path["execution_id"])
         return self._requests.inner_id(call.caller, call.path["execution_id"])
+
+
+def _stopping(found: Mapping[str, int] | None, execution_id: str) -> int | None:
+    return found.get(execution_id, 0) if found is not None else None

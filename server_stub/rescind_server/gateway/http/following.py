@@ -18,6 +18,7 @@ from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
 from rescind.model.output import piece_of
 from rescind.model.status import TERMINAL_EXECUTION
+from rescind_server.access.tokens import Role
 from rescind_server.gateway.client_requests import ClientRequests
 from rescind_server.gateway.history_pages import history_pages, last_sequence
 from rescind_server.gateway.http.answers import StartedBody
@@ -69,8 +70,10 @@ class Following:
         if has_ended and place is not None and await self._is_over(execution_id, place):
             # Tells an event source that it need not come back.
             return Response(status_code=HTTPStatus.NO_CONTENT)
+        may_act = not call.caller.roles.isdisjoint((Role.CLIENT, Role.OPERATOR))
         is_client = query.attach if query.attach is not None else "last-event-id" in call.headers
-        attached = self._attached(execution_id) if is_client else nullcontext
+        # Who may not cancel must not do so by leaving.
+        attached = self._attached(execution_id) if is_client and may_act else nullcontext
         # Who gives an event's number as `after` has not said how much of the output it has.
         wants_output = query.output and (place is None or "last-event-id" in call.headers)
         return EventStream(self, execution_id, place, attached, call.identify_again, wants_output=wants_output)

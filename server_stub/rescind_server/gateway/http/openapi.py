@@ -35,28 +35,50 @@ _RULES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def document(operations: Sequence[Operation], version: str, *, asks_for_tokens: bool = False) -> bytes:
+class Described(msgspec.Struct, frozen=True):
+    """What a document says of all of its calls.
+
+    Attributes:
+        title: of the document.
+        description: in a line.
+        refused: the type of the answers that are errors.
+        media_type: of those.
+    """
+
+    title: str = "Rescind"
+    description: str = "Durable agents whose work can be taken back."
+    refused: Any = ProblemBody
+    media_type: str = problems.MEDIA_TYPE
+
+
+OURS: Final = Described()
+
+
+def document(
+    operations: Sequence[Operation], version: str, *, asks_for_tokens: bool = False, of: Described = OURS
+) -> bytes:
     """The document, as JSON.
 
     Args:
         operations: what is served.
         version: of the server.
         asks_for_tokens: whether it lets in none but holders of tokens.
+        of: what is said of all of it.
     """
-    types = [ProblemBody, *_types(operations)]
+    types = [of.refused, *_types(operations)]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     components = {name: {**schema, **_RULES.get(name, {})} for name, schema in components.items()}
     known = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, known, components)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, known, components, of)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
             "info": {
-                "title": "Rescind",
+                "title": of.title,
                 "version": version,
-                "description": "Durable agents whose work can be taken back.",
+                "description": of.description,
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "security": [{"token": []}] if asks_for_tokens else [{}, {"token": []}],
@@ -79,13 +101,13 @@ def _types(operations: Iterable[Operation]) -> list[Any]:
 
 
 def _described(
-    operation: Operation, known: Mapping[Any, Mapping[str, Any]], components: Mapping[str, Any]
+    operation: Operation, known: Mapping[Any, Mapping[str, Any]], components: Mapping[str, Any], of: Described
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": [*_in_path(operation), *_in_query(operation, components), *_in_headers(operation)],
-        "responses": _responses(operation, known),
+        "responses": _responses(operation, known, of),
     }
     if operation.is_open:
         described["security"] = []
@@ -124,9 +146,12 @@ def _in_headers(operation: Operation) -> Iterable[dict[str, Any]]:
     if operation.name == "follow_execution":
         schema = {"type": "string", "pattern": r"^[0-9]{1,16}(\.[0-9]{1,16}\.[0-9a-f]{8})?$"}
         yield {"name": "Last-Event-ID", "in": "header", "required": False, "schema": schema}
+    if operation.name == "follow_changes":
+        schema = {"type": "string", "pattern": r"^[0-9a-f]{8}\.[0-9]{1,16}$"}
+        yield {"name": "Last-Event-ID", "in": "header", "required": False, "schema": schema}
 
 
-def _responses(operation: Operation, known: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
+def _responses(operation: Operation, known: Mapping[Any, Mapping[str, Any]], of: Described) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, answer in operation.answers.items():
         described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
@@ -141,7 +166,7 @@ def _responses(operation: Operation, known: Mapping[Any, Mapping[str, Any]]) -> 
         *(_OF_BODIES if operation.body is not None else ()),
     )
     for status in sorted(own):
-        content = {problems.MEDIA_TYPE: {"schema": known[ProblemBody]}}
+        content = {of.media_type: {"schema": known[of.refused]}}
         described = responses.setdefault(str(status), {"description": HTTPStatus(status).phrase, "content": {}})
         described["content"] = {**described["content"], **content}
     return responses

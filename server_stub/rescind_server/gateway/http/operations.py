@@ -51,6 +51,8 @@ class Call(msgspec.Struct, frozen=True):
 
 
 Handle = Callable[[Call], Awaitable[Response]]
+Refuse = Callable[[Exception, str], Response]
+"""The answer to a call that ended with an error; the text says which call."""
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -88,10 +90,13 @@ class Operation(msgspec.Struct, frozen=True):
 class Endpoint:
     """An operation as an ASGI application."""
 
-    def __init__(self, operation: Operation, identify: Identify, longest_body: int) -> None:
+    def __init__(
+        self, operation: Operation, identify: Identify, longest_body: int, refuse: Refuse = problem_of
+    ) -> None:
         self._operation = operation
         self._identify = identify
         self._longest_body = longest_body
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
@@ -102,7 +107,7 @@ class Endpoint:
         except ClientDisconnect:
             return
         except Exception as error:  # the border to HTTP: whatever happened, the caller gets a document
-            response = problem_of(error, path)
+            response = self._refuse(error, path)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -156,7 +161,8 @@ def query_of(query_string: bytes, wanted: type[Query]) -> Any:
     """What stands behind the question mark, as a type.
 
     Raises:
-        InvalidInput: something unknown, something twice that may be there once, or a value that cannot be meant.
+        InvalidInput: something unknown, unless the type passes that over; something twice that may be there once; or a
+            value that cannot be meant.
     """
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1_000)
@@ -166,6 +172,8 @@ def query_of(query_string: bytes, wanted: type[Query]) -> Any:
     given: dict[str, Any] = {}
     for name, value in pairs:
         if name not in known:
+            if not wanted.__struct_config__.forbid_unknown_fields:
+                continue
             raise InvalidInput(f"there is no {name[:100]!r} in this query. Known are: {', '.join(known) or 'none'}.")
         if typing.get_origin(known[name]) is tuple:
             given.setdefault(name, []).append(value)
@@ -179,13 +187,15 @@ def query_of(query_string: bytes, wanted: type[Query]) -> Any:
             given[name] = msgspec.convert(text, known[name], strict=known[name] is GivenMoment)
         except msgspec.ValidationError as error:
             raise InvalidInput(f"{name!r} in the query cannot be read: {error}.") from None
-    return wanted(**given)
+    names = {each.encode_name: each.name for each in msgspec.structs.fields(wanted)}
+    return wanted(**{names[name]: value for name, value in given.items()})
 
 
 @functools.cache
 def _parameters(wanted: type[Query]) -> Mapping[str, Any]:
     """The type of each parameter, without None: a query cannot say that, `null` is a text."""
-    return {name: _without_none(hint) for name, hint in typing.get_type_hints(wanted, include_extras=True).items()}
+    hints = typing.get_type_hints(wanted, include_extras=True)
+    return {each.encode_name: _without_none(hints[each.name]) for each in msgspec.structs.fields(wanted)}
 
 
 def _without_none(hint: Any) -> Any:

@@ -17,6 +17,7 @@ from rescind.errors import (
     NotAuthenticated,
     NotFound,
     NotPermitted,
+    NotSupported,
     PayloadTooLarge,
     RateLimited,
     RequestError,
@@ -32,6 +33,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _LOG: Final = logging.getLogger(__name__)
 _KINDS: Final[Mapping[type[RescindError], tuple[HTTPStatus, str]]] = {
     PayloadTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Send less, or a reference to it."),
+    NotSupported: (HTTPStatus.NOT_IMPLEMENTED, "Ask a server or a backend that offers it."),
     InvalidInput: (HTTPStatus.BAD_REQUEST, "Mend the request as the message says; /openapi.json describes it."),
     NotFound: (HTTPStatus.NOT_FOUND, "Check the id, or list what there is."),
     AlreadyExists: (HTTPStatus.CONFLICT, "Choose another id."),
@@ -60,8 +62,7 @@ def problem_of(error: Exception, path: str) -> Response:
     if isinstance(error, UnsupportedMediaType):
         return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, InvalidInput(str(error)), "Send application/json.")
     if isinstance(error, RescindError):
-        kind = next(each for each in type(error).__mro__ if each in _KINDS)
-        status, action = _KINDS[kind]
+        status, action = _kind_of(error)
         return problem(status, error, action)
     _LOG.error("%s failed", path, exc_info=error)
     hidden = RescindError(f"{type(error).__name__}; the server's log tells more.")
@@ -97,5 +98,19 @@ def problem(
         action=action,
         result=result,
     )
-    merged = {**_EXTRA_HEADERS.get(status, {}), **(headers or {})}
+    merged = {**headers_of(status), **(headers or {})}
     return Response(msgspec.json.encode(body), status.value, merged, MEDIA_TYPE)
+
+
+def status_of(error: RescindError) -> HTTPStatus:
+    """The status of an answer to a call that ended with this error."""
+    return HTTPStatus.UNSUPPORTED_MEDIA_TYPE if isinstance(error, UnsupportedMediaType) else _kind_of(error)[0]
+
+
+def headers_of(status: HTTPStatus) -> Mapping[str, str]:
+    """The headers that an error of this status has beside the usual ones."""
+    return _EXTRA_HEADERS.get(status, {})
+
+
+def _kind_of(error: RescindError) -> tuple[HTTPStatus, str]:
+    return _KINDS[next(each for each in type(error).__mro__ if each in _KINDS)]

@@ -7,10 +7,12 @@ from typing import Final
 
 from rescind_server.gateway.http import answers, bodies, webhook_bodies
 from rescind_server.gateway.http.bulk_cancels import BulkCancels
+from rescind_server.gateway.http.changes import Changes
 from rescind_server.gateway.http.executions import EXECUTIONS, Executions
 from rescind_server.gateway.http.following import MEDIA_TYPE, Following
 from rescind_server.gateway.http.metrics import Metrics
 from rescind_server.gateway.http.operations import Handle, Operation
+from rescind_server.gateway.http.page_session import PageSession, session_operations
 from rescind_server.gateway.http.state import ServerState
 from rescind_server.gateway.http.tasks import Tasks
 from rescind_server.gateway.http.webhooks import WEBHOOKS, WebhookCalls
@@ -29,6 +31,8 @@ def operations(
     state: ServerState,
     metrics: Metrics,
     webhooks: WebhookCalls,
+    changes: Changes,
+    session: PageSession | None,
 ) -> Sequence[Operation]:
     """All operations; a path that another's pattern matches, too, stands before that."""
     return (
@@ -38,6 +42,17 @@ def operations(
         *_state(state),
         *_webhooks(webhooks),
         *_one_webhook(webhooks),
+        *(session_operations(session) if session is not None else ()),
+        Operation(
+            "GET",
+            "/api/v1/events",
+            "follow_changes",
+            "How executions stand, as that changes: each as it stands now, from now on or from `Last-Event-ID` on.",
+            changes.follow,
+            {200: answers.SentEvent},
+            query=bodies.ChangesQuery,
+            media_type=MEDIA_TYPE,
+        ),
         Operation(
             "GET",
             "/metrics",

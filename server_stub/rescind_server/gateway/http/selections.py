@@ -35,6 +35,7 @@ def execution_filter(
         created_after=instant(marks.created_after),
         worker_id=WorkerId(marks.worker_id) if marks.worker_id is not None else None,
         id_prefix=marks.id_prefix,
+        parent_id=ExecutionId(marks.parent_id) if marks.parent_id is not None else None,
     )
 
 

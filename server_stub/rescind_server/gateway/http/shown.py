@@ -30,11 +30,13 @@ from rescind_server.gateway.http.answers import (
     StuckBody,
     StuckTaskBody,
     TaskBody,
+    UsageBody,
     WaitingBody,
     WorkerBody,
     encoded,
 )
 from rescind_server.gateway.http.bodies import NULL
+from rescind_server.gateway.http.change_bodies import ChangeBody
 
 _is_json: Final = msgspec.json.Decoder(Raw).decode
 _MICROSECONDS: Final = 1_000_000
@@ -69,8 +71,8 @@ def instant(given: datetime | None) -> Instant | None:
     return None if given is None else Instant(round(given.timestamp() * _MICROSECONDS))
 
 
-def execution_body(view: ExecutionView) -> ExecutionBody:
-    """An execution."""
+def execution_body(view: ExecutionView, stopping: int | None) -> ExecutionBody:
+    """An execution, with how many attempts of its tasks are still being stopped; None if that is not known."""
     return ExecutionBody(
         execution_id=view.execution_id,
         kind=view.kind,
@@ -86,6 +88,26 @@ def execution_body(view: ExecutionView) -> ExecutionBody:
         created_at=iso_time(view.created_at),
         ended_at=moment(view.ended_at),
         checkpoint=view.checkpoint,
+        stopping=stopping,
+        parent_id=view.parent_id,
+        usage=UsageBody(view.usage.tokens, view.usage.cost_usd),
+    )
+
+
+def change_body(view: ExecutionView, stopping: int) -> ChangeBody:
+    """How an execution stands, and how many attempts of its tasks are still being stopped."""
+    return ChangeBody(
+        execution_id=view.execution_id,
+        kind=view.kind,
+        queue=view.queue,
+        status=view.status,
+        cause=_cause(view.cause),
+        parked=view.parked,
+        labels=view.labels,
+        created_by=view.created_by,
+        created_at=iso_time(view.created_at),
+        ended_at=moment(view.ended_at),
+        stopping=stopping,
     )
 
 

@@ -14,6 +14,7 @@ from rescind_server.gateway.http.answers import AuditPage, HealthBody, WhoBody, 
 from rescind_server.gateway.http.bodies import AuditQuery, PageQuery, StuckQuery
 from rescind_server.gateway.http.operations import Call, answer
 from rescind_server.gateway.http.shown import audit_body, instant, stuck_body, worker_body
+from rescind_server.gateway.identity import Caller
 from rescind_server.host.driver import Host
 
 
@@ -59,11 +60,15 @@ class ServerState:
 
     async def who_am_i(self, call: Call) -> Response:
         """Who the caller is, and what it may do."""
-        caller = call.caller
-        roles = tuple(role for role in Role if role in caller.roles)
-        return answer(WhoBody(caller.by, caller.organisation, roles, caller.by is not None))
+        return answer(who_body(call.caller))
 
     async def stuck(self, call: Call) -> Response:
         """What does not go on by itself."""
         query: StuckQuery = call.query
         return answer(stuck_body(await self._requests.stuck(call.caller, query.limit, query.quiet_ms)))
+
+
+def who_body(caller: Caller) -> WhoBody:
+    """Who a caller is."""
+    roles = tuple(role for role in Role if role in caller.roles)
+    return WhoBody(caller.by, caller.organisation, roles, caller.by is not None)

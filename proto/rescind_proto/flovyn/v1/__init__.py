@@ -1,0 +1,1 @@
+"""Generated: the messages of the wire. See `proto/` for what they mean."""

@@ -1,0 +1,58 @@
+"""A caller's port to our engine: what is about workflows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from rescind.model.commands import Command, Reply, Started
+from rescind.model.ids import ExecutionId
+from rescind.model.payload import Payload
+from rescind.model.views import ExecutionDetails
+from rescind.model.workflow_events import LoggedEvent
+from rescind.model.workflows import (
+    PromiseSettled,
+    SettlePromise,
+    SignalledWithStart,
+    SignalWithStart,
+    StartWorkflow,
+)
+
+
+class NativeWorkflowClient:
+    """See `WorkflowClientPort`."""
+
+    _by: str
+    _server: Any
+
+    async def start_workflow(self, command: StartWorkflow) -> ExecutionId:
+        """See `WorkflowClientPort`."""
+        reply = await self._ask(msgspec.structs.replace(command, by=self._by))
+        assert isinstance(reply, Started)
+        return reply.execution_id
+
+    async def signal_with_start(self, command: StartWorkflow, name: str, value: Payload) -> ExecutionId:
+        """See `WorkflowClientPort`."""
+        reply = await self._ask(SignalWithStart(msgspec.structs.replace(command, by=self._by), name, value))
+        assert isinstance(reply, SignalledWithStart)
+        return reply.execution_id
+
+    async def settle_promise(self, promise: str, by_key: bool, value: Payload, error: str | None) -> bool:
+        """See `WorkflowClientPort`."""
+        reply = await self._ask(SettlePromise(promise, value, error, by_key, self._by))
+        assert isinstance(reply, PromiseSettled)
+        return not reply.already
+
+    async def workflow_events(self, execution_id: ExecutionId) -> Sequence[LoggedEvent]:
+        """See `WorkflowClientPort`."""
+        await self._known(execution_id)
+        log: Sequence[LoggedEvent] = self._server.workflow_log(execution_id)
+        return log
+
+    async def _ask(self, command: Command) -> Reply:
+        raise NotImplementedError
+
+    async def _known(self, execution_id: ExecutionId) -> ExecutionDetails:
+        raise NotImplementedError

@@ -1,0 +1,96 @@
+"""Promises and timers: what a workflow waits for that is neither a task nor a child."""
+
+from __future__ import annotations
+
+from rescind.model.commands import Refused, Reply
+from rescind.model.ids import ExecutionId, task_id_from_key
+from rescind.model.payload import Payload
+from rescind.model.workflow_events import (
+    AnyWorkflowEvent,
+    PromiseRejected,
+    PromiseResolved,
+    PromiseTimeout,
+    TimerFired,
+)
+from rescind.model.workflows import PromiseSettled, SettlePromise
+from rescind_server.engine import workflow_keys
+from rescind_server.engine.deadlines import DeadlineKind
+from rescind_server.engine.entities import Execution
+from rescind_server.engine.state import State
+from rescind_server.engine.workflow_entities import Due, Promise, WorkflowTimer, workflow_of
+from rescind_server.engine.workflow_log import tell
+
+
+def promise_id_of(execution_id: ExecutionId, name: str) -> str:
+    """The id of a promise: the same for the same workflow and name, also after a restart."""
+    return task_id_from_key(f"promise:{execution_id}:{name}")
+
+
+def watch(state: State, execution: Execution) -> None:
+    """Set the deadlines of all timers and promises that have none: after a restart, or a retry by hand."""
+    workflow = workflow_of(execution)
+    for timer in workflow.timers.values():
+        if not timer.is_over:
+            watch_timer(state, execution, timer)
+    for promise in workflow.promises.values():
+        watch_promise(state, execution, promise)
+
+
+def watch_timer(state: State, execution: Execution, timer: WorkflowTimer) -> None:
+    """Let the timer fire when it is due, late rather than never."""
+    timer.deadline = state.deadlines.set(timer.due, DeadlineKind.WORKFLOW_TIMER, Due(execution, timer))
+
+
+def watch_promise(state: State, execution: Execution, promise: Promise) -> None:
+    """Let the promise be found by its id, and time out when it is due."""
+    state.workflows.promises[promise.promise_id] = execution
+    if promise.due is not None and not promise.is_settled:
+        promise.deadline = state.deadlines.set(promise.due, DeadlineKind.PROMISE, Due(execution, promise))
+
+
+def come_due(state: State, due: Due) -> None:
+    """A timer fires, or a promise times out. What was cancelled or settled before has no deadline any more."""
+    match due.subject:
+        case WorkflowTimer() as timer:
+            tell(state, due.execution, TimerFired(timer.timer_id))
+        case Promise() as promise:
+            tell(state, due.execution, PromiseTimeout(promise.promise_id, promise.name))
+
+
+def settle_from_outside(state: State, command: SettlePromise) -> Reply:
+    """Resolve or reject a promise; of several requests the first wins."""
+    promise_id = _named(state, command)
+    execution = state.workflows.promises.get(promise_id) if promise_id is not None else None
+    if execution is None or promise_id is None or execution.organisation != command.organisation:
+        what = "idempotency key" if command.by_key else "id"
+        return Refused(
+            "NotFound", f"no promise of an open workflow has the {what} {command.promise!r}. Check it, or its workflow."
+        )
+    promise = workflow_of(execution).promises[promise_id]
+    already = promise.is_settled
+    if not already:
+        settle(state, execution, promise, value=command.value, error=command.error)
+    return PromiseSettled(promise_id, execution.execution_id, already)
+
+
+def settle(state: State, execution: Execution, promise: Promise, *, value: Payload, error: str | None) -> None:
+    """Settle a promise that is not: it will not time out."""
+    if promise.deadline is not None:
+        state.deadlines.cancel(promise.deadline)
+    event: AnyWorkflowEvent = PromiseResolved(promise.promise_id, promise.name, value)
+    if error is not None:
+        event = PromiseRejected(promise.promise_id, promise.name, error)
+    tell(state, execution, event)
+
+
+def _named(state: State, command: SettlePromise) -> str | None:
+    if command.by_key:
+        owner = workflow_keys.owner_of(state, command.organisation, command.promise)
+        return owner.promise_id if owner is not None else None
+    if command.promise in state.workflows.promises:
+        return command.promise
+    execution_id, _, name = command.promise.partition("/")
+    execution = state.executions.get(ExecutionId(execution_id))
+    if execution is None or execution.workflow is None:
+        return None
+    return execution.workflow.promise_ids.get(name)

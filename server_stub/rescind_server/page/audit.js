@@ -1,0 +1,75 @@
+// @ts-check
+/** Who asked for what, when, why, and what they were told. */
+
+import { get } from "./api.js";
+import { button, element, fill, foreign } from "./dom.js";
+import { reading } from "./polling.js";
+import { time } from "./words.js";
+
+/**
+ * @param {import("./main.js").Frame} frame
+ * @returns {() => void}
+ */
+export function auditView(frame) {
+  frame.title("Audit");
+  const place = element("div");
+  const who = field("who", "Who", "operator:*", frame.query.get("who") ?? "");
+  const execution = field("execution", "Execution", "its id", frame.query.get("execution") ?? "");
+  const asked = () => /** @type {[string, Record<string, string | number>]} */ (["/api/v1/audit", {
+    page_size: 100, who: who.value.trim(), execution_id: execution.value.trim(),
+  }]);
+  const shown = reading(frame, place, asked, (answer) => show(place, answer, asked));
+  for (const each of [who, execution]) each.addEventListener("input", () => shown.again());
+  fill(frame.place, element("h1", {}, "Audit"),
+    element("form.filters", { role: "search", "aria-label": "Filters", onsubmit: (event) => event.preventDefault() },
+      element("div.field", {}, element("label", { for: who.id }, "Who"), who),
+      element("div.field", {}, element("label", { for: execution.id }, "Execution"), execution)), place);
+  return shown.end;
+}
+
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {string} placeholder
+ * @param {string} value
+ */
+function field(name, label, placeholder, value) {
+  return /** @type {HTMLInputElement} */ (element("input", {
+    id: `filter-${name}`, test: `filter-${name}`, name, placeholder, value, autocomplete: "off", spellcheck: "false", title: label,
+  }));
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {any} answer
+ * @param {() => [string, Record<string, string | number>]} asked
+ */
+function show(place, answer, asked) {
+  if (!answer.records.length) return fill(place, element("p.state", { test: "empty" }, "Nobody asked for anything that fits these filters."));
+  const body = element("tbody", {}, ...answer.records.map(row));
+  let token = answer.next_page_token;
+  const more = button("older", "next-page", async () => {
+    const [path, query] = asked();
+    const next = await get(path, { ...query, page_token: token });
+    body.append(...next.records.map(row));
+    token = next.next_page_token;
+    more.hidden = !token;
+  }, { hidden: !token });
+  fill(place, element("div.scroll-x", { tabindex: "0", role: "region", "aria-label": "Audit" }, element("table", {},
+    element("caption.hidden", {}, "Requests, the last first"),
+    element("thead", {}, element("tr", {}, ...["When", "Who", "Asked for", "Met", "Subject", "Execution", "Why"].map((each) => element("th", { scope: "col" }, each)))),
+    body)), more);
+}
+
+/** @param {any} record */
+function row(record) {
+  return element("tr", { test: "audit-record" },
+    element("td", {}, time(record.at)),
+    element("td", {}, foreign(record.who, 100)),
+    element("td", {}, record.action.toLowerCase().replaceAll("_", " "), record.forced ? element("span.bad", {}, " by force") : null),
+    element("td", {}, record.result.toLowerCase().replaceAll("_", " ")),
+    element("td", {}, foreign(record.subject, 100), record.task_id ? element("span.sub.mono", {}, record.task_id) : null),
+    element("td", {}, record.execution_id
+      ? element("a", { href: `/page/executions/${encodeURIComponent(record.execution_id)}` }, foreign(record.execution_id, 100)) : "–"),
+    element("td", {}, record.source ? `${record.source.toLowerCase().replaceAll("_", " ")} ` : "", record.reason ? foreign(record.reason, 300) : null));
+}

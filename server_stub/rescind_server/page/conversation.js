@@ -1,0 +1,73 @@
+// @ts-check
+/** The conversation and the checkpoints of an execution: lists that only grow. */
+
+import { get } from "./api.js";
+import { element, fill, foreign, json } from "./dom.js";
+import { inWords, time } from "./words.js";
+
+/** A list that only grows, and is read when it is looked at. */
+class Growing {
+  /**
+   * @param {string} path
+   * @param {string} name of the list in the answer
+   * @param {string} empty what is said of an empty one
+   * @param {(item: any) => HTMLElement} draw
+   */
+  constructor(path, name, empty, draw) {
+    this.path = path;
+    this.name = name;
+    this.draw = draw;
+    this.known = 0;
+    this.isReading = false;
+    this.hasNews = true;
+    this.list = element("ol.growing", { "aria-live": "polite", "aria-label": inWords(name) });
+    this.empty = element("p.state", { test: "empty" }, empty);
+    this.element = element("div", {}, this.empty, this.list);
+  }
+
+  changed() {
+    this.hasNews = true;
+    if (this.element.offsetParent !== null) this.shown();
+  }
+
+  async shown() {
+    if (this.isReading) return;
+    this.isReading = true;
+    while (this.hasNews) {
+      this.hasNews = false;
+      const page = await get(`${this.path}/${this.name}`, { after: this.known, limit: 500 }).catch(() => null);
+      if (page === null) break;
+      this.known += page[this.name].length;
+      this.list.append(...page[this.name].map(this.draw));
+      this.empty.hidden = this.known > 0;
+      if (this.known < page.total && page[this.name].length) this.hasNews = true;
+    }
+    this.isReading = false;
+  }
+}
+
+export class Conversation extends Growing {
+  /** @param {string} path */
+  constructor(path) {
+    super(path, "entries", "The agent has said nothing.", entry);
+  }
+}
+
+export class Checkpoints extends Growing {
+  /** @param {string} path */
+  constructor(path) {
+    super(path, "checkpoints", "There is no checkpoint.", (each) => element("li.checkpoint", { test: "checkpoint" },
+      element("p.item-head", {}, element("strong", {}, `checkpoint ${each.sequence}`), " ", time(each.at)), json(each.state)));
+  }
+}
+
+/** @param {any} each */
+function entry(each) {
+  const content = each.content;
+  const text = typeof content === "string" ? content : content && typeof content === "object" && typeof content.text === "string" ? content.text : null;
+  const body = element("div");
+  if (text !== null) fill(body, element("p.said", {}, foreign(text, 4_000)));
+  else fill(body, json(content));
+  return element("li.entry", { test: "entry", "data-role": each.role },
+    element("p.item-head", {}, element("strong", {}, foreign(each.role, 60)), each.entry_type && each.entry_type !== "message" ? ` ${inWords(each.entry_type)}` : "", " ", time(each.at)), body);
+}

@@ -1,0 +1,105 @@
+// @ts-check
+/** The dialogue before something is cancelled: what will be hit, why, and afterwards what it met. */
+
+import { button, element, fill } from "./dom.js";
+
+/**
+ * @typedef {{selected: number, words: string}} Plan what will be hit
+ * @typedef {{done: number, total: number | null, counts: Record<string, number>}} Progress
+ * @typedef {{title: string, confirm: string, force?: boolean, mayForce?: boolean, plan: () => Promise<Plan>,
+ *   run: (reason: string | null, force: boolean, tell: (progress: Progress) => void, signal: AbortSignal) => Promise<Progress>,
+ *   done?: () => void, closesWhenDone?: boolean}} Asked
+ */
+
+const RESULTS = {
+  CANCELLED: "cancelled", ALREADY_CANCELLED: "cancelled before", ALREADY_COMPLETED: "had completed", ALREADY_FAILED: "had failed",
+  NOT_FOUND: "not found", REFUSED: "refused",
+};
+
+/** @param {Asked} asked */
+export function askToCancel(asked) {
+  const before = document.activeElement;
+  const abort = new AbortController();
+  const summary = element("p", { test: "dialog-summary", "aria-live": "polite", id: "dialog-summary" }, "Asking the server what would be hit…");
+  const reason = /** @type {HTMLInputElement} */ (element("input", {
+    id: "reason", test: "dialog-reason", maxlength: "2000", autocomplete: "off",
+  }));
+  const force = /** @type {HTMLInputElement} */ (element("input", {
+    type: "checkbox", id: "force", test: "dialog-force", ...(asked.force ? { checked: true } : {}),
+  }));
+  const outcome = element("div", { "aria-live": "polite" });
+  const confirm = button(asked.confirm, "dialog-confirm", run, { class: "danger", disabled: true });
+  const close = button("Leave it", "dialog-close", () => dialog.close());
+  const form = element("div", {},
+    element("label", { for: "reason" }, "Reason, for the record"), reason,
+    asked.mayForce && element("label.check", {}, force, " By force: without clean-up, and without grace for its work"));
+  const dialog = /** @type {HTMLDialogElement} */ (element("dialog", {
+    test: "dialog", "aria-labelledby": "dialog-title", "aria-describedby": "dialog-summary",
+  }, element("h2", { id: "dialog-title" }, asked.title), summary, form, outcome,
+  element("div.actions", {}, close, confirm)));
+  dialog.addEventListener("close", () => {
+    abort.abort();
+    dialog.remove();
+    if (before instanceof HTMLElement && before.isConnected) before.focus();
+  });
+  reason.addEventListener("keydown", (event) => { if (event.key === "Enter" && !confirm.disabled) run(); });
+  document.body.append(dialog);
+  dialog.showModal();
+  reason.focus();
+
+  asked.plan().then(({ selected, words }) => {
+    summary.dataset.count = String(selected);
+    fill(summary, words);
+    confirm.disabled = selected === 0;
+  }, (error) => fail(error));
+
+  /** @param {unknown} error */
+  function fail(error) {
+    fill(outcome, element("p.problem", { role: "alert", test: "problem" }, error instanceof Error ? error.message : String(error)));
+  }
+
+  async function run() {
+    confirm.disabled = true;
+    reason.disabled = force.disabled = true;
+    const bar = /** @type {HTMLProgressElement} */ (element("progress", { test: "dialog-progress", "aria-label": "How far it has come" }));
+    const words = element("p");
+    fill(outcome, bar, words);
+    close.textContent = "Stop here";
+    try {
+      const result = await asked.run(reason.value.trim() || null, force.checked, (progress) => show(progress, bar, words), abort.signal);
+      if (asked.closesWhenDone) return dialog.close();
+      show(result, bar, words);
+      bar.remove();
+      words.dataset.testid = "dialog-result";
+      fill(words, ...countsIn(result.counts));
+      confirm.remove();
+    } catch (error) {
+      if (!abort.signal.aborted) fail(error);
+    } finally {
+      asked.done?.();
+      close.textContent = "Close";
+      close.focus();
+    }
+  }
+}
+
+/**
+ * @param {Progress} progress
+ * @param {HTMLProgressElement} bar
+ * @param {HTMLElement} words
+ */
+function show(progress, bar, words) {
+  if (progress.total !== null) {
+    bar.max = Math.max(1, progress.total);
+    bar.value = progress.done;
+  }
+  words.textContent = progress.total === null ? "Cancelling…" : `${progress.done.toLocaleString("en")} of ${progress.total.toLocaleString("en")}`;
+}
+
+/** @param {Record<string, number>} counts */
+function countsIn(counts) {
+  const found = Object.entries(counts).filter(([, count]) => count > 0);
+  if (!found.length) return ["Nothing was there to be cancelled."];
+  return found.map(([result, count]) => element("span.result", { test: `result-${result}`, "data-count": count },
+    `${count.toLocaleString("en")} ${RESULTS[/** @type {keyof typeof RESULTS} */ (result)] ?? result}`));
+}

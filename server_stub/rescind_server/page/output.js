@@ -1,0 +1,118 @@
+// @ts-check
+/** What agents and tasks stream, line by line, each with who said it. */
+
+import { element, fill, foreign } from "./dom.js";
+
+const MOST_LINES = 2_000;
+const LONGEST_LINE = 2_000;
+const LONGEST_HELD = 4_000_000;
+
+export class Output {
+  /** @param {(taskId: string) => string} nameOf the name of a task */
+  constructor(nameOf) {
+    this.nameOf = nameOf;
+    this.log = element("div.log", { role: "log", test: "output", tabindex: "0", "aria-label": "Output", "aria-live": "off" });
+    this.element = element("div", {}, this.log);
+    this.empty = element("p.state", { test: "empty" }, "Nothing was streamed.");
+    this.log.append(this.empty);
+    /** The line that goes on, and what is in it. @type {{key: string, text: string, line: HTMLElement} | null} */
+    this.open = null;
+  }
+
+  shown() {
+    this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  /** @param {import("./stream.js").StreamEvent[]} events */
+  take(events) {
+    if (!events.length) return;
+    this.empty.remove();
+    const isAtEnd = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 40;
+    for (const event of events.slice(-2 * MOST_LINES)) this.one(event);
+    while (this.log.childElementCount > MOST_LINES) this.log.firstElementChild?.remove();
+    if (isAtEnd && this.log.clientHeight) this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  /** @param {import("./stream.js").StreamEvent} event */
+  one(event) {
+    const { task_id: taskId, value, kind } = event.data;
+    if (event.name === "missed") return this.line("…", "", missedWords(event.data), "missed");
+    const who = taskId ? this.nameOf(taskId) : "agent";
+    if (event.name === "token") return this.goOn(`${taskId} token`, who, spoken(value), "token");
+    if (event.name === "output") {
+      const text = String(value?.text ?? "") + (value?.left_out ? `… ${value.left_out} bytes left out\n` : "");
+      return this.program(`${taskId} ${value?.stream}`, who, text, value?.stream === "stderr" ? "stderr" : "stdout");
+    }
+    const name = event.name === "streamed" ? String(kind) : event.name === "failure" ? "error" : event.name;
+    this.line(who, name, plain(value), event.name);
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} who
+   * @param {string} text
+   * @param {string} kind
+   */
+  program(key, who, text, kind) {
+    const lines = text.split("\n");
+    lines.forEach((each, number) => {
+      if (number === lines.length - 1) {
+        if (each) this.goOn(key, who, each, kind);
+      } else {
+        this.goOn(key, who, each, kind);
+        if (this.open?.key === key) this.open = null;
+      }
+    });
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} who
+   * @param {string} text
+   * @param {string} kind
+   */
+  goOn(key, who, text, kind) {
+    const longest = kind === "token" ? LONGEST_LINE : LONGEST_HELD;
+    if (this.open?.key === key && this.open.line.isConnected && this.open.text.length < longest) {
+      this.open.text += text;
+      fill(/** @type {HTMLElement} */ (this.open.line.lastElementChild), foreign(this.open.text, LONGEST_LINE));
+      return;
+    }
+    this.open = { key, text, line: this.line(who, kind === "stderr" ? "stderr" : "", text, kind) };
+  }
+
+  /**
+   * @param {string} who
+   * @param {string} name
+   * @param {string} text
+   * @param {string} kind
+   */
+  line(who, name, text, kind) {
+    this.open = null;
+    const line = element("div.log-line", { test: "output-line", "data-kind": kind },
+      element("span.log-who", {}, foreign(who, 60), name ? ` ${name}` : ""), element("span.log-text", {}, foreign(text, LONGEST_LINE)));
+    this.log.append(line);
+    return line;
+  }
+}
+
+/** What a token says. @param {any} value */
+function spoken(value) {
+  if (typeof value === "string") return value;
+  return typeof value?.text === "string" ? value.text : JSON.stringify(value);
+}
+
+/** @param {any} value */
+function plain(value) {
+  if (typeof value === "string") return value;
+  if (value && typeof value === "object" && typeof value.message === "string" && Object.keys(value).length <= 2) {
+    return [value.level, value.message].filter(Boolean).join(": ");
+  }
+  return JSON.stringify(value);
+}
+
+/** @param {{streamed: number | null, output?: number}} missed */
+function missedWords(missed) {
+  const bytes = missed.output ? `, ${missed.output} bytes of output among it` : "";
+  return missed.streamed === null ? `something may be missing here${bytes}` : `${missed.streamed} streamed events are missing here${bytes}`;
+}

@@ -1,0 +1,144 @@
+// @ts-check
+/**
+ * Server-sent events that come back by themselves, with the last id. Not an `EventSource`: that cannot tell what the
+ * server answered, cannot let go while nobody looks and come back where it was, and hides how it stands.
+ */
+
+import { problemOf } from "./api.js";
+
+/** @typedef {{name: string, data: any, id: string | null}} StreamEvent */
+/** @typedef {"connecting" | "live" | "reconnecting" | "offline" | "paused" | "ended"} Connection */
+
+const LONGEST_PAUSE_MS = 5_000;
+const SILENCE_MS = 40_000;
+const HIDDEN_MS = 30_000;
+
+export class Stream {
+  /**
+   * @param {string} path
+   * @param {(events: StreamEvent[]) => void} onEvents told what came, as much as came at once
+   * @param {(connection: Connection) => void} onConnection told how it stands
+   */
+  constructor(path, onEvents, onConnection) {
+    this.path = path;
+    this.onEvents = onEvents;
+    this.onConnection = onConnection;
+    /** @type {string | null} */
+    this.lastId = null;
+    this.failures = 0;
+    this.isOver = false;
+    /** @type {AbortController | null} */
+    this.abort = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.hiding = undefined;
+    this.watchVisibility = () => this.visibilityChanged();
+    this.comeBack = () => { if (!this.abort) this.open(); };
+    // A connection that cannot be used any more may look open for long.
+    this.goAway = () => this.abort?.abort();
+    document.addEventListener("visibilitychange", this.watchVisibility);
+    addEventListener("online", this.comeBack);
+    addEventListener("offline", this.goAway);
+    this.open();
+  }
+
+  close() {
+    this.isOver = true;
+    document.removeEventListener("visibilitychange", this.watchVisibility);
+    removeEventListener("online", this.comeBack);
+    removeEventListener("offline", this.goAway);
+    clearTimeout(this.timer);
+    clearTimeout(this.hiding);
+    this.abort?.abort();
+  }
+
+  visibilityChanged() {
+    clearTimeout(this.hiding);
+    if (document.hidden) {
+      // A browser has few connections per server for all its tabs.
+      this.hiding = setTimeout(() => {
+        this.abort?.abort();
+        clearTimeout(this.timer);
+        this.abort = null;
+        this.tell("paused");
+      }, HIDDEN_MS);
+    } else if (!this.abort) this.open();
+  }
+
+  /** @param {Connection} connection */
+  tell(connection) {
+    if (!this.isOver || connection === "ended") this.onConnection(connection);
+  }
+
+  async open() {
+    if (this.isOver) return;
+    clearTimeout(this.timer);
+    const abort = this.abort = new AbortController();
+    if (this.failures === 0) this.tell("connecting");
+    try {
+      /** @type {Record<string, string>} */
+      const headers = { accept: "text/event-stream" };
+      if (this.lastId !== null) headers["last-event-id"] = this.lastId;
+      const answer = await fetch(this.path, { headers, signal: abort.signal, credentials: "same-origin", cache: "no-store" });
+      if (answer.status === 204) return this.end();
+      if (!answer.ok || !answer.body) {
+        await problemOf(answer);
+        if (answer.status === 400) this.lastId = null; // a server that does not know the id any more
+        if ([401, 403, 404].includes(answer.status)) return this.end();
+        throw new Error(`${answer.status}`);
+      }
+      this.failures = 0;
+      this.tell("live");
+      await this.read(answer.body.getReader(), abort);
+    } catch { /* told below: whatever it was, it is tried again */ }
+    if (abort !== this.abort || this.isOver) return;
+    this.abort = null;
+    this.failures += 1;
+    this.tell(navigator.onLine === false ? "offline" : "reconnecting");
+    this.timer = setTimeout(() => this.open(), Math.min(LONGEST_PAUSE_MS, 250 * 2 ** Math.min(this.failures, 5)));
+  }
+
+  end() {
+    this.close();
+    this.onConnection("ended");
+  }
+
+  /**
+   * @param {ReadableStreamDefaultReader<Uint8Array>} reader
+   * @param {AbortController} abort
+   */
+  async read(reader, abort) {
+    const decoder = new TextDecoder();
+    let buffer = "";
+    for (;;) {
+      // A connection that says nothing, not even that it is there, is gone.
+      const silence = setTimeout(() => abort.abort(), SILENCE_MS);
+      const { done, value } = await reader.read().finally(() => clearTimeout(silence));
+      if (done) return;
+      buffer += decoder.decode(value, { stream: true });
+      const end = buffer.lastIndexOf("\n\n");
+      if (end < 0) continue;
+      const events = buffer.slice(0, end).split("\n\n").map(parsed).filter((event) => event !== null);
+      buffer = buffer.slice(end + 2);
+      for (const event of events) if (event.id !== null) this.lastId = event.id;
+      if (events.length && !this.isOver) this.onEvents(events);
+    }
+  }
+}
+
+/**
+ * @param {string} block
+ * @returns {StreamEvent | null} null for a comment
+ */
+function parsed(block) {
+  let name = "message";
+  let data = null;
+  let id = null;
+  for (const line of block.split("\n")) {
+    if (line.startsWith("data: ")) data = line.slice(6);
+    else if (line.startsWith("event: ")) name = line.slice(7);
+    else if (line.startsWith("id: ")) id = line.slice(4);
+  }
+  return data === null ? null : { name, data: JSON.parse(data), id };
+}

@@ -1,0 +1,326 @@
+// @ts-check
+/**
+ * Draws the rows of a timeline as bars on an axis. Only the rows that are seen are in the document: two thousand tasks cost
+ * what forty do.
+ */
+
+import { button, element, fill } from "./dom.js";
+import { isOpenStop, rowStatus } from "./timeline_model.js";
+import { duration, inWords, now, signOf } from "./words.js";
+
+/** @typedef {import("./timeline_model.js").Row} Row */
+/** @typedef {import("./timeline_model.js").TimelineModel} TimelineModel */
+
+const ROW = 26;
+const BEYOND = 6;
+const TICK_MS = 200;
+const SHORTEST_MS = 0.05;
+const NAMES = { agent: "agent", task: "task", wait: "wait", timer: "timer", step: "step", signal: "signal", child: "child" };
+
+export class Timeline {
+  /**
+   * @param {TimelineModel} model
+   * @param {(row: Row | null) => void} onSelect told which row is to be shown
+   */
+  constructor(model, onSelect) {
+    this.model = model;
+    this.onSelect = onSelect;
+    /** The part of the time that is shown; null is all. @type {{begin: number, end: number} | null} */
+    this.window = null;
+    this.active = -1;
+    /** @type {string | null} */
+    this.selected = null;
+    /** @type {Map<string, {row: HTMLElement, bars: HTMLElement, label: HTMLElement, drawn: string}>} */
+    this.shown = new Map();
+    this.isDrawing = false;
+    this.axis = element("div.axis", { test: "timeline-axis", "aria-hidden": "true" });
+    this.list = element("div.timeline-rows", {
+      role: "listbox", tabindex: "0", test: "timeline", "aria-label": "Timeline",
+      onkeydown: (event) => this.key(/** @type {KeyboardEvent} */ (event)),
+      onclick: (event) => this.clicked(event),
+    });
+    this.scroll = element("div.timeline-scroll", { test: "timeline-scroll", onscroll: () => this.draw() }, this.list);
+    this.words = element("span.quiet");
+    this.element = element("div.timeline", {},
+      element("div.tools", {},
+        button("−", "zoom-out", () => this.zoom(2), { "aria-label": "Zoom out" }),
+        button("+", "zoom-in", () => this.zoom(0.5), { "aria-label": "Zoom in" }),
+        button("all", "zoom-all", () => this.showAll(), { "aria-label": "Show all of the time" }),
+        this.words, element("span.spacer"), legend()),
+      this.axis, this.scroll);
+    this.scroll.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.resized = new ResizeObserver(() => this.draw());
+    this.resized.observe(this.scroll);
+    this.clock = setInterval(() => { if (this.isLive()) this.draw(); }, TICK_MS);
+  }
+
+  end() {
+    clearInterval(this.clock);
+    this.resized.disconnect();
+  }
+
+  isLive() {
+    return this.model.ended === null || this.model.stopping > 0;
+  }
+
+  /** Draw with the next frame of the screen. */
+  draw() {
+    if (this.isDrawing) return;
+    this.isDrawing = true;
+    requestAnimationFrame(() => {
+      this.isDrawing = false;
+      if (this.element.isConnected) this.drawNow();
+    });
+  }
+
+  range() {
+    if (this.window) return this.window;
+    const begin = this.model.began;
+    const end = this.model.until(now());
+    return { begin, end: Math.max(end, begin + 1) };
+  }
+
+  drawNow() {
+    const rows = this.model.rows;
+    if (!rows.length) return;
+    const range = this.range();
+    this.list.style.height = `${rows.length * ROW}px`;
+    const first = Math.max(0, Math.floor(this.scroll.scrollTop / ROW) - BEYOND);
+    const last = Math.min(rows.length, Math.ceil((this.scroll.scrollTop + this.scroll.clientHeight) / ROW) + BEYOND);
+    this.element.classList.toggle("with-stops", this.model.hasStops);
+    const kept = new Set();
+    for (let place = first; place < last; place += 1) kept.add(rows[place].key);
+    if (this.active >= 0 && rows[this.active]) kept.add(rows[this.active].key);
+    for (const [key, { row }] of this.shown) {
+      if (!kept.has(key)) {
+        row.remove();
+        this.shown.delete(key);
+      }
+    }
+    for (let place = first; place < last; place += 1) this.drawRow(place, range);
+    if (this.active >= 0 && (this.active < first || this.active >= last) && rows[this.active]) this.drawRow(this.active, range);
+    this.drawAxis(range);
+    this.words.textContent = `${rows.length.toLocaleString("en")} rows, ${duration(range.end - range.begin)}`;
+  }
+
+  /**
+   * @param {number} place
+   * @param {{begin: number, end: number}} range
+   */
+  drawRow(place, range) {
+    const row = this.model.rows[place];
+    let shown = this.shown.get(row.key);
+    if (!shown) {
+      const label = element("span.row-label");
+      const bars = element("span.row-bars");
+      shown = { row: element("div.timeline-row", { role: "option", test: "timeline-row", id: `row-${place}` }, label, bars), bars, label, drawn: "" };
+      shown.row.style.top = `${place * ROW}px`;
+      shown.row.dataset.place = String(place);
+      this.shown.set(row.key, shown);
+      this.list.append(shown.row);
+    }
+    const status = rowStatus(row);
+    const state = `${status} ${row.stop} ${row.attempts} ${row.bars.length} ${row.why}`;
+    if (shown.drawn !== state) {
+      shown.drawn = state;
+      this.drawState(shown, row, place, status);
+    }
+    shown.row.setAttribute("aria-selected", String(row.key === this.selected));
+    shown.row.setAttribute("aria-setsize", String(this.model.rows.length));
+    shown.row.classList.toggle("active", place === this.active);
+    this.placeBars(shown.bars, row, range);
+  }
+
+  /**
+   * @param {{row: HTMLElement, bars: HTMLElement, label: HTMLElement}} shown
+   * @param {Row} row
+   * @param {number} place
+   * @param {string} status
+   */
+  drawState(shown, row, place, status) {
+    const { row: made, bars, label } = shown;
+    made.dataset.status = status;
+    made.dataset.kind = row.kind;
+    if (row.taskId) made.dataset.task = row.taskId;
+    if (row.stop) made.dataset.stop = row.stop;
+    else delete made.dataset.stop;
+    made.setAttribute("aria-posinset", String(place + 1));
+    const stop = row.stop && !isOpenStop(row.stop) ? `, ${inWords(row.stop)}` : "";
+    const times = row.attempts > 1 ? ` ×${row.attempts}` : "";
+    const words = `${NAMES[row.kind]} ${row.name}${times}, ${inWords(status)}${stop}`;
+    made.setAttribute("aria-label", words);
+    made.title = row.why ? `${words}: ${row.why.slice(0, 500)}` : words;
+    fill(label, element("span.sign", { "data-status": status, "aria-hidden": "true" }, signOf(status)),
+      row.kind === "task" || row.kind === "agent" ? null : element("span.quiet", {}, `${NAMES[row.kind]} `),
+      element("bdi", {}, row.name.slice(0, 120)), row.attempts > 1 ? element("span.quiet", {}, ` ×${row.attempts}`) : null);
+    fill(bars, ...row.bars.map((bar, number) => element("span.bar", {
+      test: "timeline-bar", "data-phase": bar.phase, "data-status": bar.failed ? "FAILED" : isLast(row, number) ? status : null,
+      "data-attempt": bar.attempt || null, "data-end": isLast(row, number) && bar.end !== null ? row.stop ?? row.status : null,
+    })), element("span.end-words", { "aria-hidden": "true" }));
+  }
+
+  /**
+   * @param {HTMLElement} place
+   * @param {Row} row
+   * @param {{begin: number, end: number}} range
+   */
+  placeBars(place, row, range) {
+    const length = range.end - range.begin;
+    let right = 0;
+    row.bars.forEach((bar, number) => {
+      const made = /** @type {HTMLElement} */ (place.children[number]);
+      const end = bar.end ?? this.model.until(now());
+      const from = Math.max(0, (bar.begin - range.begin) / length);
+      const to = Math.min(1, (end - range.begin) / length);
+      made.hidden = end < range.begin || bar.begin > range.end;
+      made.style.left = `${from * 100}%`;
+      made.style.width = `${Math.max(0, to - from) * 100}%`;
+      right = Math.max(right, (end - range.begin) / length);
+    });
+    const words = /** @type {HTMLElement} */ (place.lastElementChild);
+    const told = endWords(row, this.model.until(now()));
+    if (words.dataset.words !== told) words.dataset.words = told;
+    words.style.left = `${Math.min(1, Math.max(0, right)) * 100}%`;
+    // What goes on ends now, which is a little later than when the axis was measured.
+    words.hidden = told === "" || right > 1.01 || right < 0;
+  }
+
+  /** @param {{begin: number, end: number}} range */
+  drawAxis(range) {
+    const length = range.end - range.begin;
+    const step = niceStep(length / Math.max(2, this.axis.clientWidth / 90));
+    const offset = range.begin - this.model.began;
+    const marks = [];
+    for (let at = Math.ceil(offset / step) * step; at <= offset + length; at += step) {
+      const mark = element("span.tick", {}, at === 0 ? "0" : duration(at));
+      mark.style.left = `${((at - offset) / length) * 100}%`;
+      marks.push(mark);
+    }
+    fill(this.axis, element("span.ticks", {}, ...marks));
+  }
+
+  showAll() {
+    this.window = null;
+    this.draw();
+  }
+
+  /**
+   * @param {number} factor
+   * @param {number} [around] which place of the axis stays where it is, from 0 to 1
+   */
+  zoom(factor, around = 0.5) {
+    const { begin, end } = this.range();
+    const length = Math.max(SHORTEST_MS, (end - begin) * factor);
+    const all = this.model.until(now()) - this.model.began;
+    if (length >= all) return this.showAll();
+    const at = begin + (end - begin) * around;
+    this.setWindow(at - length * around, length);
+  }
+
+  /** @param {number} part of what is shown */
+  pan(part) {
+    if (!this.window) return;
+    const length = this.window.end - this.window.begin;
+    this.setWindow(this.window.begin + length * part, length);
+  }
+
+  /**
+   * @param {number} wanted
+   * @param {number} length
+   */
+  setWindow(wanted, length) {
+    const latest = this.model.until(now()) - length;
+    const begin = Math.min(Math.max(this.model.began, wanted), Math.max(this.model.began, latest));
+    this.window = { begin, end: begin + length };
+    this.draw();
+  }
+
+  /** @param {WheelEvent} event */
+  wheel(event) {
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      const bounds = this.axis.getBoundingClientRect();
+      const around = Math.min(1, Math.max(0, (event.clientX - bounds.left) / Math.max(1, bounds.width)));
+      this.zoom(event.deltaY > 0 ? 1.25 : 0.8, around);
+    } else if (this.window && (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))) {
+      event.preventDefault();
+      this.pan((event.deltaX || event.deltaY) / 800);
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const page = Math.max(1, Math.floor(this.scroll.clientHeight / ROW) - 1);
+    /** @type {Record<string, () => void>} */
+    const keys = {
+      ArrowDown: () => this.activate(this.active + 1), ArrowUp: () => this.activate(this.active - 1),
+      PageDown: () => this.activate(this.active + page), PageUp: () => this.activate(this.active - page),
+      Home: () => this.activate(0), End: () => this.activate(this.model.rows.length - 1),
+      ArrowRight: () => this.pan(0.2), ArrowLeft: () => this.pan(-0.2),
+      "+": () => this.zoom(0.5), "=": () => this.zoom(0.5), "-": () => this.zoom(2), 0: () => this.showAll(),
+      Enter: () => this.select(this.active), " ": () => this.select(this.active), Escape: () => this.select(-1),
+    };
+    const act = keys[event.key];
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    act();
+  }
+
+  /** @param {Event} event */
+  clicked(event) {
+    const row = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest(".timeline-row")) : null;
+    if (!row) return;
+    this.activate(Number(row.dataset.place));
+    this.select(Number(row.dataset.place));
+  }
+
+  /** @param {number} place */
+  activate(place) {
+    this.active = Math.max(0, Math.min(this.model.rows.length - 1, place));
+    const top = this.active * ROW;
+    if (top < this.scroll.scrollTop) this.scroll.scrollTop = top;
+    else if (top + ROW > this.scroll.scrollTop + this.scroll.clientHeight) this.scroll.scrollTop = top + ROW - this.scroll.clientHeight;
+    this.drawNow();
+    this.list.setAttribute("aria-activedescendant", `row-${this.active}`);
+  }
+
+  /** @param {number} place */
+  select(place) {
+    const row = this.model.rows[place] ?? null;
+    this.selected = row?.key ?? null;
+    this.onSelect(row);
+    this.draw();
+  }
+}
+
+/**
+ * @param {Row} row
+ * @param {number} number
+ */
+function isLast(row, number) {
+  return number === row.bars.length - 1;
+}
+
+/**
+ * What stands beside the last bar: how it stands, and how long stopping took.
+ * @param {Row} row
+ * @param {number} until
+ */
+function endWords(row, until) {
+  if (row.stop === null) return "";
+  const stopping = row.bars.filter((bar) => bar.phase === "requested" || bar.phase === "delivered");
+  const took = (stopping.at(-1)?.end ?? until) - (stopping[0]?.begin ?? until);
+  return isOpenStop(row.stop) ? `stopping for ${duration(took)}` : `${inWords(row.stop)} after ${duration(took)}`;
+}
+
+/** @param {number} least */
+function niceStep(least) {
+  const units = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5];
+  return units.find((each) => each >= least) ?? 864e5 * Math.ceil(least / 864e5);
+}
+
+function legend() {
+  const parts = [["waiting", "waits"], ["running", "runs"], ["requested", "stop requested"], ["delivered", "delivered, still stopping"]];
+  return element("span.legend", { "aria-hidden": "true" }, ...parts.map(([phase, words]) =>
+    element("span", {}, element("span.bar", { "data-phase": phase }), words)));
+}

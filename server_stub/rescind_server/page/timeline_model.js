@@ -1,0 +1,307 @@
+// @ts-check
+/** What a history says, as rows of bars: each task with its attempts, each wait, timer, step and signal. */
+
+import { instant } from "./words.js";
+
+/**
+ * @typedef {"waiting" | "running" | "pausing" | "requested" | "delivered" | "instant"} Phase
+ * @typedef {{phase: Phase, begin: number, end: number | null, attempt: number, failed?: boolean}} Bar
+ * @typedef {{key: string, kind: "agent" | "task" | "wait" | "timer" | "step" | "signal" | "child", name: string, taskId: string | null, childId: string | null,
+ *   status: string, stop: string | null, stops: Map<number, string>, attempts: number, worker: string, why: string, begin: number, bars: Bar[]}} Row
+ * @typedef {{sequence: number, at: string, type: string, task_id?: string, attempt?: number, details?: Record<string, any>}} HistoryEvent
+ */
+
+const ENDS = { EXECUTION_COMPLETED: "COMPLETED", EXECUTION_FAILED: "FAILED", EXECUTION_CANCELLED: "CANCELLED" };
+const TASK_ENDS = { TASK_COMPLETED: "COMPLETED", TASK_FAILED: "FAILED", TASK_CANCELLED: "CANCELLED" };
+
+export class TimelineModel {
+  constructor() {
+    /** @type {Row[]} */
+    this.rows = [];
+    /** @type {Map<string, Row>} */
+    this.byKey = new Map();
+    /** @type {HistoryEvent[]} */
+    this.events = [];
+    this.last = 0;
+    this.began = NaN;
+    this.seen = NaN;
+    /** @type {number | null} */
+    this.ended = null;
+    /** How many attempts are being stopped, and have not stopped. */
+    this.stopping = 0;
+    this.hasStops = false;
+  }
+
+  /**
+   * Go on by one event; one that was seen before changes nothing.
+   * @param {HistoryEvent} event
+   * @returns {boolean} whether it is new
+   */
+  see(event) {
+    if (event.sequence <= this.last) return false;
+    this.last = event.sequence;
+    this.events.push(event);
+    const at = instant(event.at);
+    if (Number.isNaN(this.began)) this.began = at;
+    this.seen = at;
+    if (event.task_id) this.taskEvent(event, at, event.details ?? {});
+    else this.ownEvent(event, at, event.details ?? {});
+    return true;
+  }
+
+  /**
+   * How far the stopping of an attempt has come. What still stops counts more than what has stopped.
+   * @param {Row} row
+   * @param {number} attempt
+   * @param {string} state
+   */
+  stop(row, attempt, state) {
+    this.hasStops = true;
+    row.stops.set(attempt, state);
+    row.stop = openStop(row) ?? state;
+  }
+
+  /** The instant up to which there is something to draw, given what the time is. @param {number} now */
+  until(now) {
+    return this.ended !== null && this.stopping === 0 ? Math.max(this.ended, this.seen) : Math.max(now, this.seen);
+  }
+
+  /**
+   * @param {string} key
+   * @param {Row["kind"]} kind
+   * @param {string} name
+   * @param {number} at
+   * @returns {Row}
+   */
+  row(key, kind, name, at) {
+    const known = this.byKey.get(key);
+    if (known) return known;
+    /** @type {Row} */
+    const made = { key, kind, name, taskId: null, childId: null, status: "PENDING", stop: null, stops: new Map(), attempts: 0, worker: "", why: "", begin: at, bars: [] };
+    this.byKey.set(key, made);
+    this.rows.push(made);
+    return made;
+  }
+
+  /**
+   * @param {HistoryEvent} event
+   * @param {number} at
+   * @param {Record<string, any>} details
+   */
+  taskEvent(event, at, details) {
+    const row = this.row(`task ${event.task_id}`, "task", details.kind ?? "task", at);
+    row.taskId = event.task_id ?? null;
+    const attempt = event.attempt ?? 0;
+    switch (event.type) {
+      case "TASK_SCHEDULED":
+        begin(row, "waiting", at, 0);
+        break;
+      case "TASK_STARTED":
+        endLife(row, at);
+        row.status = "RUNNING";
+        row.stop = openStop(row);
+        row.attempts = attempt;
+        row.worker = details.worker ?? "";
+        begin(row, "running", at, attempt);
+        break;
+      case "TASK_ATTEMPT_FAILED":
+        endLife(row, at, true);
+        row.status = "PENDING";
+        row.why = details.error ?? "";
+        begin(row, "pausing", at, attempt);
+        break;
+      case "TASK_COMPLETED": case "TASK_FAILED": case "TASK_CANCELLED":
+        endLife(row, at);
+        row.status = TASK_ENDS[event.type];
+        row.why = details.error ?? details.message ?? [details.source, details.reason].filter(Boolean).join(": ");
+        break;
+      case "STOP_REQUESTED":
+        if (!isOpenStop(row.stops.get(attempt) ?? "")) this.stopping += 1;
+        this.stop(row, attempt, "REQUESTED");
+        begin(row, "requested", at, attempt);
+        break;
+      case "STOP_DELIVERED":
+        endStop(row, at, attempt);
+        this.stop(row, attempt, "DELIVERED");
+        begin(row, "delivered", at, attempt);
+        break;
+      case "STOP_ENDED":
+        endStop(row, at, attempt);
+        if (isOpenStop(row.stops.get(attempt) ?? "")) this.stopping -= 1;
+        this.stop(row, attempt, details.state ?? "STOPPED");
+        break;
+    }
+  }
+
+  /**
+   * @param {HistoryEvent} event
+   * @param {number} at
+   * @param {Record<string, any>} details
+   */
+  ownEvent(event, at, details) {
+    switch (event.type) {
+      case "EXECUTION_STARTED":
+        begin(this.row("agent", "agent", details.kind ?? "agent", at), "waiting", at, 0);
+        break;
+      case "EXECUTION_ACTIVATED":
+        this.agent("running", at, "RUNNING");
+        break;
+      case "EXECUTION_SUSPENDED": case "EXECUTION_RELEASED": case "EXECUTION_PARKED":
+        this.agent("waiting", at, "WAITING");
+        break;
+      case "EXECUTION_COMPLETED": case "EXECUTION_FAILED": case "EXECUTION_CANCELLED": {
+        const row = this.row("agent", "agent", "agent", at);
+        endLife(row, at);
+        row.status = ENDS[event.type];
+        this.ended = at;
+        for (const each of this.rows) if (each.kind !== "task") endLife(each, at);
+        break;
+      }
+      case "EXECUTION_CANCEL_REQUESTED": {
+        const row = this.row("agent", "agent", "agent", at);
+        if (this.ended === null) row.status = "CANCELLING";
+        row.why ||= [details.source, details.reason].filter(Boolean).join(": ");
+        break;
+      }
+      case "WAIT_STARTED":
+        this.open("wait", details, String(details.subject ?? "wait"), at);
+        break;
+      case "TIMER_STARTED":
+        this.open("timer", details, "timer", at);
+        break;
+      case "STEP_BEGUN":
+        this.open("step", details, String(details.name ?? "step"), at);
+        break;
+      case "SIGNAL_RECEIVED": {
+        const row = this.row(`signal ${event.sequence}`, "signal", String(details.name ?? "signal"), at);
+        row.status = "COMPLETED";
+        row.bars.push({ phase: "instant", begin: at, end: at, attempt: 0 });
+        break;
+      }
+      case "WAIT_SETTLED": case "TIMER_FIRED": case "STEP_RECORDED": case "SIGNALS_TAKEN": case "WITHDRAWN":
+        this.closeOpen(details, at, event.type === "WITHDRAWN" ? "CANCELLED" : details.failed ? "FAILED" : "COMPLETED");
+        break;
+      default:
+        if (event.type.startsWith("CHILD_")) this.childEvent(event, at, details);
+    }
+  }
+
+  /**
+   * @param {HistoryEvent} event
+   * @param {number} at
+   * @param {Record<string, any>} details
+   */
+  childEvent(event, at, details) {
+    const id = String(details.child_id ?? "");
+    const row = this.row(`child ${id}`, "child", String(details.kind ?? id), at);
+    row.childId = id;
+    switch (event.type) {
+      case "CHILD_SPAWNED":
+        row.status = "RUNNING";
+        begin(row, "running", at, 0);
+        break;
+      case "CHILD_CANCEL_REQUESTED":
+        if (row.status !== "RUNNING") break;
+        row.status = "CANCELLING";
+        row.why = [details.source, details.reason].filter(Boolean).join(": ");
+        endLife(row, at);
+        begin(row, "delivered", at, 0);
+        break;
+      case "CHILD_ENDED":
+        endLife(row, at);
+        endStop(row, at, 0);
+        row.status = String(details.status ?? "COMPLETED");
+        break;
+    }
+  }
+
+  /**
+   * @param {Phase} phase
+   * @param {number} at
+   * @param {string} status
+   */
+  agent(phase, at, status) {
+    const row = this.row("agent", "agent", "agent", at);
+    endLife(row, at);
+    if (row.status !== "CANCELLING") row.status = status;
+    begin(row, phase, at, 0);
+  }
+
+  /**
+   * @param {Row["kind"]} kind
+   * @param {Record<string, any>} details
+   * @param {string} name
+   * @param {number} at
+   */
+  open(kind, details, name, at) {
+    const row = this.row(`position ${details.position}`, kind, name, at);
+    row.status = kind === "step" ? "RUNNING" : "WAITING";
+    endLife(row, at);
+    begin(row, kind === "step" ? "running" : "waiting", at, 0);
+  }
+
+  /**
+   * @param {Record<string, any>} details
+   * @param {number} at
+   * @param {string} status
+   */
+  closeOpen(details, at, status) {
+    const row = this.byKey.get(`position ${details.position}`);
+    if (!row) return;
+    endLife(row, at);
+    row.status = status;
+  }
+}
+
+/**
+ * The state of a row that is shown: what is cancelled and still stops is not shown as stopped.
+ * @param {Row} row
+ */
+export function rowStatus(row) {
+  const isEnded = row.status === "CANCELLED" || row.status === "FAILED" || row.status === "COMPLETED";
+  return isEnded && row.stop !== null && isOpenStop(row.stop) ? "STOPPING" : row.status;
+}
+
+/** @param {Row} row */
+function openStop(row) {
+  return [...row.stops.values()].find(isOpenStop) ?? null;
+}
+
+/** @param {string} stop */
+export function isOpenStop(stop) {
+  return stop === "REQUESTED" || stop === "DELIVERED";
+}
+
+/**
+ * @param {Row} row
+ * @param {Phase} phase
+ * @param {number} at
+ * @param {number} attempt
+ */
+function begin(row, phase, at, attempt) {
+  row.bars.push({ phase, begin: at, end: null, attempt });
+}
+
+/**
+ * @param {Row} row
+ * @param {number} at
+ * @param {boolean} [failed] whether the attempt failed
+ */
+function endLife(row, at, failed = false) {
+  for (const bar of row.bars) {
+    if (bar.end !== null || bar.phase === "requested" || bar.phase === "delivered") continue;
+    bar.end = at;
+    bar.failed = failed;
+  }
+}
+
+/**
+ * @param {Row} row
+ * @param {number} at
+ * @param {number} attempt
+ */
+function endStop(row, at, attempt) {
+  for (const bar of row.bars) {
+    if (bar.end === null && bar.attempt === attempt && (bar.phase === "requested" || bar.phase === "delivered")) bar.end = at;
+  }
+}
