@@ -36,9 +36,9 @@ def test_what_has_not_come_yet_is_said_to_be_on_its_way(deployment: Deployment, 
     expect(tab.part("loading").first).to_be_visible()
     expect(tab.part("view")).to_have_attribute("aria-busy", "true")
     expect(tab.part("empty")).to_have_count(0)
-    tab.page.unroute(LIST)
     for route in held:
         route.continue_()
+    tab.page.unroute(LIST)
     expect(tab.row("slow-to-come")).to_be_visible()
     expect(tab.part("loading")).to_have_count(0)
 

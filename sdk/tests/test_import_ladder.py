@@ -50,6 +50,7 @@ RUNG: Final[Mapping[str, float]] = {
     "rescind_server.app": 7,
     "rescind_server": 7.5,
     "rescind.backends": 8,
+    "rescind.flovyn": 8,
     "rescind.client": 9,
     "rescind.worker": 9,
     "rescind.embedding": 10,

@@ -64,9 +64,7 @@ def _events_in(data: bytes) -> list[_Exported]:
             return msgspec.json.decode(whole["events"], type=list[_Exported])
         return [msgspec.json.decode(data, type=_Exported)]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            f"this is no exported log: {error}. Export one: `rescind history ID --events`."
-        ) from None
+        raise InvalidInput(f"this is no exported log: {error}. Export one: `rescind history ID --events`.") from None
 
 
 def _event(exported_event: _Exported, place: int) -> LoggedEvent:

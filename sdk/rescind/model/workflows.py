@@ -125,6 +125,7 @@ class PollWorkflow(msgspec.Struct, frozen=True, gc=False, tag=True):
             for ever if it never joined. A sign of life of the worker (WorkerAlive, WorkerSeen, any poll) prolongs it.
         organisation: whose workflows; None is anyone's.
         brings_log: whether the answer is to carry the log.
+        only_uuids: whether to pass over those whose id is no UUID, since who asks could not read it.
     """
 
     poll: str
@@ -135,6 +136,7 @@ class PollWorkflow(msgspec.Struct, frozen=True, gc=False, tag=True):
     lease_ms: int | None = None
     organisation: str | None = None
     brings_log: bool = False
+    only_uuids: bool = False
 
 
 class WithdrawPoll(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -23,6 +23,7 @@ from rescind.transport.grpc_methods import (
     WEBHOOK_METHODS,
     WORKER_METHODS,
     WORKFLOW_METHODS,
+    Method,
 )
 from rescind.transport.grpc_tls import credentials_of, options_of
 
@@ -127,12 +128,34 @@ class GrpcConnection:
         Raises:
             RescindError: the server refused, or could not be reached.
         """
-        method = _METHODS[name]
-        known = self._calls.get(name)
+        return await self.ask(_METHODS[name], request, timeout=timeout)
+
+    async def ask(self, method: Method, request: Message, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+        """The same for a call of any service, named by what describes it."""
+        known = self._calls.get(method.path)
         if known is None:
-            known = self._calls[name] = self._channel.unary_unary(method.path)
+            known = self._calls[method.path] = self._channel.unary_unary(method.path)
         data = await self._repeated_until_sent(known, request.SerializeToString(), timeout)
         self._was_connected = True
+        return parse(data, method.reply, f"the server at {self.address}")
+
+    async def upload(
+        self, method: Method, messages: Sequence[Message], *, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> Any:
+        """Make one call that takes many messages, and return its one reply.
+
+        Raises:
+            RescindError: the server refused, or could not be reached.
+        """
+        call = self._channel.stream_unary(method.path)
+        try:
+            data = await call(
+                iter([message.SerializeToString() for message in messages]),
+                timeout=timeout,
+                metadata=self._metadata_now(),
+            )
+        except grpc.RpcError as failure:
+            raise self.error_of(failure) from None
         return parse(data, method.reply, f"the server at {self.address}")
 
     async def stream(self, name: str, request: Message) -> AsyncIterator[Any]:

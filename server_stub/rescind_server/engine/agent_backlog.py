@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from rescind_server.engine.entities import Phase
+from rescind_server.engine.naming import has_uuid
 
 if TYPE_CHECKING:
     from rescind_server.engine.entities import Execution
@@ -25,15 +26,17 @@ class AgentBacklog:
     Attributes:
         returning: those that ran before. Some may have ended meanwhile: they are passed over when their turn comes.
         fresh: those in memory that never ran, likewise.
+        fresh_uuids: those of `fresh` whose ids are UUIDs: polls take no others.
         rests_beyond: what never ran and has a larger order rests; None if nothing rests.
         resting: how many rest.
     """
 
-    __slots__ = ("fresh", "resting", "rests_beyond", "returning")
+    __slots__ = ("fresh", "fresh_uuids", "resting", "rests_beyond", "returning")
 
     def __init__(self, rests_beyond: int | None = None, resting: int = 0) -> None:
         self.returning: deque[Execution] = deque()
         self.fresh: deque[Execution] = deque()
+        self.fresh_uuids: deque[Execution] = deque()
         self.rests_beyond = rests_beyond
         self.resting = resting
 
@@ -57,7 +60,7 @@ class AgentBacklog:
             self.returning.append(execution)
             return False
         if self.rests_beyond is None and len(self.fresh) < limit:
-            self.fresh.append(execution)
+            self._append(execution)
             return False
         if self.rests_beyond is None:
             self.rests_beyond = execution.order - 1
@@ -70,20 +73,33 @@ class AgentBacklog:
 
     def head(self) -> Execution | None:
         """Whose turn it is among those in memory; None if nobody waits there."""
+        while self.returning and self.returning[0].phase is not Phase.QUEUED:
+            self.returning.popleft()
+        while self.fresh and self.fresh[0].phase is not Phase.QUEUED:
+            self._pop_fresh()
         for waiting in (self.returning, self.fresh):
-            while waiting:
-                if waiting[0].phase is Phase.QUEUED:
-                    return waiting[0]
-                waiting.popleft()
+            if waiting:
+                return waiting[0]
         return None
 
     def fresh_turn(self) -> int | None:
-        """The order of the first of those that never ran, in memory or not; None if there is none."""
-        while self.fresh and self.fresh[0].phase is not Phase.QUEUED:
-            self.fresh.popleft()
-        if self.fresh:
-            return self.fresh[0].order
+        """The order of the first that never ran and whose id is a UUID; None if there is none.
+
+        If all in memory have other ids, it is that of the first that rests: perhaps there is one among these.
+        """
+        while self.fresh_uuids and self.fresh_uuids[0].phase is not Phase.QUEUED:
+            self._remove(self.fresh_uuids[0])
+        if self.fresh_uuids:
+            return self.fresh_uuids[0].order
         return self.rests_beyond + 1 if self.rests_beyond is not None else None
+
+    def pop_uuid(self) -> Execution | None:
+        """Take out the first in memory that never ran and whose id is a UUID; None if there is none."""
+        if not self.fresh_uuids:
+            return None
+        taken = self.fresh_uuids[0]
+        self._remove(taken)
+        return taken
 
     def turn(self) -> Turn | None:
         """The turn of the first that waits, in memory or not; None if nobody waits."""
@@ -94,7 +110,10 @@ class AgentBacklog:
 
     def pop(self) -> None:
         """Take the head out."""
-        (self.returning or self.fresh).popleft()
+        if self.returning:
+            self.returning.popleft()
+        else:
+            self._pop_fresh()
 
     def take_page(self, page: Iterable[Execution], upto: int, *, is_last: bool) -> list[Execution]:
         """Put the next of those that rest into memory; returns them in order.
@@ -105,7 +124,26 @@ class AgentBacklog:
             is_last: whether nobody rests behind them.
         """
         taken = sorted(page, key=lambda execution: execution.order)
-        self.fresh.extend(taken)
+        for execution in taken:
+            self._append(execution)
         self.resting = 0 if is_last else self.resting - len(taken)
         self.rests_beyond = None if is_last else upto
         return taken
+
+    def _append(self, execution: Execution) -> None:
+        self.fresh.append(execution)
+        if has_uuid(execution.execution_id):
+            self.fresh_uuids.append(execution)
+
+    def _pop_fresh(self) -> None:
+        first = self.fresh.popleft()
+        if self.fresh_uuids and self.fresh_uuids[0] is first:
+            self.fresh_uuids.popleft()
+
+    def _remove(self, execution: Execution) -> None:
+        """Take out the first of `fresh_uuids`; those that stand before it in `fresh` wait on."""
+        if self.fresh[0] is execution:
+            self.fresh.popleft()
+        else:
+            self.fresh.remove(execution)
+        self.fresh_uuids.popleft()

@@ -97,8 +97,9 @@ def _turns(state: State, key: QueueKey) -> list[tuple[int, bool]]:
 
 def _take_fresh(state: State, key: QueueKey) -> Execution | None:
     backlog = state.agent_backlog[key]
-    if backlog.fresh:
-        return backlog.fresh.popleft()
+    taken = backlog.pop_uuid()
+    if taken is not None:
+        return taken
     wanted = WantedPage(key, backlog.rests_beyond or 0, max(1, state.agents_in_memory))
     if wanted not in state.decision.wanted:
         state.decision.wanted.append(wanted)

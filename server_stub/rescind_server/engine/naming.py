@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha1
 from sys import intern
+from typing import Final
 from uuid import NAMESPACE_OID
 
-from rescind.model.ids import ExecutionId
+from rescind.model.ids import ORGANISATION_SEPARATOR, ExecutionId
+
+_UUID: Final = re.compile(
+    f"(?:.*{ORGANISATION_SEPARATOR})?[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}"
+)
 
 
 def execution_id_of(seed: int, order: int) -> ExecutionId:
@@ -18,6 +24,11 @@ def execution_id_of(seed: int, order: int) -> ExecutionId:
     name[8] = name[8] & 0x3F | 0x80
     text = name.hex()
     return ExecutionId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def has_uuid(execution_id: ExecutionId) -> bool:
+    """Whether an id is a UUID as UUIDs are written, an organisation before it or not."""
+    return _UUID.fullmatch(execution_id) is not None
 
 
 def shared(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import product
 
 from rescind.model.commands import ACCEPTED, Deferred, Refused, Reply
 from rescind.model.events import EventType
@@ -22,6 +23,7 @@ from rescind.model.workflows import (
 from rescind_server.engine.activations import set_status
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase
+from rescind_server.engine.naming import has_uuid
 from rescind_server.engine.state import State, record
 from rescind_server.engine.workflow_entities import PollingWorker, PollKey, Turn, WorkflowPoll, workflow_of
 
@@ -41,6 +43,7 @@ def poll(state: State, command: PollWorkflow) -> Reply:
         command.kinds,
         command.lease_ms,
         command.brings_log,
+        command.only_uuids,
     )
     execution = _take_oldest(state, poll)
     if execution is not None:
@@ -136,7 +139,8 @@ def hand_out(state: State) -> None:
 def put_into_backlog(state: State, execution: Execution) -> None:
     """Nobody waits for it: whoever polls next may."""
     of_queue = state.workflows.backlog.setdefault(execution.queue, {})
-    heap = of_queue.setdefault((execution.organisation, execution.kind), [])
+    key = execution.organisation, execution.kind, has_uuid(execution.execution_id)
+    heap = of_queue.setdefault(key, [])
     # One that ended and goes on by hand may stand there twice: equal turns must not compare what they are of.
     state.workflows.put_back += 1
     heapq.heappush(heap, ((*_turn(execution), state.workflows.put_back), execution))
@@ -232,25 +236,28 @@ def _take_oldest(state: State, poll: WorkflowPoll) -> Execution | None:
     return heapq.heappop(oldest)[1] if oldest is not None else None
 
 
-def _wants(poll: WorkflowPoll, organisation: str, kind: str) -> bool:
+def _wants(poll: WorkflowPoll, organisation: str, kind: str, is_uuid: bool) -> bool:
+    if poll.only_uuids and not is_uuid:
+        return False
     return poll.organisation in (None, organisation) and (not poll.kinds or kind in poll.kinds)
 
 
 def _next_poll(state: State, execution: Execution) -> WorkflowPoll | None:
     """Who has waited for longest among those who want it."""
     first: WorkflowPoll | None = None
-    for organisation in (execution.organisation, None):
-        for kind in (execution.kind, None):
-            waiting = state.workflows.waiting.get((organisation, execution.queue, kind))
-            if waiting:
-                poll = next(iter(waiting.values()))
-                first = poll if first is None or poll.number < first.number else first
+    organisations, kinds = (execution.organisation, None), (execution.kind, None)
+    only_uuids = (True, False) if has_uuid(execution.execution_id) else (False,)
+    for organisation, kind, only in product(organisations, kinds, only_uuids):
+        waiting = state.workflows.waiting.get((organisation, execution.queue, kind, only))
+        if waiting:
+            poll = next(iter(waiting.values()))
+            first = poll if first is None or poll.number < first.number else first
     return first
 
 
 def _keys(poll: WorkflowPoll) -> Iterator[PollKey]:
     for kind in poll.kinds or (None,):
-        yield poll.organisation, poll.queue, kind
+        yield poll.organisation, poll.queue, kind, poll.only_uuids
 
 
 def _end_poll(state: State, name: str) -> None:

@@ -143,6 +143,7 @@ class WorkflowPoll(msgspec.Struct, eq=False):
     kinds: tuple[str, ...]
     lease_ms: int | None
     brings_log: bool
+    only_uuids: bool
     deadline: Deadline | None = None
 
 
@@ -169,8 +170,11 @@ class Due(msgspec.Struct, eq=False):
     subject: WorkflowTimer | Promise | None = None
 
 
-PollKey = tuple[str | None, str, str | None]
-"""An organisation, a queue and a kind; None is any."""
+PollKey = tuple[str | None, str, str | None, bool]
+"""An organisation, a queue and a kind, of which None is any; and whether only ids that are UUIDs are wanted."""
+
+BacklogKey = tuple[str, str, bool]
+"""An organisation, a kind, and whether the ids are UUIDs."""
 
 Turn = tuple[int, int, int]
 """Whose turn it is: the one that is older, its priority counted; of equal ones the one that was started first."""
@@ -196,7 +200,7 @@ class Workflows:
 
     def __init__(self) -> None:
         self.offered: list[Execution] = []
-        self.backlog: dict[str, dict[tuple[str, str], list[tuple[Turn, Execution]]]] = {}
+        self.backlog: dict[str, dict[BacklogKey, list[tuple[Turn, Execution]]]] = {}
         self.put_back = 0
         self.polls: dict[str, WorkflowPoll] = {}
         self.waiting: dict[PollKey, OrderedDict[str, WorkflowPoll]] = {}

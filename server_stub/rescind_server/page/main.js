@@ -118,7 +118,7 @@ async function show() {
   delete place.dataset.view;
   const path = location.pathname.split("/").slice(2).map(decoded);
   const name = Object.hasOwn(VIEWS, path[0]) ? path[0] : "executions";
-  const isOne = name === "executions" && path.length > 1 && path[1] !== "";
+  const isOne = path[0] === "executions" && path.length > 1 && path[1] !== "";
   drawFrame(name);
   fill(place);
   place.dataset.view = isOne ? "execution" : name;

@@ -30,8 +30,11 @@ export class Timeline {
     this.active = -1;
     /** @type {string | null} */
     this.selected = null;
-    /** @type {Map<string, {row: HTMLElement, bars: HTMLElement, label: HTMLElement, drawn: string}>} */
+    /** @type {Map<string, {row: HTMLElement, bars: HTMLElement, label: HTMLElement, drawn: string, placed: string}>} */
     this.shown = new Map();
+    /** What the axis shows: it is drawn anew if that is something else. */
+    this.axisShown = "";
+    this.axisWidth = 0;
     this.isDrawing = false;
     this.axis = element("div.axis", { test: "timeline-axis", "aria-hidden": "true" });
     this.list = element("div.timeline-rows", {
@@ -49,8 +52,12 @@ export class Timeline {
         this.words, element("span.spacer"), legend()),
       this.axis, this.scroll);
     this.scroll.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    this.resized = new ResizeObserver(() => this.draw());
+    this.resized = new ResizeObserver(() => {
+      this.axisWidth = this.axis.clientWidth;
+      this.draw();
+    });
     this.resized.observe(this.scroll);
+    this.resized.observe(this.axis);
     this.clock = setInterval(() => { if (this.isLive()) this.draw(); }, TICK_MS);
   }
 
@@ -84,10 +91,13 @@ export class Timeline {
     const rows = this.model.rows;
     if (!rows.length) return;
     const range = this.range();
-    this.list.style.height = `${rows.length * ROW}px`;
+    // What is read of the document is read first: in between, each reading would lay it out anew.
     const first = Math.max(0, Math.floor(this.scroll.scrollTop / ROW) - BEYOND);
     const last = Math.min(rows.length, Math.ceil((this.scroll.scrollTop + this.scroll.clientHeight) / ROW) + BEYOND);
+    this.list.style.height = `${rows.length * ROW}px`;
     this.element.classList.toggle("with-stops", this.model.hasStops);
+    // Scrolling alone leaves the bars where they are.
+    const scale = `${range.begin} ${range.end} ${this.isLive() ? now() : ""}`;
     const kept = new Set();
     for (let place = first; place < last; place += 1) kept.add(rows[place].key);
     if (this.active >= 0 && rows[this.active]) kept.add(rows[this.active].key);
@@ -97,8 +107,8 @@ export class Timeline {
         this.shown.delete(key);
       }
     }
-    for (let place = first; place < last; place += 1) this.drawRow(place, range);
-    if (this.active >= 0 && (this.active < first || this.active >= last) && rows[this.active]) this.drawRow(this.active, range);
+    for (let place = first; place < last; place += 1) this.drawRow(place, range, scale);
+    if (this.active >= 0 && (this.active < first || this.active >= last) && rows[this.active]) this.drawRow(this.active, range, scale);
     this.drawAxis(range);
     this.words.textContent = `${rows.length.toLocaleString("en")} rows, ${duration(range.end - range.begin)}`;
   }
@@ -106,14 +116,15 @@ export class Timeline {
   /**
    * @param {number} place
    * @param {{begin: number, end: number}} range
+   * @param {string} scale bars that were placed with it are where they belong
    */
-  drawRow(place, range) {
+  drawRow(place, range, scale) {
     const row = this.model.rows[place];
     let shown = this.shown.get(row.key);
     if (!shown) {
       const label = element("span.row-label");
       const bars = element("span.row-bars");
-      shown = { row: element("div.timeline-row", { role: "option", test: "timeline-row", id: `row-${place}` }, label, bars), bars, label, drawn: "" };
+      shown = { row: element("div.timeline-row", { role: "option", test: "timeline-row", id: `row-${place}` }, label, bars), bars, label, drawn: "", placed: "" };
       shown.row.style.top = `${place * ROW}px`;
       shown.row.dataset.place = String(place);
       this.shown.set(row.key, shown);
@@ -123,11 +134,14 @@ export class Timeline {
     const state = `${status} ${row.stop} ${row.attempts} ${row.bars.length} ${row.why}`;
     if (shown.drawn !== state) {
       shown.drawn = state;
+      shown.placed = "";
       this.drawState(shown, row, place, status);
     }
     shown.row.setAttribute("aria-selected", String(row.key === this.selected));
     shown.row.setAttribute("aria-setsize", String(this.model.rows.length));
     shown.row.classList.toggle("active", place === this.active);
+    if (shown.placed === scale) return;
+    shown.placed = scale;
     this.placeBars(shown.bars, row, range);
   }
 
@@ -188,8 +202,11 @@ export class Timeline {
   /** @param {{begin: number, end: number}} range */
   drawAxis(range) {
     const length = range.end - range.begin;
-    const step = niceStep(length / Math.max(2, this.axis.clientWidth / 90));
+    const step = niceStep(length / Math.max(2, this.axisWidth / 90));
     const offset = range.begin - this.model.began;
+    const shown = `${offset} ${length} ${step}`;
+    if (this.axisShown === shown) return;
+    this.axisShown = shown;
     const marks = [];
     for (let at = Math.ceil(offset / step) * step; at <= offset + length; at += step) {
       const mark = element("span.tick", {}, at === 0 ? "0" : duration(at));

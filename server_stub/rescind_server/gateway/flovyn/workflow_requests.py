@@ -265,6 +265,7 @@ class WorkflowRequests:
             max(0, min(wait_ms, LONGEST_POLL_MS)),
             CLAIM_LEASE_MS,
             caller.organisation,
+            only_uuids=True,
         )
         self._polls.add(poll)
         try:
