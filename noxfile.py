@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 # A backend joins the matrix by its name here, and by the same name in e2e/backends.
-BACKENDS = ["embedded-memory", "embedded-sqlite", "server"]
+BACKENDS = ["embedded-memory", "embedded-sqlite", "server", "flovyn"]
 # These need more than pip. The session `temporal` plays on them.
 TEMPORAL_BACKENDS = ["temporal-skipping", "temporal-dev"]
 # The tests that other sessions run leave these out.
@@ -33,8 +33,8 @@ RUN = os.environ.get("RESCIND_E2E_RUN") or secrets.token_hex(8)
 
 # What the container tests need beside pip: programs, and the Debian packages that bring them.
 ENGINE = {"dockerd": "docker.io", "busybox": "busybox-static"}
-# What the tests of the page need: a browser, and npm for what checks accessibility.
-BROWSER = {"chromium": "chromium", "npm": "npm"}
+# What the tests of the page need: a browser, and npm for what checks types and accessibility.
+BROWSER = {"chromium": "chromium", "npm": "npm", "node": "nodejs"}
 # What building from Go's modules needs beside pip. An old Go fetches the one that is needed.
 GO = {"go": "golang"}
 # What making Temporal's servers needs beside pip, where they are not given.
@@ -110,6 +110,7 @@ def page(session: nox.Session) -> None:
     """The page in Debian's Chromium, which is fetched, as root. Writes pictures of each view into build/page."""
     furnish(session, "test", "page")
     install_packages(session, BROWSER)
+    session.run("python", "-m", "e2e.page.typescript")
     session.run("python", "-m", "e2e.page.axe", silent=True)
     session.run("pytest", "-m", "page", *(session.posargs or ["e2e/page"]))
 
@@ -236,6 +237,11 @@ def check_contents(session: nox.Session, wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     packages = {"rescind", "rescind_server", "rescind_proto"}
     needed = {f"{name}/{file}" for name in packages for file in ("__init__.py", "py.typed")}
+    needed |= {f"rescind_proto/flovyn/v1/{file}_pb2.py" for file in ("agent", "flovyn")}
+    # What a server reads beside its modules: it is missed only when it is asked for.
+    server = ROOT / "server_stub" / "rescind_server"
+    read = [file for folder in ("page", "store") for file in (server / folder).iterdir() if file.is_file()]
+    needed |= {str(file.relative_to(server.parent)) for file in read}
     if missing := needed - names:
         session.error(f"{wheel.name} lacks {', '.join(sorted(missing))}")
     roots = {name.split("/")[0] for name in names if ".dist-info/" not in name}

@@ -14,6 +14,7 @@ _ALL: Final[tuple[Backend, ...]] = (
     EmbeddedMemory(),
     EmbeddedSqlite(),
     ServerAndWorkers(),
+    ServerAndWorkers("flovyn", ("--protocol", "flovyn.v1")),
     TemporalSkipping(),
     TemporalDevelopment(),
 )

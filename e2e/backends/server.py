@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -21,15 +21,21 @@ WORKERS: Final[Mapping[str, str]] = {"agents": "fixtures.scenarios:AGENTS", "tas
 class ServerAndWorkers:
     """See `Backend`. The processes are started with the first play, and serve all others."""
 
-    name = "server"
+    def __init__(self, name: str = "server", worker_options: Sequence[str] = ()) -> None:
+        """Make it.
 
-    def __init__(self) -> None:
+        Args:
+            name: its column in the matrix.
+            worker_options: further options of the workers.
+        """
+        self.name = name
+        self._worker_options = worker_options
         self._deployment: Deployment | None = None
 
     def play(self, scenario: Play) -> None:
         """See `Backend`. Where it fails, what the processes logged is printed."""
         if self._deployment is None:
-            self._deployment = Deployment()
+            self._deployment = Deployment(self._worker_options)
         try:
             asyncio.run(_play(scenario, self._deployment.address))
         except BaseException:  # also pytest's own, and Ctrl+C: the logs are wanted then, too
@@ -50,8 +56,12 @@ class Deployment:
         address: where the server is.
     """
 
-    def __init__(self) -> None:
-        """Start them. Returns when the server serves; the workers join it when they are ready."""
+    def __init__(self, worker_options: Sequence[str] = ()) -> None:
+        """Start them. Returns when the server serves; the workers join it when they are ready.
+
+        Args:
+            worker_options: further options of the workers.
+        """
         self._folder = TemporaryDirectory(prefix="rescind-e2e-")
         self._processes: list[Process] = []
         try:
@@ -62,7 +72,7 @@ class Deployment:
             )
             self.address = server.wait_announced()[1]
             for name, place in WORKERS.items():
-                self._start(f"worker of {name}", "worker", place, "--address", self.address)
+                self._start(f"worker of {name}", "worker", place, "--address", self.address, *worker_options)
         except BaseException:  # however it is left, no process may stay
             self.kill()
             raise

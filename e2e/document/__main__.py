@@ -1,4 +1,4 @@
-"""``python -m e2e.document``: schemathesis against the served OpenAPI document, with tokens and without.
+"""``python -m e2e.document``: schemathesis against both served OpenAPI documents, with tokens and without.
 
 It asks a real server, in which there is something of everything, and compares each answer with the document: status
 codes, media types, schemas and headers; that what is wrong is refused and what is right is taken; that no call is let
@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,23 @@ KNOWN: Final = 0.8
 """How often an id in a path is one that there is."""
 ACCEPTED: Final = [200, 201, 400, 401, 403, 404, 409, 429]
 MAY_BE_REFUSED: Final = ["delete_task", "delete_task_at_root", "cancel_task", "follow_execution", "add_webhook"]
+OURS: Final = "/openapi.json"
+FLOVYN: Final = "/api/docs/openapi.json"
+FLOVYN_IDS: Final = (
+    ("agent-executions", "id"),
+    ("workflow-executions", "id"),
+    ("task-executions", "task_id"),
+    ("promises", "ref"),
+    ("workers", "worker_id"),
+)
+COMMON: Final = (
+    "max-stream-events = 20",
+    "request-timeout = 20.0",
+    "warnings = false",
+    "[generation]",
+    'database = "none"',
+)
+"""Of all runs: streams are cut somewhere."""
 MANY_AT_ONCE: Final = "^cancel_(executions|tasks)$"
 """The calls that cancel all that they can, which come last: behind them nothing is open."""
 
@@ -47,40 +64,39 @@ async def compare(examples: int, seed: int) -> Sequence[str]:
     for asks_for_tokens in (False, True):
         with tempfile.TemporaryDirectory(prefix="rescind-document-") as folder:
             async with inhabited_server(Path(folder), asks_for_tokens=asks_for_tokens) as world:
-                settings = write_settings(Path(folder), world)
-                for selecting in ("exclude", "include"):
-                    name = f"{'with' if asks_for_tokens else 'without'} tokens, {selecting} {MANY_AT_ONCE}"
+                arguments = ("--max-examples", str(examples), "--seed", str(seed))
+                tokens = f"{'with' if asks_for_tokens else 'without'} tokens"
+                ours = write_settings(Path(folder) / "ours.toml", settings_of(world))
+                theirs = write_settings(Path(folder) / "flovyn.toml", settings_of_flovyn(world))
+                for name, settings, document, *selected in (
+                    (f"{tokens}, flovyn.v1", theirs, FLOVYN),
+                    (f"{tokens}, exclude {MANY_AT_ONCE}", ours, OURS, "--exclude-operation-id-regex", MANY_AT_ONCE),
+                    (f"{tokens}, include {MANY_AT_ONCE}", ours, OURS, "--include-operation-id-regex", MANY_AT_ONCE),
+                ):
                     print(f"\n== {name} ==", flush=True)
-                    arguments = ("--max-examples", str(examples), "--seed", str(seed))
-                    selected = (f"--{selecting}-operation-id-regex", MANY_AT_ONCE)
-                    if await run(settings, world, *arguments, *selected):
+                    if await run(settings, f"{world.url}{document}", *arguments, *selected):
                         failed.append(name)
     return failed
 
 
-async def run(settings: Path, world: World, *arguments: str) -> int:
-    """Run schemathesis against the document of a world; returns its exit code."""
-    command = ["--config-file", str(settings), "run", f"{world.url}/openapi.json", *arguments]
+async def run(settings: Path, document: str, *arguments: str) -> int:
+    """Run schemathesis against a served document; returns its exit code."""
+    command = ["--config-file", str(settings), "run", document, *arguments]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "schemathesis.cli", *command, cwd=settings.parent
     )
     return await process.wait()
 
 
-def write_settings(folder: Path, world: World) -> Path:
-    """Write the settings of schemathesis into a folder; returns the file."""
-    file = folder / "schemathesis.toml"
-    file.write_text("\n".join(settings_of(world)))
+def write_settings(file: Path, lines: Iterable[str]) -> Path:
+    """Write settings of schemathesis into a file; returns it."""
+    file.write_text("\n".join(lines))
     return file
 
 
 def settings_of(world: World) -> Iterator[str]:
-    """The settings of schemathesis, as lines of TOML: all checks, known ids, and streams that are cut somewhere."""
-    yield "max-stream-events = 20"
-    yield "request-timeout = 20.0"
-    yield "warnings = false"
-    yield "[generation]"
-    yield 'database = "none"'
+    """The settings for our own interface, as lines of TOML: all checks, known ids."""
+    yield from COMMON
     yield "[dictionaries]"
     yield f"executions.values = {json.dumps(list(world.executions))}"
     yield f"ended.values = {json.dumps(list(world.ended))}"
@@ -98,6 +114,38 @@ def settings_of(world: World) -> Iterator[str]:
     yield "[[operations]]"
     yield 'include-operation-id = "follow_execution"'
     yield f'parameters."path.execution_id" = {{ dictionary = "ended", probability = {KNOWN} }}'
+    yield from token_of(world)
+
+
+def settings_of_flovyn(world: World) -> Iterator[str]:
+    """The settings for the interface of flovyn.v1: one name in its paths stands for ids of many sorts."""
+    yield from COMMON
+    yield "[dictionaries]"
+    known = world.flovyn
+    sorts = {
+        "agent-executions": known.agents,
+        "workflow-executions": known.workflows,
+        "task-executions": known.tasks,
+        "promises": known.promises,
+        "workers": known.workers,
+    }
+    yield 'organisations.values = ["default"]'
+    for sort, ids in sorts.items():
+        yield f"{sort}.values = {json.dumps(list(ids))}"
+    yield f"agent-tasks.values = {json.dumps(list(known.agent_tasks))}"
+    yield "[parameters]"
+    yield '"path.org" = { dictionary = "organisations", probability = 0.95 }'
+    for sort, name in FLOVYN_IDS:
+        yield "[[operations]]"
+        yield f'include-path-regex = "/{sort}/"'
+        yield f'parameters."path.{name}" = {{ dictionary = "{sort}", probability = {KNOWN} }}'
+        if sort in ("agent-executions", "workflow-executions"):
+            yield f'parameters."path.task_id" = {{ dictionary = "agent-tasks", probability = {KNOWN} }}'
+    yield from token_of(world)
+
+
+def token_of(world: World) -> Iterator[str]:
+    """The settings that make calls carry the world's token, if it has one."""
     if world.token is not None:
         yield "[auth.openapi.token]"
         yield f"bearer = {json.dumps(world.token)}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from e2e.document.flovyn_world import FlovynWorld, inhabit_flovyn
 from rescind import AgentContext, TaskContext, agent, task
 from rescind.client.connecting import Client
 from rescind.model.commands import StartExecution
@@ -100,6 +101,7 @@ class World:
         ended: those of them that have ended: their event streams do so, too.
         tasks: ids of tasks in all states.
         webhooks: ids of webhooks.
+        flovyn: what is known there by the interface of flovyn.v1.
     """
 
     url: str
@@ -108,6 +110,7 @@ class World:
     ended: Sequence[str]
     tasks: Sequence[str]
     webhooks: Sequence[str]
+    flovyn: FlovynWorld
 
 
 @asynccontextmanager
@@ -132,9 +135,12 @@ async def inhabited_server(folder: Path, *, asks_for_tokens: bool) -> AsyncItera
         ended = [found for found in executions if await client.handle(found).status() in TERMINAL_EXECUTION]
         # Nobody listens there: what they are told becomes dead letters, in time.
         webhooks = [(await client.webhooks.add("http://127.0.0.1:1/")).webhook.webhook_id for _ in range(_COPIES)]
-        sweeping = asyncio.create_task(_sweep(client, frozenset(executions)))
+        url = f"http://{server.http_address}"
+        flovyn = await inhabit_flovyn(url, server.address, operator, worker)
+        kept = frozenset((*executions, *flovyn.agents, *flovyn.workflows, *flovyn.tasks))
+        sweeping = asyncio.create_task(_sweep(client, kept))
         try:
-            yield World(f"http://{server.http_address}", operator, executions, ended, tasks, webhooks)
+            yield World(url, operator, executions, ended, tasks, webhooks, flovyn)
         finally:
             sweeping.cancel()
             await asyncio.wait([sweeping])

@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from fixtures.go_toolchain import GO, Go, new_enough_go
-from fixtures.temporal_servers.commands import CommandFailed, run
-from fixtures.temporal_servers.obtaining import cache_folder
+from fixtures.obtaining.cache import cache_folder, keep
+from fixtures.obtaining.commands import CommandFailed, run
+from fixtures.obtaining.go_toolchain import GO, Go, new_enough_go
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCES: Final = Path(__file__).with_name("worker")
@@ -34,13 +34,8 @@ def obtain() -> Path:
     """
     program = cache_folder() / f"foreign-worker-{_identity()}"
     if not program.exists():
-        program.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="rescind-foreign-") as folder:
-            made = _build(Path(folder))
-            # In one step, and from the same folder: who finds it finds all of it.
-            aside = program.with_suffix(".unfinished")
-            shutil.copy2(made, aside)
-            aside.replace(program)
+            keep(_build(Path(folder)), program)
     return program
 
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import sys
 import tarfile
 import tempfile
@@ -16,11 +14,11 @@ from typing import Any, Final
 
 from playwright.sync_api import Page
 
-from fixtures.temporal_servers.commands import CommandFailed, find, run
-from fixtures.temporal_servers.obtaining import cache_folder
+from e2e.page.npm import fetched
+from fixtures.obtaining.cache import cache_folder, keep
+from fixtures.obtaining.commands import CommandFailed
 
 VERSION: Final = "4.14.1"
-# Of the registry's archive of that version: what is fetched is run beside our page.
 _INTEGRITY: Final = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 _SCRIPT: Final = "package/axe.min.js"
 _RUN: Final = """async () => {
@@ -40,12 +38,8 @@ def obtain() -> Path:
     """
     script = cache_folder() / f"axe-core-{VERSION}" / "axe.min.js"
     if not script.exists():
-        content = _fetched()
-        script.parent.mkdir(parents=True, exist_ok=True)
-        # In one step: who finds it finds all of it.
-        aside = script.with_suffix(".unfinished")
-        aside.write_bytes(content)
-        aside.replace(script)
+        with tempfile.TemporaryDirectory(prefix="rescind-axe-") as folder:
+            keep(_fetched(Path(folder)), script)
     return script
 
 
@@ -57,18 +51,13 @@ def serious_issues(page: Page) -> Sequence[Mapping[str, Any]]:
     return [each for each in found if each["impact"] in _REFUSED]
 
 
-def _fetched() -> bytes:
-    npm = find("npm", "Debian's npm")
-    with tempfile.TemporaryDirectory(prefix="rescind-axe-") as folder:
-        run([npm, "pack", "--silent", f"axe-core@{VERSION}"], Path(folder))
-        (archive,) = Path(folder).glob("*.tgz")
-        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-        if digest != _INTEGRITY:
-            raise CommandFailed(f"axe-core {VERSION} of the registry is another one than was expected")
-        with tarfile.open(archive) as opened:
-            script = opened.extractfile(_SCRIPT)
-            assert script is not None
-            return script.read()
+def _fetched(folder: Path) -> Path:
+    script = folder / "axe.min.js"
+    with tarfile.open(fetched("axe-core", VERSION, _INTEGRITY, folder)) as opened:
+        packed = opened.extractfile(_SCRIPT)
+        assert packed is not None
+        script.write_bytes(packed.read())
+    return script
 
 
 def main() -> int:

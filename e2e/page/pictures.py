@@ -16,6 +16,17 @@ FOLDER: Final = Path(__file__).parents[2] / "build" / "page"
 REVIEW: Final = "review-1042"
 # Of the executions of that team, so many are open when the story has been played.
 OPEN_PAYMENTS: Final = "4"
+_LOG: Final = """\
+== fetch ==
+412 packages, 0 to fetch
+== compile ==
+src/billing/rounding.c:118: warning: comparison of a float with ==
+214 objects, 1 warning
+== test ==
+tests/rounding .................... ok
+tests/invoices .................... ok
+tests/refunds ..................... waits for the database
+"""
 _TEAMS: Final = ("payments", "search", "mobile")
 _NUMBERS: Final = range(1_018, 1_042)
 
@@ -44,11 +55,12 @@ LOOKS: Final[Sequence[Look]] = (
     Look("executions-empty", "/page/executions?kind=nothing-of-this-kind"),
     Look("timeline", f"{_ONE}#timeline"),
     Look("timeline-task", f"{_ONE}#timeline", task=True),
-    Look("output", f"{_ONE}#output"),
+    Look("output", "/page/executions/build-7#output"),
     Look("conversation", f"{_ONE}#conversation"),
     Look("checkpoints", f"{_ONE}#checkpoints"),
     Look("history", f"{_ONE}#history"),
     Look("signals", f"{_ONE}#signals"),
+    Look("children", "/page/executions/release-7#children"),
     Look("value", f"{_ONE}#value"),
     Look("not-found", "/page/executions/no-such-execution"),
     Look("workers", "/page/workers"),
@@ -60,10 +72,15 @@ LOOKS: Final[Sequence[Look]] = (
 
 def play(deployment: Deployment, gates: Gates) -> None:
     """Let things happen until there is something of everything: at work, stopping, stuck, ended in each way."""
+    deployment.start("delegating", [[[], []], [], [[]]], execution_id="release-7", labels={"team": "mobile"})
+    deployment.wait_running(_leaf(deployment))
     for number in _NUMBERS:
         team = _TEAMS[number % len(_TEAMS)]
         deployment.start(_kind(number), execution_id=f"{_kind(number)}-{number}", labels={"team": team})
     _end_some(deployment)
+    written = deployment.store.with_name("build.log")
+    written.write_text(_LOG, encoding="utf-8")
+    deployment.start("following", str(written), execution_id="build-7", labels={"team": "mobile"})
     deployment.start("nobody-runs-this", execution_id="migrate-12", labels={"team": "search"})
     deployment.start("stuck", {"gate": gates.address, "name": "picture"}, execution_id="crawl-77")
     (deaf,) = deployment.wait_running("crawl-77")
@@ -88,6 +105,22 @@ def token_of(deployment: Deployment, look: Look) -> str | None:
     """The token of who looks; None if nobody has signed in."""
     tokens: Mapping[str, str] = {"operator": deployment.tokens.operator, "viewer": deployment.tokens.viewer}
     return tokens.get(look.token)
+
+
+def _leaf(deployment: Deployment) -> str:
+    """The child that holds a task itself, when its parent has all its children."""
+    found: list[str] = []
+
+    def is_there() -> bool:
+        query = {"parent_id": "release-7"}
+        found[:] = [
+            each["execution_id"]
+            for each in deployment.http.get("/api/v1/executions", params=query).json()["executions"]
+        ]
+        return len(found) == 3
+
+    eventually(is_there, "the release has its children")
+    return found[1]
 
 
 def _kind(number: int) -> str:

@@ -135,6 +135,15 @@ async def fanning(ctx: AgentContext, count: int) -> int:
     return len(await ctx.join_all([ctx.schedule(answer, number) for number in range(count)]))
 
 
+@agent("delegating")
+async def delegating(ctx: AgentContext, below: list[Any]) -> list[Any]:
+    """A child for each of what is given, with that below it; one without anything below holds a task."""
+    if not below:
+        return [await ctx.schedule(hold, {"name": "leaf"})]
+    children = [await ctx.spawn_agent(delegating, each) for each in below]
+    return [await child for child in children]
+
+
 # ── for the pictures ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -187,6 +196,7 @@ AGENTS: Final[Sequence[AgentDefinition[Any, Any]]] = (
     following,
     stumbling,
     fanning,
+    delegating,
     review_change,
 )
 TASKS: Final[Sequence[TaskDefinition[Any, Any]]] = (

@@ -19,6 +19,7 @@ from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.runtime.ports import ClientPort
+from rescind.runtime.workflow_ports import WorkflowPort
 from rescind.transport.in_process import InProcessSession, Weather
 from rescind.transport.in_process_workflows import InProcessWorkflows
 from rescind.worker.worker import DEFAULT_SLOTS, Worker
@@ -156,6 +157,9 @@ class Embedded:
     def _client_port(self, host: Host) -> ClientPort:
         return NativeClientPort(host)
 
+    def _workflow_port(self, worker_id: str) -> WorkflowPort:
+        return InProcessWorkflows(self.host, worker_id)
+
     def start_worker(self, *, queues: Iterable[str] | None = None, slots: int | None = None) -> Worker:
         """Start one more worker with all that is registered; it takes work at once."""
         self._worker_count += 1
@@ -167,7 +171,7 @@ class Embedded:
             agents=self.agents,
             tasks=self.tasks,
             workflows=self.workflows,
-            workflow_port=InProcessWorkflows(self.host, worker_id),
+            workflow_port=self._workflow_port(worker_id),
             queues=_queue_names(queues) if queues is not None else self._queues,
             slots=slots if slots is not None else self._slots,
             agent_slots=self._agent_slots,

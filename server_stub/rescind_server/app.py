@@ -79,6 +79,7 @@ class Server:
         certificates: Certificates | None = None,
         webhooks_to_private_addresses: bool = True,
         page: bool = True,
+        http_names: Sequence[str] = (),
     ) -> None:
         """Put the parts together; nothing is opened before the block is entered.
 
@@ -97,6 +98,7 @@ class Server:
             webhooks_to_private_addresses: whether webhooks may lead to this machine and its network; False where
                 organisations do not trust each other.
             page: whether the page is served where HTTP is.
+            http_names: of hosts at which HTTP is asked, besides the loopback's, where there are no tokens.
         """
         self.address = address
         self._store_given = store
@@ -110,6 +112,7 @@ class Server:
         self._certificates = certificates
         self._webhooks_to_private_addresses = webhooks_to_private_addresses
         self._page = page
+        self._http_names = http_names
         self._store: Store | None = None
         self._host: Host | None = None
         self._queries: Queries | None = None
@@ -261,6 +264,7 @@ class Server:
             identify,
             version=VERSION,
             page=self._page,
+            names=self._http_names,
             registrations=self._flovyn.registrations if self._flovyn is not None else None,
         )
         return HttpListener(self.http_gateway, self._certificates)
@@ -268,7 +272,8 @@ class Server:
     def _make_listener(self, host: Host, identify: Identify) -> GrpcListener:
         name = f"rescind-server/{VERSION}"
         self._workers = WorkerGateway(host, self._limits, identify, server_name=name)
-        self._flovyn = FlovynServices(host, self._limits, identify)
+        assert self._store is not None
+        self._flovyn = FlovynServices(host, self._store.registrations, self._limits, identify)
         self._workflows = WorkflowGateway(host, self._limits, identify)
         assert self._queries is not None
         clients = ClientGateway(host, self._queries, self._limits, identify)

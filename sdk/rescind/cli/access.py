@@ -26,6 +26,7 @@ class Access(NamedTuple):
         client_authority: clients must have a certificate of one of these.
         webhooks_to_private_addresses: whether its webhooks may lead to its own machine and network.
         page: whether it serves the page where it serves HTTP.
+        http_names: of hosts at which it is asked over HTTP, besides the loopback's, where it has no tokens.
     """
 
     http_address: str | None = None
@@ -35,6 +36,7 @@ class Access(NamedTuple):
     client_authority: Path | None = None
     webhooks_to_private_addresses: bool = True
     page: bool = True
+    http_names: tuple[str, ...] = ()
 
 
 class Serving(NamedTuple):
@@ -83,15 +85,26 @@ def access_options(command: CommandT) -> CommandT:
         tls_client_ca: Path | None,
         webhooks_to_private_addresses: bool,
         no_page: bool,
+        http_name: tuple[str, ...],
         **options: Any,
     ) -> Any:
         if http is not None and no_http:
             raise Refused("--http and --no-http exclude each other.", EXIT_BAD_INPUT)
         if http is not None and not is_host_and_port(http):
             raise Refused(f"{http!r} is no address. Give host:port, as 127.0.0.1:7234.", EXIT_BAD_INPUT)
+        for name in http_name:
+            if not name or set(name) & set(":/ "):
+                raise Refused(f"{name!r} is no name of a host. Give it alone, as agents.example.", EXIT_BAD_INPUT)
         http_address = None if no_http else http or next_port(options["address"])
         access = Access(
-            http_address, tokens, tls_cert, tls_key, tls_client_ca, webhooks_to_private_addresses, page=not no_page
+            http_address,
+            tokens,
+            tls_cert,
+            tls_key,
+            tls_client_ca,
+            webhooks_to_private_addresses,
+            page=not no_page,
+            http_names=http_name,
         )
         return command(*arguments, access=access, **options)
 
@@ -104,6 +117,12 @@ def access_options(command: CommandT) -> CommandT:
                 help="Where to serve HTTP; port 0 takes a free one.  [default: the port after that of --address]",
             ),
             click.option("--no-http", is_flag=True, help="Serve no HTTP."),
+            click.option(
+                "--http-name",
+                multiple=True,
+                metavar="NAME",
+                help="A further host name at which HTTP may be asked without tokens: of a proxy on this machine.",
+            ),
             click.option("--no-page", is_flag=True, help="Serve no page at the address of HTTP."),
             click.option(
                 "--tokens",

@@ -26,6 +26,7 @@ _WORDS: Final[Mapping[AuditAction, str]] = {
     AuditAction.SIGNAL: "signal",
     AuditAction.CANCEL: "cancel",
     AuditAction.CANCEL_TASK: "cancel task",
+    AuditAction.RETRY: "retry",
     AuditAction.CREATE_TOKEN: "create token",
     AuditAction.REVOKE_TOKEN: "revoke token",
     AuditAction.ADD_WEBHOOK: "add webhook",

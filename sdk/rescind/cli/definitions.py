@@ -45,7 +45,7 @@ def definitions_at(place: str) -> Definitions:
             found.tasks.register(each)
         else:
             found.workflows.register(each)
-    if not any(map(len, found)):
+    if not any(len(registry) for registry in found):
         raise Refused(
             f"{place} defines no agent, task or workflow. Decorate them with @agent, @task or @workflow.",
             EXIT_BAD_INPUT,

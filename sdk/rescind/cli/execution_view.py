@@ -19,11 +19,13 @@ from rescind.cli.family import Member, family_lines
 from rescind.cli.printable import printable
 from rescind.cli.timeline import Timeline
 from rescind.cli.times import local_time
+from rescind.cli.workflow_parts import event_lines
 from rescind.client.records import History, TaskRecord
 from rescind.model.children import NOTHING_USED, Budget
 from rescind.model.ids import Instant
 from rescind.model.status import ExecutionStatus, TaskStatus
 from rescind.model.views import ExecutionDetails, ExecutionView
+from rescind.model.workflow_events import LoggedEvent
 
 _STATUS_COLOURS: Final = {
     ExecutionStatus.COMPLETED: "green",
@@ -46,8 +48,14 @@ def show_list(console: Console, views: Iterable[ExecutionView]) -> None:
     print_whole(console, columns(_LIST_HEADINGS, rows))
 
 
-def show_execution(console: Console, details: ExecutionDetails, told: History, family: Sequence[Member] = ()) -> None:
-    """One execution, with all that belongs to it."""
+def show_execution(
+    console: Console,
+    details: ExecutionDetails,
+    told: History,
+    family: Sequence[Member] = (),
+    log: Sequence[LoggedEvent] = (),
+) -> None:
+    """One execution, with all that belongs to it; of a workflow, with its event log."""
     view, tasks = details.execution, [TaskRecord(task) for task in details.tasks]
     heading = Text.assemble((printable(view.execution_id), "bold"), _MARGIN, printable(view.kind), _MARGIN)
     print_whole(console, [heading.append_text(status_of(view)), *_facts(view)])
@@ -58,7 +66,7 @@ def show_execution(console: Console, details: ExecutionDetails, told: History, f
         stop_lines(tasks),
         entry_lines(details.entries),
         checkpoint_lines(details.checkpoints, view.created_at),
-        journal_lines(told, view),
+        journal_lines(told, view) if not log else event_lines(log, view),
     ):
         if lines:
             print_whole(console, [Text(), *lines])

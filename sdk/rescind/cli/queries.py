@@ -19,11 +19,13 @@ from rescind.cli.options import Remote, json_option, limit_option, remote_option
 from rescind.cli.printable import printable
 from rescind.cli.refusals import refusals_in_one_line
 from rescind.cli.remote import ask_either, print_json
+from rescind.cli.workflow_parts import events_document
 from rescind.client.records import History
-from rescind.errors import ServerUnavailable
+from rescind.errors import NotFound, NotSupported, ServerUnavailable
 from rescind.model.ids import ExecutionId
 from rescind.model.status import ExecutionStatus
 from rescind.model.views import ExecutionDetails, PartialDetails
+from rescind.model.workflow_events import LoggedEvent
 from rescind.model.workflow_export import exported
 
 if TYPE_CHECKING:
@@ -80,28 +82,37 @@ def list_executions(
 @json_option("Print one JSON object.")
 def show(execution_id: str, remote: Remote, as_json: bool) -> None:
     """Show an execution: how it stands, its tasks along the time, how their stopping went, and what it did."""
-    details, told, family = ask_either(remote, lambda client: _all_of(client, execution_id))
+    details, told, family, log = ask_either(remote, lambda client: _all_of(client, execution_id))
     with refusals_in_one_line():
         if as_json:
-            print_json(details_document(details) | {"children": family_document(family)})
+            events = {"events": events_document(log)} if log else {}
+            print_json(details_document(details) | {"children": family_document(family)} | events)
         else:
-            show_execution(console_for_lines(), details, told, family)
+            show_execution(console_for_lines(), details, told, family, log)
     if isinstance(details, PartialDetails):
         click.echo(printable(details.missing), err=True)
 
 
 async def _all_of(
     client: Client | TemporalClient, execution_id: str
-) -> tuple[ExecutionDetails, History, Sequence[Member]]:
+) -> tuple[ExecutionDetails, History, Sequence[Member], Sequence[LoggedEvent]]:
     handle = client.handle(execution_id)
     details, told = await asyncio.gather(handle.details(), handle.history(), return_exceptions=True)
     if isinstance(details, BaseException):
         raise details
     if isinstance(told, ServerUnavailable) and isinstance(details, PartialDetails):
-        return details, History(()), ()
+        return details, History(()), (), ()
     if isinstance(told, BaseException):
         raise told
-    return details, told, await family_of(client, details)
+    return details, told, await family_of(client, details), await _log_of(client, execution_id)
+
+
+async def _log_of(client: Client | TemporalClient, execution_id: str) -> Sequence[LoggedEvent]:
+    """The event log of a workflow; nothing of an agent, or where there are no workflows."""
+    try:
+        return await client.workflow_events(execution_id)
+    except (NotFound, NotSupported):
+        return ()
 
 
 @click.command()

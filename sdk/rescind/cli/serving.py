@@ -35,6 +35,7 @@ class _TellingServer(Server):
             certificates=certificates,
             webhooks_to_private_addresses=access.webhooks_to_private_addresses,
             page=access.page,
+            http_names=access.http_names,
         )
         self._is_encrypted = certificates is not None
         self._tell = tell

@@ -154,18 +154,12 @@ async def work_on_cluster(
         before_stop: called when it begins to stop.
 
     Raises:
-        Refused: Temporal's SDK is not installed, or there are workflows to run, which are a server's.
+        Refused: Temporal's SDK is not installed.
         RescindError: the cluster is not there, or does not let it in.
     """
     with temporal_extra_needed():
         from rescind.temporal.connecting import connect  # noqa: PLC0415 - others start without Temporal's SDK
 
-    if kinds := found.workflows.kinds():
-        raise Refused(
-            f"workflow {kinds[0]!r} is for servers: a cluster runs agents and tasks. Name what it is to run: "
-            "MODULE:NAME is a definition, a registry, or a list of them.",
-            EXIT_BAD_INPUT,
-        )
     client = await connect(cluster.address, cluster.namespace, **cluster.connect_options())
     async with _worker(client, found, queues, slots, agent_slots, tuning):
         tell_working(client)
@@ -188,6 +182,7 @@ def _worker(
         client=client,
         agents=found.agents,
         tasks=found.tasks,
+        workflows=found.workflows,
         queues=queues,
         slots=DEFAULT_SLOTS if slots is None else slots,
         agent_slots=DEFAULT_AGENT_SLOTS if agent_slots is None else agent_slots,

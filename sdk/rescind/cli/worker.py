@@ -30,7 +30,7 @@ from rescind.worker.worker import DEFAULT_SLOTS
 if TYPE_CHECKING:
     from temporalio.client import Client as TemporalConnection
 
-    from rescind.worker.connecting import Worker
+    from rescind.worker.connecting import Protocol, Worker
 
 
 def _queues(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,6 +90,13 @@ def _queues(context: click.Context, parameter: click.Parameter, given: tuple[str
     metavar="URL",
     help="Send traces to this collector, as http://localhost:4318; else where OTEL_EXPORTER_OTLP_ENDPOINT says.",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice(["native", "flovyn.v1"]),
+    default="native",
+    show_default=True,
+    help="What it speaks with the server. With flovyn.v1 it works for any server of that protocol, and can do less.",
+)
 @tuning_options
 @remote_options("The server to work for.", clusters=True)
 @log_options
@@ -103,6 +110,7 @@ def worker(
     slots: int | None,
     agent_slots: int | None,
     otlp: str | None,
+    protocol: Protocol,
     tuning: Tuning,
     remote: Remote,
     log: Log,
@@ -115,6 +123,8 @@ def worker(
     it says so and ends.
     """
     check_tuning(tuning, remote.cluster)
+    if protocol != "native" and remote.cluster is not None:
+        raise Refused("--protocol is for servers: leave it away with --temporal.", EXIT_BAD_INPUT)
     log_to_stderr(log)
     with refusals_in_one_line():
         export_spans("rescind-worker", otlp)
@@ -126,7 +136,7 @@ def worker(
                 import rescind.worker.connecting  # noqa: F401, PLC0415 - `rescind demo` starts without gRPC
         found = _definitions(place, patterns, images, mount_roots)
         if remote.cluster is None:
-            asyncio.run(_work(remote, found, queues, slots, agent_slots, tell))
+            asyncio.run(_work(remote, found, queues, slots, agent_slots, protocol, tell))
         else:
             asyncio.run(_work_on(remote.cluster, found, queues, slots, agent_slots, tuning, tell))
     tell("stopped")
@@ -138,6 +148,7 @@ async def _work(
     queues: tuple[str, ...],
     slots: int | None,
     agent_slots: int | None,
+    protocol: Protocol,
     tell: Callable[..., None],
 ) -> None:
     from rescind.worker.connecting import Worker  # noqa: PLC0415 - `rescind demo` starts without gRPC
@@ -152,6 +163,7 @@ async def _work(
         agent_slots=agent_slots,
         token=remote.token,
         tls=remote.tls or False,
+        protocol=protocol,
     )
     told = _told_by_signals()
     settle()

@@ -1,4 +1,4 @@
-"""The root of the tree, and the two errors that are part of no branch: what a task raises, and what cancels an agent."""
+"""The root of the tree, and the two errors of no branch: what a task raises, and what cancels an agent."""
 
 from __future__ import annotations
 

@@ -69,7 +69,6 @@ class LocalRun:
         self._engine = Engine(watches_attempts=False)
         self._leases: dict[TaskId, Lease] = {}
         self._last: Execution | None = None
-        self._pending: list[ToWorker] = []
         queue = info.queue or "default"
         self.decide(
             StartExecution(
@@ -86,14 +85,15 @@ class LocalRun:
 
     def decide(self, command: Command) -> None:
         """Decide a command."""
-        self._take(self._engine.decide(command, self._now(), self._last).pushes, self._engine)
+        closed = None if self._engine.holds(self.execution_id) else self._last
+        self._take(self._engine.decide(command, self._now(), closed).pushes)
 
     def come_due(self) -> bool:
         """Decide what the time has come for; returns whether there was something."""
         decision = self._engine.come_due(self._now())
         if decision is None:
             return False
-        self._take(decision.pushes, self._engine)
+        self._take(decision.pushes)
         return True
 
     def seconds_until_due(self) -> float | None:
@@ -101,13 +101,13 @@ class LocalRun:
         due = self._engine.next_due()
         return None if due is None else max(0.0, (due - self._now()) / 1_000_000)
 
-    def _take(self, pushes: Sequence[tuple[object, ToWorker]], engine: Engine) -> None:
+    def _take(self, pushes: Sequence[tuple[object, ToWorker]]) -> None:
         for _, message in pushes:
             if isinstance(message, TaskActivation):
                 self._leases[message.task_id] = message.lease
             else:
                 self.told.append(message)
-        execution = engine.execution(self.execution_id)
+        execution = self._engine.execution(self.execution_id)
         if execution is not None:
             self._last = execution
 

@@ -61,6 +61,7 @@ REQUESTS = frozenset(
     {
         EventType.EXECUTION_STARTED,
         EventType.EXECUTION_CANCEL_REQUESTED,
+        EventType.EXECUTION_RETRIED,
         EventType.TASK_CANCEL_REQUESTED,
         EventType.SIGNAL_RECEIVED,
         EventType.SIGNAL_REFUSED,

@@ -156,7 +156,7 @@ class ScheduleChildWorkflow(WorkflowCommand, frozen=True, gc=False, tag="SCHEDUL
     """Start a child: CHILD_WORKFLOW_INITIATED.
 
     Attributes:
-        child_execution_name: its name, unique within the parent. A name used twice: CHILD_WORKFLOW_FAILED follows.
+        child_execution_name: its name, unique within the parent. One that was used is refused.
         workflow_kind: its kind.
         child_workflow_execution_id: its id, which the worker derived.
         input: its input.

@@ -10,9 +10,10 @@ from typing import Final
 
 import msgspec
 
+from rescind.errors import InvalidInput
 from rescind.model.cause import CancelCause
 from rescind.model.ids import ExecutionId, Instant, WorkerId
-from rescind.model.options import DEFAULT_QUEUE
+from rescind.model.options import DEFAULT_QUEUE, LONGEST_MS
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import ExecutionStatus
 from rescind.model.workflow_commands import AnyWorkflowCommand, PassStatus
@@ -98,6 +99,12 @@ class SettlePromise(msgspec.Struct, frozen=True, gc=False, tag=True):
     by: str = "client"
     organisation: str = _DEFAULT_ORGANISATION
 
+    @property
+    def execution_id(self) -> ExecutionId | None:
+        """The workflow that the promise's id names; None if it names none."""
+        execution_id, slash, _ = self.promise.partition("/")
+        return ExecutionId(execution_id) if slash and not self.by_key else None
+
 
 class RetryWorkflow(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Let a failed workflow go on by hand: RETRY_REQUESTED. Answered by WorkflowRetried, or Refused."""
@@ -126,6 +133,9 @@ class PollWorkflow(msgspec.Struct, frozen=True, gc=False, tag=True):
         organisation: whose workflows; None is anyone's.
         brings_log: whether the answer is to carry the log.
         only_uuids: whether to pass over those whose id is no UUID, since who asks could not read it.
+        pass_ms: how long the claim lasts without its submission, whatever else the worker says; None is no limit.
+        cleanup_budgets_ms: by kind, how long the clean-up of a cancelled workflow may take; of kinds that are not in it
+            nothing changes. Raises InvalidInput: a budget is below 0, or above 100 years.
     """
 
     poll: str
@@ -137,6 +147,13 @@ class PollWorkflow(msgspec.Struct, frozen=True, gc=False, tag=True):
     organisation: str | None = None
     brings_log: bool = False
     only_uuids: bool = False
+    pass_ms: int | None = None
+    cleanup_budgets_ms: dict[str, int] = {}
+
+    def __post_init__(self) -> None:
+        for kind, budget in self.cleanup_budgets_ms.items():
+            if not 0 <= budget <= LONGEST_MS:
+                raise InvalidInput(f"workflow {kind!r}: cleanup_budget_ms is {budget}. Give 0 to {LONGEST_MS} ms.")
 
 
 class WithdrawPoll(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -152,9 +169,15 @@ class WorkerSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class WorkerGone(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A worker that polls is lost: its claims of workflows are offered to others at once."""
+    """A worker that polls is lost: what it has claimed goes to others at once.
+
+    Attributes:
+        worker_id: which.
+        unless_polling: whether to leave it alone if a poll of it waits: another process of that name lives.
+    """
 
     worker_id: WorkerId
+    unless_polling: bool = False
 
 
 class SubmitWorkflowCommands(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -73,12 +73,12 @@ class WorkflowContextPort(DurablePort, Protocol):
 class WorkflowPort(Protocol):
     """How a worker gets workflows to run, and gives back what a pass over one led to."""
 
-    async def claim(self, queue: str, kinds: Sequence[str]) -> WorkflowClaimed | None:
+    async def claim(self, queue: str, cleanup_budgets_ms: Mapping[str, int]) -> WorkflowClaimed | None:
         """Wait for a workflow whose turn it is. Cancelling the wait loses none.
 
         Args:
             queue: where from.
-            kinds: of which kinds.
+            cleanup_budgets_ms: of which kinds, and how long the clean-up of each may take, in milliseconds.
 
         Returns:
             It, claimed by this worker; None if there was none for so long that it is worth asking again.

@@ -17,15 +17,16 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from rescind.errors import NotFound, RescindError, ServerUnavailable, UnknownKind
 from rescind.model.ids import ExecutionId
 from rescind.model.status import CancelTaskResult
 from rescind.temporal.connecting import error_of
-from rescind.temporal.names import ANSWER_QUERY, UNKNOWN_KIND
+from rescind.temporal.names import ANSWER_QUERY, PROMISE_UPDATE, UNKNOWN_KIND
 from rescind.temporal.payloads import AnswerPart, part_from_temporal, record_from_json, record_to_temporal
-from rescind.temporal.records import PageRequest
+from rescind.temporal.records import PageRequest, PromiseRequest
 
 RecordT = TypeVar("RecordT")
 
@@ -169,6 +170,29 @@ class Asking:
                 return None
             raise await self._why_not(execution_id, error) from error
         return CancelTaskResult(answer)
+
+    async def settle_promise(self, execution_id: ExecutionId, asked: PromiseRequest) -> bool:
+        """Whether a request settled a promise of a workflow; False if it was settled before.
+
+        Raises:
+            NotFound: no such open workflow, or it has not created that promise.
+            UnknownKind: the workers of its task queue do not know it.
+            ServerUnavailable: nobody answered in time.
+        """
+        try:
+            answer: bool = await self.handle(execution_id).execute_update(
+                PROMISE_UPDATE, record_to_temporal(asked), result_type=bool, rpc_timeout=self.timeout
+            )
+        except WorkflowUpdateFailedError as error:
+            said = error.cause.message if isinstance(error.cause, ApplicationError) else "it has ended"
+            raise NotFound(said) from None
+        except RPCTimeoutOrCancelledError as error:
+            raise await self._stuck(execution_id) from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise NotFound(f"no open workflow {execution_id!r}. Check the id.") from None
+            raise await self._why_not(execution_id, error) from error
+        return answer
 
     async def answer(self, execution_id: ExecutionId, request_id: str) -> CancelTaskResult | None:
         """What a request was answered that came by Temporal's own cancel; None if nobody knows of it."""

@@ -16,8 +16,8 @@ from rescind.model.children import ChildEffect
 from rescind.model.ids import Instant, Lease
 from rescind.model.messages import StopOrder, TaskActivation
 from rescind.model.options import TaskOptions
+from rescind.temporal.engine_host import EngineHost
 from rescind.temporal.failures import report_of_failed
-from rescind.temporal.host import Host
 from rescind.temporal.names import FOR_EVER, STEP_ACTIVITY
 from rescind.temporal.payloads import record_from_temporal, record_to_temporal, to_temporal
 from rescind.temporal.records import AttemptOrder, AttemptReport, StartMemo, StepReport
@@ -39,7 +39,7 @@ class WorkflowEffects:
         relatives: its children and its parent.
     """
 
-    host: Host
+    host: EngineHost
 
     def __init__(self, later: Later, lease: timedelta, start: StartMemo) -> None:
         """For the workflow that runs on the present event loop.
@@ -106,7 +106,7 @@ class WorkflowEffects:
 
     def run_step(self, position: int, name: str, function: StepFunction) -> None:
         """See `Effects`."""
-        put_step((self._run_id, position), self.host.agent_run, name, function)
+        put_step((self._run_id, position), self.host.code, name, function)
         handle: asyncio.Task[Any] = workflow.start_local_activity(
             STEP_ACTIVITY,
             args=[self._run_id, position],

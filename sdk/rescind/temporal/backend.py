@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.task import TaskDefinition
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.client.client import ExecutionHandle
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.temporal.client import TemporalClient
@@ -31,6 +32,7 @@ class TemporalBackend:
         *,
         agents: Iterable[AgentDefinition[Any, Any]] = (),
         tasks: Iterable[TaskDefinition[Any, Any]] = (),
+        workflows: Iterable[WorkflowDefinition[Any, Any]] = (),
         queue: str = DEFAULT_QUEUE,
         namespace: str | None = None,
         client: Client | None = None,
@@ -45,6 +47,7 @@ class TemporalBackend:
                 file, or else localhost:7233.
             agents: functions decorated with ``@agent``.
             tasks: functions decorated with ``@task``.
+            workflows: functions decorated with ``@workflow``.
             queue: the task queue that the worker polls, and that `start` puts executions into.
             namespace: the namespace; looked up as `address` is.
             client: a connection that is open already, instead of all that says where to connect.
@@ -55,7 +58,12 @@ class TemporalBackend:
         self._address, self._namespace, self._given = address, namespace, client
         self._connect_options = dict(connect_options or {})
         self._by = by
-        self._parts = {"agents": list(agents), "tasks": list(tasks), **worker_options}
+        self._parts: dict[str, Any] = {
+            "agents": list(agents),
+            "tasks": list(tasks),
+            "workflows": list(workflows),
+            **worker_options,
+        }
         self._queue = queue
         self._client: TemporalClient | None = None
         self._worker: TemporalWorker | None = None
@@ -88,14 +96,14 @@ class TemporalBackend:
 
     async def start(
         self,
-        agent: AgentDefinition[Any, Any] | str,
+        agent: AgentDefinition[Any, Any] | WorkflowDefinition[Any, Any] | str,
         agent_input: Any = None,
         /,
         *,
         id: str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> ExecutionHandle[Any]:
-        """Start an agent on this backend's queue: see `Client.start`."""
+        """Start an agent or a workflow on this backend's queue: see `Client.start`."""
         handle: ExecutionHandle[Any] = await self.client.start(
             agent,
             agent_input,

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from hashlib import sha256
 from itertools import islice
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import msgspec
 from temporalio.client import Client
-from temporalio.common import (
-    RawValue,
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDReusePolicy,
-)
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
-from rescind.errors import AlreadyExists, ExecutionEnded, NotFound, PayloadTooLarge, RescindError, ServerUnavailable
+from rescind.errors import ExecutionEnded, NotFound, RescindError, ServerUnavailable
 from rescind.model.commands import StartExecution
 from rescind.model.events import HistoryEvent
 from rescind.model.ids import ExecutionId, TaskId
@@ -35,7 +27,7 @@ from rescind.temporal import names
 from rescind.temporal.asking import Asking
 from rescind.temporal.connecting import error_of
 from rescind.temporal.news import News
-from rescind.temporal.outside import ended_view, start_memo, view_of, was_ended_by_temporal, with_temporals_end
+from rescind.temporal.outside import ended_view, view_of, was_ended_by_temporal, with_temporals_end
 from rescind.temporal.payloads import record_to_temporal, to_temporal
 from rescind.temporal.records import (
     CancelRequest,
@@ -45,10 +37,10 @@ from rescind.temporal.records import (
     Described,
     EntriesPage,
     HistoryPage,
-    StartMemo,
     StreamedPage,
     TasksPage,
 )
+from rescind.temporal.starting import Starting
 
 Seen = HistoryEvent | StreamedEvent
 RecordT = TypeVar("RecordT")
@@ -56,11 +48,10 @@ PageT = TypeVar("PageT", bound=TasksPage | EntriesPage | CheckpointsPage | Child
 
 DEFAULT_TIMEOUT: Final = 30.0
 _STARTS_AT_ONCE: Final = 50
-_LABELS: Final = SearchAttributeKey.for_keyword_list(names.LABELS_ATTRIBUTE)
 
 
-class TemporalClientPort:
-    """See `ClientPort`."""
+class TemporalClientPort(Starting):
+    """See `ClientPort`, and `WorkflowClientPort`."""
 
     def __init__(
         self,
@@ -91,24 +82,8 @@ class TemporalClientPort:
     ) -> ExecutionId:
         """See `ClientPort`. The execution's id is the workflow's."""
         wanted = execution_id if execution_id is not None else str(uuid4())
-        digest = sha256(payload.encoding.encode() + b"\0" + payload.data).hexdigest()
-        memo = StartMemo(self._by, dict(labels), input_digest=digest, trace_parent=current_trace_parent())
-        try:
-            await self.client.start_workflow(
-                kind,
-                args=[to_temporal(payload)],
-                id=wanted,
-                task_queue=queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                memo={names.MEMO_KEY: record_to_temporal(memo)},
-                search_attributes=self._searched(labels),
-                rpc_timeout=self._asking.timeout,
-            )
-        except WorkflowAlreadyStartedError:
-            await self._ensure_same_start(wanted, kind, digest)
-        except RPCError as error:
-            raise _start_refused(error, kind, len(payload.data)) from error
-        return ExecutionId(wanted)
+        memo = self._memo(labels, payload, current_trace_parent())
+        return await self._begin(kind, payload, wanted, queue, memo)
 
     async def start_many(self, starts: Iterable[StartExecution]) -> list[ExecutionId | RescindError]:
         """Start several agents, some at a time: a cluster takes them one by one.
@@ -278,22 +253,6 @@ class TemporalClientPort:
             if page.is_last:
                 return events
 
-    def _searched(self, labels: Mapping[str, str]) -> TypedSearchAttributes:
-        if not self.finds_labels:
-            return TypedSearchAttributes.empty
-        keywords = [names.LABELLED, *(f"{name}={value}" for name, value in labels.items())]
-        return TypedSearchAttributes([SearchAttributePair(_LABELS, keywords)])
-
-    async def _ensure_same_start(self, execution_id: str, kind: str, digest: str) -> None:
-        described = await self._asking.handle(ExecutionId(execution_id)).describe(rpc_timeout=self._asking.timeout)
-        if described.workflow_type != kind:
-            differs = f"of kind {described.workflow_type!r}"
-        elif (memo := await start_memo(described)) is None or memo.input_digest != digest:
-            differs = "with other input"
-        else:
-            return
-        raise AlreadyExists(f"execution {execution_id!r} exists, {differs}. Choose another id.")
-
     async def _ensure_takes_signals(self, execution_id: ExecutionId) -> None:
         shown = await view_of(await self._asking.describe(execution_id))
         if shown is not None and shown.status in TERMINAL_EXECUTION:
@@ -331,11 +290,3 @@ class TemporalClientPort:
             if page.is_last:
                 break
         return tuple(items)
-
-
-def _start_refused(error: RPCError, kind: str, size: int) -> Exception:
-    if error.status is RPCStatusCode.INVALID_ARGUMENT and "exceeds" in error.message and "limit" in error.message:
-        return PayloadTooLarge(
-            f"input of agent {kind!r} has {size:,} bytes, more than the cluster takes: {error.message.rstrip('.')}."
-        )
-    return error_of(error, f"the start of agent {kind!r}")

@@ -1,22 +1,16 @@
-"""The host of one execution: our engine and our run of the agent, driven in turns by whoever they live in.
-
-It is what `rescind_server.host` is to a server, for one execution and without a store: Temporal keeps what came in, and
-on a replay all is decided again, to the same effect.
-"""
+"""The host of an agent's execution: our engine, and our run of the agent's code."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.backends.native.agent_run import AgentRun
 from rescind.errors import AuthoringError
 from rescind.model.children import Spawned
-from rescind.model.commands import CancelAnswered, Command, Deferred, Reply, StartExecution
-from rescind.model.events import HistoryEvent
-from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
+from rescind.model.commands import StartExecution
+from rescind.model.ids import WorkerId
 from rescind.model.messages import (
     AgentActivation,
     AgentCancelled,
@@ -25,54 +19,27 @@ from rescind.model.messages import (
     AgentFailed,
     AgentKind,
     AgentParked,
-    AgentProgress,
     StepReported,
-    StopOrder,
-    StreamedEvent,
-    TaskActivation,
     ToWorker,
     WorkerJoined,
 )
 from rescind.model.operations import ScheduleTask
-from rescind.model.overviews import AttemptView
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, Payload
-from rescind.model.status import CancelTaskResult, ExecutionStatus
-from rescind.model.views import ExecutionDetails
 from rescind.temporal.continuing import Carried, carried_of, execution_of, stands_at_checkpoint
 from rescind.temporal.effects import Effects
-from rescind.temporal.records import AttemptReport, Limit, StepReport
-from rescind_server.engine.deadlines import DeadlineKind
-from rescind_server.engine.entities import Execution
-from rescind_server.engine.machine import Engine
-from rescind_server.engine.state import Decision
-from rescind_server.engine.stops import standing_order
-from rescind_server.engine.viewing import details_of, listed_task
+from rescind.temporal.engine_host import EngineHost
+from rescind.temporal.records import StepReport
 
 AgentEnding = AgentCompleted | AgentFailed | AgentCancelled
 """How an agent's code has ended."""
 
-MOST_AT_ONCE: Final = 1_500
-"""How many attempts of one execution run at once; more wait in the engine. Temporal takes 2,000 pending activities."""
-_MOST_STREAMED: Final = 1_000
 _AGENT_WORKER: Final = WorkerId("workflow")
-_TASK_WORKER: Final = WorkerId("activities")
-_LIMITS: Final = {
-    "start_to_close": DeadlineKind.START_TO_CLOSE,
-    "heartbeat": DeadlineKind.HEARTBEAT,
-    "idle": DeadlineKind.IDLE,
-}
 
 
-class Host:
-    """Drives the engine of one execution.
+class Host(EngineHost):
+    """Drives the engine of an agent's execution, and its code.
 
     Attributes:
-        execution_id: the execution.
-        history: its events, since this host began.
-        first_event: the number of the event before the first of them.
-        previous_run: the run of the workflow that tells of those before; empty if there is none.
-        streamed: the last events that were streamed.
-        streamed_count: how many were streamed in all.
         on_agent_end: told of the end of the agent's code, if anybody wants to know.
     """
 
@@ -91,34 +58,17 @@ class Host:
             effects: what brings about what is decided.
             payload_limit: the largest payload in bytes.
         """
-        self.execution_id = ExecutionId(execution_id)
-        self.history: list[HistoryEvent] = []
-        self.first_event = 0
-        self.previous_run = ""
-        self.streamed: deque[StreamedEvent] = deque(maxlen=_MOST_STREAMED)
-        self.streamed_count = 0
+        super().__init__(execution_id, effects, payload_limit)
         self.on_agent_end: Callable[[AgentRun, AgentEnding], None] | None = None
         self._definition = definition
-        self._effects = effects
-        self._payload_limit = payload_limit
-        self._engine = Engine(watches_attempts=False, hosts_children=False)
         self._run: AgentRun | None = None
-        self._pushed: deque[ToWorker] = deque()
-        self._queues: dict[str, None] = {}
-        self._kinds: dict[str, None] = {}
-        self._session = 0
-        self._running: dict[Lease, TaskActivation] = {}
-        self._steps: set[int] = set()
-        self._deferred: dict[int, CancelTaskResult | None] = {}
-        self._closed: Execution | None = None
-        self._lease = Lease(0)
         # At a checkpoint from which the workflow may continue as new: what the code is told if it does not.
         self._held: AgentActivation | None = None
 
     # -- for the workflow --
 
     def begin(self, start: StartExecution) -> None:
-        """The execution exists. It takes signals and cancels from now on; its code runs as soon as `run` was called."""
+        """See `EngineHost`."""
         self._decide(start)
 
     def go_on(self, carried: Carried, queue: str, agent_input: Payload, spawned: Spawned | None) -> None:
@@ -129,11 +79,7 @@ class Host:
         self._take(self._engine.restore([(execution, None)], carried.lease, last, {}, {}, self._effects.now()))
 
     def carry(self, run_id: str) -> Carried | None:
-        """What the next run of the workflow goes on from; None if it must go on in this one.
-
-        Args:
-            run_id: the run that ends.
-        """
+        """See `EngineHost`."""
         held, self._held = self._held, None
         if held is None:
             return None
@@ -146,145 +92,43 @@ class Host:
 
     @property
     def may_move_on(self) -> bool:
-        """Whether its workflow may continue as new now: then `carry` is to be called."""
+        """See `EngineHost`."""
         return self._held is not None
 
     def run(self) -> None:
-        """Run the agent's code from now on."""
+        """See `EngineHost`."""
         kind = AgentKind(self._definition.kind, self._definition.recovery, self._definition.cleanup_budget_ms)
         self._decide(WorkerJoined(_AGENT_WORKER, 1, (self._queue(),), (kind,), agent_slots=1))
         self._settle()
 
-    def tell(self, command: Command) -> Reply:
-        """Decide a command, and bring about all that follows from it; returns the answer."""
-        reply = self._decide(command)
-        self._settle()
-        return reply
-
-    def come_due(self) -> None:
-        """Decide all that waited for the present time or an earlier one."""
-        while (decision := self._engine.come_due(self._effects.now())) is not None:
-            self._take(decision)
-            self._settle()
-
-    def next_due(self) -> Instant | None:
-        """When `come_due` has something to decide; None if nothing waits for a time."""
-        return self._engine.next_due()
-
-    def attempt_ended(self, lease: Lease, report: AttemptReport) -> None:
-        """An activity has ended, and tells how its attempt did."""
-        self._forget(lease)
-        for message in (report.delivered, report.reported, report.stopped):
-            if message is not None:
-                self._decide(message)
-        self._settle()
-
-    def attempt_lost(self, lease: Lease) -> None:
-        """The worker of an attempt is lost: the engine tries it again, or ends its task."""
-        self._forget(lease)
-        self._join_tasks()
-        self._settle()
-
-    def overrun(self, lease: Lease, limit: Limit) -> None:
-        """A running attempt has reached one of its limits."""
-        self._take(self._engine.overrun(lease, _LIMITS[limit], self._effects.now()))
-        self._settle()
-
     def step_ended(self, position: int, report: StepReport) -> None:
-        """A side effect is done."""
+        """See `EngineHost`."""
         self._steps.discard(position)
         if self._run is not None:
             self.tell(StepReported(self.execution_id, self._run.run, position, report.value, report.failure))
 
-    def deferred_answer(self, reply: Deferred) -> CancelTaskResult | None:
-        """The answer to an earlier request that was left open; None while its work decides."""
-        return self._deferred.get(reply.number)
-
     @property
-    def is_closed(self) -> bool:
-        """Whether the execution has ended, and nothing of it is at work."""
-        return self._closed is not None
-
-    @property
-    def status(self) -> ExecutionStatus:
-        """Where the execution stands."""
-        return self._execution().status
-
-    def details(self) -> ExecutionDetails:
-        """The execution as it stands."""
-        return details_of(self._execution())
-
-    def at_work(self, task_id: TaskId) -> tuple[AttemptView, ...]:
-        """The attempts of a task that may still be running."""
-        return listed_task(self._execution().tasks[task_id]).at_work
-
-    @property
-    def agent_run(self) -> AgentRun:
-        """The agent's code, which runs, or has run."""
+    def code(self) -> AgentRun:
+        """See `EngineHost`."""
         assert self._run is not None, "the agent's code was asked for before it ran"
         return self._run
 
-    def standing_order(self, lease: Lease) -> StopOrder | None:
-        """What whoever runs an attempt is to be told; None if it may run on, or has ended."""
-        for task in self._execution().tasks.values():
-            for attempt in task.attempts or ():
-                if attempt.lease == lease:
-                    return standing_order(attempt)
-        return None
-
     def discard(self) -> None:
-        """Forget the agent's code where it stands: its workflow leaves memory."""
+        """See `EngineHost`."""
         if self._run is not None:
             self._run.discard()
 
     # -- inside --
 
-    def _execution(self) -> Execution:
-        execution = self._closed or self._engine.execution(self.execution_id)
-        assert execution is not None, "the host was asked before it began"
-        return execution
-
-    def _queue(self) -> str:
-        return self._execution().queue
-
-    def _decide(self, command: Command) -> Reply:
-        decision = self._engine.decide(command, self._effects.now(), self._closed)
-        self._take(decision)
-        return decision.reply
-
-    def _take(self, decision: Decision) -> None:
-        self.history.extend(event for _, event in decision.events)
-        self._stream(event for _, event in decision.streamed)
-        self._pushed.extend(message for _, message in decision.pushes)
-        self._lease = Lease(max(self._lease, decision.lease))
-        for number, reply in decision.late:
-            if isinstance(reply, CancelAnswered):
-                self._deferred[number] = reply.result
-        for execution in decision.closed:
-            self._closed = execution
-        for _, effect in decision.effects:
-            self._effects.carry_out(effect)
-
-    def _stream(self, events: Iterable[StreamedEvent]) -> None:
-        for event in events:
-            self.streamed.append(event)
-            self.streamed_count += 1
-
-    def _settle(self) -> None:
-        """Bring about what was decided, and what follows from that, until nothing moves."""
-        while self._pushed:
-            match self._pushed.popleft():
-                case AgentActivation() as activation:
-                    if self._effects.should_move_on() and stands_at_checkpoint(self._execution(), activation):
-                        self._held = activation
-                    else:
-                        self._activate(activation)
-                case AgentEviction():
-                    self._leave_run()
-                case TaskActivation() as activation:
-                    self._start_attempt(activation)
-                case StopOrder() as order if order.lease in self._running:
-                    self._effects.stop_attempt(order)
+    def _take_push(self, pushed: ToWorker) -> None:
+        match pushed:
+            case AgentActivation():
+                if self._effects.should_move_on() and stands_at_checkpoint(self._execution(), pushed):
+                    self._held = pushed
+                else:
+                    self._activate(pushed)
+            case AgentEviction():
+                self._leave_run()
 
     def _activate(self, activation: AgentActivation) -> None:
         if activation.start is not None:
@@ -297,7 +141,7 @@ class Host:
             raise AuthoringError(answer.problem)
         if answer.ending is not None and self.on_agent_end is not None:
             self.on_agent_end(run, answer.ending)
-        self._make_room_for(answer)
+        self._make_room_for((each.kind, each.queue) for each in answer.operations if isinstance(each, ScheduleTask))
         self._decide(answer)
         self._mind_steps(run)
 
@@ -305,42 +149,6 @@ class Host:
         if self._run is not None:
             self._run.discard()
             self._mind_steps(self._run)
-
-    def _make_room_for(self, progress: AgentProgress) -> None:
-        """Let the tasks that are about to be scheduled be handed out: some worker of their queue is there for them."""
-        is_new = False
-        for operation in progress.operations:
-            if isinstance(operation, ScheduleTask):
-                queue = operation.queue if operation.queue is not None else self._queue()
-                is_new = is_new or queue not in self._queues or operation.kind not in self._kinds
-                self._queues[queue] = None
-                self._kinds[operation.kind] = None
-        if is_new:
-            self._join_tasks()
-
-    def _join_tasks(self) -> None:
-        """Begin a new session of those who run tasks, naming what is running: an attempt that is not named is lost."""
-        self._session += 1
-        self._decide(
-            WorkerJoined(
-                _TASK_WORKER,
-                self._session,
-                tuple(self._queues),
-                tasks=tuple(self._kinds),
-                task_slots=MOST_AT_ONCE,
-                running=tuple(self._running),
-                agent_slots=0,
-            )
-        )
-
-    def _start_attempt(self, activation: TaskActivation) -> None:
-        self._running[activation.lease] = activation
-        task = self._execution().tasks[activation.task_id]
-        self._effects.start_attempt(activation, task.options, task.scheduled_at)
-
-    def _forget(self, lease: Lease) -> None:
-        if self._running.pop(lease, None) is not None:
-            self._effects.forget_attempt(lease)
 
     def _mind_steps(self, run: AgentRun) -> None:
         for position in sorted(self._steps):

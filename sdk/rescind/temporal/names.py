@@ -12,6 +12,7 @@ STATUS_KEY: Final = "rescind_status"
 
 CANCEL_UPDATE: Final = "rescind.cancel"
 CANCEL_TASK_UPDATE: Final = "rescind.cancel_task"
+PROMISE_UPDATE: Final = "rescind.settle_promise"
 
 ALIVE_SIGNAL: Final = "rescind.alive"
 DELIVERED_SIGNAL: Final = "rescind.delivered"
@@ -29,6 +30,7 @@ CHECKPOINTS_QUERY: Final = "rescind.checkpoints"
 CHILDREN_QUERY: Final = "rescind.children"
 HISTORY_QUERY: Final = "rescind.history"
 STREAMED_QUERY: Final = "rescind.streamed"
+LOG_QUERY: Final = "rescind.workflow_events"
 ANSWER_QUERY: Final = "rescind.answer"
 STOP_QUERY: Final = "rescind.stop"
 

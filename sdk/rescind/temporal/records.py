@@ -18,9 +18,10 @@ from rescind.model.ids import ExecutionId, Instant, Lease, TaskId
 from rescind.model.messages import EntryRecord, StopReported, StreamedEvent, TaskActivation, TaskReported
 from rescind.model.outcome import Failure, Outcome
 from rescind.model.overviews import AttemptView
-from rescind.model.payload import Payload
+from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import CancelMode, CancelTaskResult
 from rescind.model.views import CheckpointView, ChildView, ExecutionView, TaskView
+from rescind.model.workflow_events import LoggedEvent
 from rescind.temporal.payloads import record_from_temporal
 
 _REASON: Final = re.compile(
@@ -47,6 +48,8 @@ class StartMemo(msgspec.Struct, frozen=True, omit_defaults=True):
         spawned: what it knows of its parent; None if it is no child.
         tells_end: whether it is to tell its parent's workflow of its end: that continues as new, and would not hear.
         created_at: when its first run was started, if this is a later one.
+        version: the version of a workflow's code.
+        timeout_ms: a workflow's longest time in all; None is no limit.
     """
 
     by: str = "temporal"
@@ -57,6 +60,8 @@ class StartMemo(msgspec.Struct, frozen=True, omit_defaults=True):
     spawned: Spawned | None = None
     tells_end: bool = False
     created_at: Instant | None = None
+    version: str | None = None
+    timeout_ms: int | None = None
 
     @classmethod
     def of_workflow(cls, memo: TemporalPayload | None) -> StartMemo:
@@ -251,6 +256,22 @@ class CancelTaskRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         return CancelCause(CancelSource.REQUEST, self.by, self.reason, self.trace_parent)
 
 
+class PromiseRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A caller resolves or rejects a promise of a workflow.
+
+    Attributes:
+        name: the promise's name.
+        by: who asks.
+        value: its value, unless it is rejected.
+        error: why it is rejected; None if it is not.
+    """
+
+    name: str
+    by: str
+    value: Payload = NULL_PAYLOAD
+    error: str | None = None
+
+
 class PageRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """A caller asks for what comes behind the first `after`.
 
@@ -336,6 +357,13 @@ class HistoryPage(msgspec.Struct, frozen=True):
     is_last: bool
     first_event: int = 0
     previous_run: str = ""
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """Some events of a workflow's log, the first first, and whether that is all so far."""
+
+    items: tuple[LoggedEvent, ...]
+    is_last: bool
 
 
 class StreamedPage(msgspec.Struct, frozen=True):

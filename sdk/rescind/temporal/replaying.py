@@ -11,19 +11,21 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from rescind.authoring.agent import AgentDefinition
-from rescind.authoring.registry import Registry
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.errors import AuthoringError, NonDeterminismError
+from rescind.temporal.hosting import Known, registry_of
 from rescind.temporal.names import PAYLOAD_LIMIT
 from rescind.temporal.workflow import DEFAULT_LEASE_MS, agent_workflow
 
 
 class TemporalReplayer:
-    """Runs agents anew over histories of their workflows, without a cluster, and changes nothing."""
+    """Runs agents and workflows anew over Temporal's histories of them, without a cluster, and changes nothing."""
 
     def __init__(
         self,
-        agents: Iterable[AgentDefinition[Any, Any]],
+        agents: Iterable[AgentDefinition[Any, Any]] = (),
         *,
+        workflows: Iterable[WorkflowDefinition[Any, Any]] = (),
         payload_limit: int = PAYLOAD_LIMIT,
         lease_ms: int = DEFAULT_LEASE_MS,
         data_converter: DataConverter = DataConverter.default,
@@ -32,24 +34,23 @@ class TemporalReplayer:
 
         Args:
             agents: the agents, as they are to be deployed.
+            workflows: the workflows, likewise.
             payload_limit: as their workers have it.
             lease_ms: as their workers have it.
             data_converter: as their workers' client has it: what codecs have written, it must be able to read.
         """
-        registry: Registry[AgentDefinition[Any, Any]] = Registry(AgentDefinition)
-        for each in agents:
-            registry.register(each)
-        workflow = agent_workflow(registry, payload_limit=payload_limit, lease_ms=lease_ms)
+        known = Known(registry_of(AgentDefinition, agents), registry_of(WorkflowDefinition, workflows))
+        workflow = agent_workflow(known, payload_limit=payload_limit, lease_ms=lease_ms)
         self._replayer = Replayer(workflows=[workflow], data_converter=data_converter)
 
     async def replay(self, history: WorkflowHistory) -> None:
-        """Run an execution's agent over its history, as far as it goes.
+        """Run an execution's code over its history, as far as it goes.
 
         Args:
             history: `await client.port.client.get_workflow_handle(id).fetch_history()`, or one from a file.
 
         Raises:
-            NonDeterminismError: the agent does not do what it did then. Open executions like this one would stand still
+            NonDeterminismError: the code does not do what it did then. Open executions like this one would stand still
                 with this code.
             AuthoringError: its code cannot be run at all.
         """

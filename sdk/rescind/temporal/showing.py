@@ -10,7 +10,7 @@ import msgspec
 from temporalio.common import RawValue
 
 from rescind.temporal import names
-from rescind.temporal.host import Host
+from rescind.temporal.engine_host import EngineHost
 from rescind.temporal.payloads import answer_to_temporal, record_from_temporal
 from rescind.temporal.records import (
     CheckpointsPage,
@@ -18,6 +18,7 @@ from rescind.temporal.records import (
     Described,
     EntriesPage,
     HistoryPage,
+    LogPage,
     PageRequest,
     StreamedPage,
     TasksPage,
@@ -30,7 +31,7 @@ _MOST_BYTES: Final = 512 * 1024
 class Showing:
     """Answers queries about one execution."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: EngineHost) -> None:
         self._host = host
         self._views: Mapping[str, Callable[[int], Any]] = {
             names.DESCRIBE_QUERY: self.described,
@@ -40,6 +41,7 @@ class Showing:
             names.CHILDREN_QUERY: self.children,
             names.HISTORY_QUERY: self.history,
             names.STREAMED_QUERY: self.streamed,
+            names.LOG_QUERY: self.log,
         }
 
     def answer(self, query: str, request: RawValue) -> RawValue:
@@ -81,6 +83,10 @@ class Showing:
         """Its events behind number `after`."""
         first = self._host.first_event
         return HistoryPage(*_page(self._host.history, max(0, after - first)), first, self._host.previous_run)
+
+    def log(self, after: int) -> LogPage:
+        """The events of a workflow's log behind the first `after`."""
+        return LogPage(*_page(self._host.log(), after))
 
     def streamed(self, after: int) -> StreamedPage:
         """What was streamed behind number `after`, as far as it is still known."""

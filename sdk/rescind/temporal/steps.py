@@ -1,4 +1,4 @@
-"""Side effects of agents (``ctx.run``), as local activities: they run in the worker process that runs the workflow.
+"""Side effects of agents and workflows (``ctx.run``), as local activities of the process that runs them.
 
 A function cannot be sent anywhere, and need not be: the workflow puts it into a table of its process, and the local
 activity takes it out there. Temporal records what it gave. On a replay the record answers, and nothing is run.
@@ -18,6 +18,7 @@ from temporalio.common import RawValue
 from rescind.authoring.conversion import encode
 from rescind.backends.native.agent_port import StepFunction
 from rescind.backends.native.agent_run import AgentRun
+from rescind.backends.native.workflow_run import WorkflowRun
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.runtime.failures import failure_of
 from rescind.temporal.names import STEP_ACTIVITY
@@ -27,14 +28,14 @@ from rescind.worker.agent_spans import in_step
 from rescind.worker.executors.daemon_threads import DaemonThreads
 
 StepKey = tuple[str, int]
-"""A workflow's run, and a position in its agent's journal."""
+"""A run of Temporal's workflow, and a position in its agent's journal, or a number of a workflow's own."""
 
 _STEP_THREADS: Final = 64
-_waiting: dict[StepKey, tuple[AgentRun, str, StepFunction]] = {}
+_waiting: dict[StepKey, tuple[AgentRun | WorkflowRun, str, StepFunction]] = {}
 
 
-def put_step(key: StepKey, run: AgentRun, name: str, function: StepFunction) -> None:
-    """Let the local activity of this key find its function, and the run of the agent that it belongs to."""
+def put_step(key: StepKey, run: AgentRun | WorkflowRun, name: str, function: StepFunction) -> None:
+    """Let the local activity of this key find its function, and the run of the code that it belongs to."""
     _waiting[key] = (run, name, function)
 
 

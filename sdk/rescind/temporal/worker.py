@@ -1,4 +1,4 @@
-"""A worker on a Temporal cluster: the same agents and tasks, polled for on task queues."""
+"""A worker on a Temporal cluster: the same agents, workflows and tasks, polled for on task queues."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from temporalio.worker import Worker
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.errors import InvalidInput
 from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.temporal.activities import TaskRunner
 from rescind.temporal.connecting import connect, offers_worker_commands
+from rescind.temporal.hosting import Known, registry_of
 from rescind.temporal.names import PAYLOAD_LIMIT
 from rescind.temporal.steps import StepRunner
 from rescind.temporal.turn_log import keep_failed_turns_short
@@ -36,7 +38,7 @@ _SHARE_WITH_COMMANDS: Final = 0.9
 
 
 class TemporalWorker:
-    """Runs agents as workflows and tasks as activities, until it is stopped.
+    """Runs agents and workflows as workflows, and tasks as activities, until it is stopped.
 
     Use it as an async context manager: inside, it polls; left, it has stopped in order. Or await `run`.
     """
@@ -47,6 +49,7 @@ class TemporalWorker:
         *,
         agents: Iterable[AgentDefinition[Any, Any]] | Registry[AgentDefinition[Any, Any]] = (),
         tasks: Iterable[TaskDefinition[Any, Any]] | Registry[TaskDefinition[Any, Any]] = (),
+        workflows: Iterable[WorkflowDefinition[Any, Any]] | Registry[WorkflowDefinition[Any, Any]] = (),
         queue: str | None = None,
         queues: Iterable[str] | None = None,
         slots: int = DEFAULT_SLOTS,
@@ -68,10 +71,11 @@ class TemporalWorker:
                 file, or else localhost:7233.
             agents: the agents that it can run. Workers of one task queue must know the same ones.
             tasks: the tasks that it can run; likewise.
+            workflows: the workflows that it can run; likewise. None has the kind of an agent.
             queue: the task queue that it takes work from.
             queues: several such; give one of the two.
             slots: how many attempts it runs at once, per queue.
-            agent_slots: how many agents it keeps in memory, per queue; others are replayed when they are woken.
+            agent_slots: how many agents and workflows it keeps in memory, per queue; others are replayed when woken.
             namespace: the namespace; looked up as `address` is.
             client: a connection that is open already, instead of all that says where to connect.
             worker_id: its identity, as the cluster shows it; else Temporal's own choice.
@@ -87,7 +91,7 @@ class TemporalWorker:
                 before what is chosen here.
 
         Raises:
-            DuplicateKind: two agents, or two tasks, of one kind.
+            DuplicateKind: two tasks, or two of agents and workflows, of one kind.
             InvalidInput: an option that cannot be meant.
         """
         for name, value, least in (
@@ -99,10 +103,11 @@ class TemporalWorker:
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise InvalidInput(f"{name} is {value!r}; give a whole number of {least} or more.")
         self.queues = _queues(queue, queues)
-        self._agents = _registry(AgentDefinition, agents)
-        self._tasks = _registry(TaskDefinition, tasks)
-        if not len(self._agents) + len(self._tasks):
-            raise InvalidInput("a worker without agents and tasks has nothing to do. Give it some.")
+        self._known = Known(registry_of(AgentDefinition, agents), registry_of(WorkflowDefinition, workflows))
+        self._known.ensure_distinct()
+        self._tasks: Registry[TaskDefinition[Any, Any]] = registry_of(TaskDefinition, tasks)
+        if not len(self._known.agents) + len(self._known.workflows) + len(self._tasks):
+            raise InvalidInput("a worker without agents, workflows and tasks has nothing to do. Give it some.")
         self._address, self._namespace, self._client = address, namespace, client
         self._slots, self._agent_slots = slots, agent_slots
         self._worker_id = worker_id
@@ -182,8 +187,8 @@ class TemporalWorker:
             # For so long a dead worker's agents wait for it, before others take them.
             "sticky_queue_schedule_to_start_timeout": timedelta(milliseconds=self._lease_ms),
         }
-        if len(self._agents):
-            workflow = agent_workflow(self._agents, payload_limit=self._payload_limit, lease_ms=self._lease_ms)
+        if len(self._known.agents) + len(self._known.workflows):
+            workflow = agent_workflow(self._known, payload_limit=self._payload_limit, lease_ms=self._lease_ms)
             options |= {"workflows": [workflow], "activities": [self._steps.local_activity()]}
         if len(self._tasks):
             options["activities"] = [*options.get("activities", ()), self._runner.dynamic_activity()]
@@ -224,12 +229,3 @@ def _queues(queue: str | None, queues: Iterable[str] | None) -> tuple[str, ...]:
     if not named or not all(isinstance(each, str) and each for each in named):
         raise InvalidInput(f"queues is {list(named)!r}; give at least one, each a text that is not empty.")
     return named
-
-
-def _registry(sort: type[Any], definitions: Iterable[Any] | Registry[Any]) -> Registry[Any]:
-    if isinstance(definitions, Registry):
-        return definitions
-    registry: Registry[Any] = Registry(sort)
-    for definition in definitions:
-        registry.register(definition)
-    return registry

@@ -1,4 +1,4 @@
-"""The one workflow of all agents: whatever its type, it hosts an execution of the agent of that kind."""
+"""The one workflow of all agents and workflows: whatever its type, it hosts an execution of that kind."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from rescind.authoring.agent import AgentDefinition
-from rescind.authoring.registry import Registry
 from rescind.backends.native.agent_run import AgentRun
 from rescind.errors import UnknownKind
 from rescind.model.commands import (
@@ -22,19 +19,20 @@ from rescind.model.commands import (
     CancelExecution,
     CancelTaskFromOutside,
     Deferred,
+    Refused,
     Reply,
     SignalExecution,
-    StartExecution,
 )
-from rescind.model.ids import ExecutionId, Lease
+from rescind.model.ids import Lease
 from rescind.model.messages import StopReported, TaskAlive
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT, NULL_PAYLOAD
 from rescind.model.status import TERMINAL_EXECUTION, CancelTaskResult, ExecutionStatus
 from rescind.temporal import names
 from rescind.temporal.attempts import WorkflowEffects
-from rescind.temporal.continuing import Carried
+from rescind.temporal.engine_host import EngineHost
 from rescind.temporal.failures import execution_error
-from rescind.temporal.host import AgentEnding, Host
+from rescind.temporal.host import AgentEnding
+from rescind.temporal.hosting import Known, begun_host
 from rescind.temporal.payloads import first_payload, record_from_temporal, record_to_temporal, to_temporal
 from rescind.temporal.records import (
     AttemptAlive,
@@ -42,10 +40,12 @@ from rescind.temporal.records import (
     CancelRequest,
     CancelTaskRequest,
     PageRequest,
+    PromiseRequest,
     StartMemo,
     ToldByChild,
 )
 from rescind.temporal.showing import Showing
+from rescind.temporal.workflow_host import settled
 from rescind.worker.agent_spans import tell_agent
 
 DEFAULT_LEASE_MS = 10_000
@@ -58,13 +58,13 @@ _FIRST_PAGE = record_to_temporal(PageRequest())
 
 
 class AgentWorkflow:
-    """What a workflow of an agent does. `agent_workflow` makes the class that a worker registers.
+    """What a workflow of an execution does. `agent_workflow` makes the class that a worker registers.
 
     All that comes in is put into one inbox, in its order. The main coroutine takes it out in turns: it lets the host
     decide, and waits for more, or for the next deadline, until nothing of the execution is at work any more.
     """
 
-    agents: Registry[AgentDefinition[Any, Any]]
+    known: Known
     payload_limit = DEFAULT_PAYLOAD_LIMIT
     lease = timedelta(milliseconds=DEFAULT_LEASE_MS)
 
@@ -81,41 +81,15 @@ class AgentWorkflow:
         self._memo = StartMemo.of_workflow(workflow.info().raw_memo.get(names.MEMO_KEY))
         self._effects = WorkflowEffects(self._inbox.append, self.lease, self._memo)
         try:
-            self._hosted: Host | UnknownKind = self._begin(args)
+            self._hosted: EngineHost | UnknownKind = begun_host(
+                self.known, self._effects, self._memo, args, self.payload_limit, _tell_of_end
+            )
         except UnknownKind as error:
             # Raised from the main coroutine it fails the workflow task, which other workers may take up.
             self._hosted = error
 
-    def _begin(self, args: Sequence[RawValue]) -> Host:
-        info = workflow.info()
-        definition = self.agents.get(info.workflow_type)
-        host = Host(definition, info.workflow_id, self._effects, self.payload_limit)
-        self._effects.host = host
-        self._effects.relatives.moves_on = definition.recovery == "checkpoint"
-        host.on_agent_end = _tell_of_end
-        memo = self._memo
-        if len(args) > 1:
-            carried = record_from_temporal(args[1], Carried)
-            host.go_on(carried, info.task_queue, first_payload(args), memo.spawned)
-            self._effects.relatives.adopt(carried.children)
-            return host
-        host.begin(
-            StartExecution(
-                info.workflow_type,
-                first_payload(args),
-                ExecutionId(info.workflow_id),
-                info.task_queue,
-                memo.labels,
-                memo.by,
-                memo.organisation,
-                memo.trace_parent,
-                memo.spawned,
-            )
-        )
-        return host
-
     @property
-    def _host(self) -> Host:
+    def _host(self) -> EngineHost:
         if isinstance(self._hosted, UnknownKind):
             raise self._hosted
         return self._hosted
@@ -311,6 +285,18 @@ class AgentWorkflow:
             answered = self._host.deferred_answer(reply) or answered
         return answered.value
 
+    @workflow.update(name=names.PROMISE_UPDATE)
+    async def _settle_promise(self, request: RawValue) -> bool:
+        """Whether this settled the promise: False if it was settled before."""
+        asked = record_from_temporal(request, PromiseRequest)
+        replies: list[bool | Refused] = []
+        self._inbox.append(lambda: replies.append(settled(self._host, asked, self._memo.organisation)))
+        await workflow.wait_condition(lambda: bool(replies))
+        reply = replies[0]
+        if isinstance(reply, Refused):
+            raise ApplicationError(reply.message, type=reply.error, non_retryable=True)
+        return reply
+
     # -- what is asked --
 
     @workflow.query(name=names.DESCRIBE_QUERY)
@@ -341,6 +327,10 @@ class AgentWorkflow:
     def _streamed(self, request: RawValue = _FIRST_PAGE) -> RawValue:
         return self._showing.answer(names.STREAMED_QUERY, request)
 
+    @workflow.query(name=names.LOG_QUERY)
+    def _log(self, request: RawValue = _FIRST_PAGE) -> RawValue:
+        return self._showing.answer(names.LOG_QUERY, request)
+
     @workflow.query(name=names.ANSWER_QUERY)
     def _answer(self, request_id: str) -> str | None:
         answered = self._answered.get(request_id)
@@ -352,23 +342,23 @@ class AgentWorkflow:
 
 
 def agent_workflow(
-    agents: Registry[AgentDefinition[Any, Any]],
+    known: Known,
     *,
     payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
     lease_ms: int = DEFAULT_LEASE_MS,
 ) -> type[AgentWorkflow]:
-    """The dynamic workflow of one worker: a workflow's type is its agent's kind.
+    """The dynamic workflow of one worker: a workflow's type is the kind of an agent, or of a workflow of ours.
 
-    It runs outside Temporal's sandbox, since an agent's code runs under our own guard, which refuses the same, and
+    It runs outside Temporal's sandbox, since their code runs under our own guard, which refuses the same, and
     names the line.
 
     Args:
-        agents: the agents that the worker can run.
+        known: the agents and workflows that the worker can run.
         payload_limit: the largest payload in bytes.
         lease_ms: how long an attempt's worker may be silent before it counts as lost.
     """
     own = {
-        "agents": agents,
+        "known": known,
         "payload_limit": payload_limit,
         "lease": timedelta(milliseconds=lease_ms),
         # Temporal looks for these two in the class itself.

@@ -9,8 +9,10 @@ from enum import Enum
 from random import Random
 
 from rescind.runtime.ports import ClientPort
+from rescind.runtime.workflow_ports import WorkflowPort
 from rescind.testing.environment import Environment, SettledClientPort
 from rescind.testing.weather import Calm, ForgetfulServer, SeededWeather, SlowStore
+from rescind.testing.workflow_weather import CalmWorkflows, WeatheredWorkflows
 from rescind.transport.in_process import InProcessSession
 from rescind.worker.worker import Worker
 from rescind_server.host.driver import Host
@@ -60,6 +62,9 @@ class CalmEnvironment(Environment):
         self.weather = Calm()
         super().__init__(seed=seed, weather=self.weather, lease_ms=lease_ms)
 
+    def _workflow_port(self, worker_id: str) -> WorkflowPort:
+        return CalmWorkflows(self.host, worker_id, self.weather)
+
 
 class DisturbedEnvironment(Environment):
     """An environment in some weather, whose workers are lost and cut off as planned.
@@ -103,6 +108,11 @@ class DisturbedEnvironment(Environment):
 
     def _client_port(self, host: Host) -> ClientPort:
         return SettledClientPort(ForgetfulServer(host, self._seed) if self._faults else host)
+
+    def _workflow_port(self, worker_id: str) -> WorkflowPort:
+        return WeatheredWorkflows(
+            self.host, worker_id, self._seeded, self._seed, faults=self._faults, lease_ms=self._lease_ms
+        )
 
     def _beginning(self, planned: Planned) -> Callable[[], None]:
         def begin() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.task import TaskDefinition
+from rescind.authoring.workflow import WorkflowDefinition
 from rescind.client.records import History
 from rescind.errors import WrongEventLoop
 from rescind.model.events import EventType, HistoryEvent
@@ -23,7 +24,7 @@ from rescind.testing.weather import SeededWeather
 from rescind_server.engine.machine import DEFAULT_LEASE_MS
 
 Scenario = Callable[[Environment], Awaitable[None]]
-Definition = AgentDefinition[Any, Any] | TaskDefinition[Any, Any]
+Definition = AgentDefinition[Any, Any] | TaskDefinition[Any, Any] | WorkflowDefinition[Any, Any]
 
 # Every so many seeds, the run is repeated and its history compared byte for byte (invariant 8).
 _REPEAT_EVERY: Final = 20
@@ -100,6 +101,7 @@ def explore(
     faults: bool = False,
     agents: Iterable[AgentDefinition[Any, Any]] = (),
     tasks: Iterable[TaskDefinition[Any, Any]] = (),
+    workflows: Iterable[WorkflowDefinition[Any, Any]] = (),
     lease_ms: int = DEFAULT_LEASE_MS,
 ) -> ExploreReport:
     """Run a scenario once per seed, each in an environment of its own in virtual time, and check every history.
@@ -114,6 +116,7 @@ def explore(
             answers of callers. Whoever then asks again may hear ALREADY_CANCELLED of its own cancel.
         agents: registered before; the scenario may also call ``env.register(…)`` before its first start.
         tasks: likewise.
+        workflows: likewise.
         lease_ms: how long a lost worker's attempts stay its own.
 
     Returns:
@@ -124,7 +127,7 @@ def explore(
         WrongEventLoop: called from code of a running event loop.
     """
     _refuse_running_loop()
-    exploration = _Exploration(scenario, faults, (*agents, *tasks), lease_ms)
+    exploration = _Exploration(scenario, faults, (*agents, *tasks, *workflows), lease_ms)
     with following_wall_clock():
         return exploration.run(seeds)
 

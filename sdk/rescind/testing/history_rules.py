@@ -61,14 +61,20 @@ def _one_end_per_task(events: Sequence[HistoryEvent]) -> None:
 
 
 def _one_end_per_execution(events: Sequence[HistoryEvent]) -> None:
-    ends = [event for event in events if event.type in EXECUTION_ENDS]
-    if len(ends) > 1:
-        raise BrokenRule("invariant 1: the execution ends a second time", ends[1], events)
+    """Invariant 1. Only by hand does an execution go on behind its end, and only if it has failed."""
     code = (EventType.EXECUTION_ACTIVATED, EventType.EXECUTION_SUSPENDED, EventType.TASK_SCHEDULED)
-    if ends:
-        for event in events[ends[0].sequence :]:
-            if event.type in code:
-                raise BrokenRule("the execution has ended, and its code goes on", event, events)
+    end: EventType | None = None
+    for event in events:
+        if event.type is EventType.EXECUTION_RETRIED:
+            if end is not EventType.EXECUTION_FAILED:
+                raise BrokenRule("an execution that has not failed is let go on by hand", event, events)
+            end = None
+        elif event.type in EXECUTION_ENDS:
+            if end is not None:
+                raise BrokenRule("invariant 1: the execution ends a second time", event, events)
+            end = event.type
+        elif end is not None and event.type in code:
+            raise BrokenRule("the execution has ended, and its code goes on", event, events)
 
 
 def _attempts_are_counted(events: Sequence[HistoryEvent]) -> None:

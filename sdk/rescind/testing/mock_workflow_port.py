@@ -75,7 +75,7 @@ class MockWorkflowPort(MockPort):
         """Wait in the mock's time."""
         await self._wait(refusal, is_over)
 
-    def add_signal(self, name: str, value: Payload, child_id: ExecutionId | None = None) -> None:
+    def add_signal(self, name: str, value: Payload, child_id: str | None = None) -> None:
         super().add_signal(name, value, child_id)
         self._serve(name)
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from rescind.model.commands import CancelExecution, CancelTaskFromOutside, Command, Reply, StartExecution
 from rescind.model.messages import FromWorker, ToWorker
+from rescind.model.workflows import SettlePromise, StartWorkflow
 from rescind_server.engine.state import Decision
 from rescind_server.host.driver import Host
 from rescind_server.store.memory import MemoryStore
@@ -76,9 +77,9 @@ class SeededWeather:
             return first, first + self._random.randrange(_LATEST)
         return (first,)
 
-    def arrived(self, message: FromWorker | ToWorker) -> None:
-        """See `in_process.Weather`."""
-        number = getattr(message, "lease", 0) or getattr(message, "number", 0)
+    def arrived(self, message: object) -> None:
+        """See `in_process.Weather`; here also of questions about workflows, and their answers."""
+        number = getattr(message, "lease", 0) or getattr(message, "number", 0) or getattr(message, "claim", 0)
         self.note(f"{type(message).__name__} {number}")
 
     def break_tie(self, count: int) -> int:
@@ -120,8 +121,9 @@ class SlowStore(MemoryStore):
 class ForgetfulServer:
     """A host whose questions and answers are sometimes lost on their way, or arrive twice.
 
-    Only what may be repeated is treated so: starts with an id, and cancels. A caller whose answer was lost asks again:
-    so a cancel may be answered ALREADY_CANCELLED though it was this caller's first request that did it.
+    Only what may be repeated is treated so: starts with an id, cancels, and what settles a promise. A caller whose
+    answer was lost asks again: so a cancel may be answered ALREADY_CANCELLED though it was this caller's first request
+    that did it.
     """
 
     def __init__(self, host: Host, seed: int) -> None:
@@ -131,6 +133,7 @@ class ForgetfulServer:
         self.output = host.output
         self.details = host.details
         self.history = host.history
+        self.workflow_log = host.workflow_log
 
     async def ask(self, command: Command) -> Reply:
         """The durable answer, perhaps to the second time of asking."""
@@ -152,6 +155,6 @@ class ForgetfulServer:
 
 
 def _may_be_repeated(command: Command) -> bool:
-    if isinstance(command, StartExecution):
+    if isinstance(command, StartExecution | StartWorkflow):
         return command.execution_id is not None
-    return isinstance(command, CancelExecution | CancelTaskFromOutside)
+    return isinstance(command, CancelExecution | CancelTaskFromOutside | SettlePromise)

@@ -12,6 +12,7 @@ from uuid import uuid4
 from rescind_proto.rescind.v1 import client_pb2, values_pb2
 
 from rescind.errors import RescindError, ServerUnavailable
+from rescind.errors.named import named_error
 from rescind.model.audit import AuditFilter, AuditRecord
 from rescind.model.commands import CancelAnswered, StartExecution
 from rescind.model.events import EXECUTION_ENDS, HistoryEvent
@@ -25,7 +26,6 @@ from rescind.model.views import ExecutionDetails, ExecutionView
 from rescind.transport.conversion.derivation import enum_numbers
 from rescind.transport.conversion.pairs import Seen, fill, from_message
 from rescind.transport.grpc_client import DEFAULT_TIMEOUT, GrpcConnection
-from rescind.transport.grpc_errors import named_error
 from rescind.transport.grpc_methods import BATCH_BYTES
 from rescind.transport.grpc_workflows import GrpcWorkflowClient
 from rescind.transport.seen_output import SeenOutput

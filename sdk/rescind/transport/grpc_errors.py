@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import grpc
 
-from rescind import errors
 from rescind.errors import (
     AlreadyExists,
     ExecutionEnded,
@@ -26,6 +25,7 @@ from rescind.errors import (
     TlsFailed,
     UnknownKind,
 )
+from rescind.errors.named import named_error
 
 ERROR_NAME: Final = "rescind-error"
 """The metadata that names the class of an error: several share a status code."""
@@ -121,15 +121,6 @@ def was_never_sent(failure: grpc.RpcError) -> bool:
     """Whether the call found no connection, so that repeating it can do nothing twice."""
     text = failure.details() or ""
     return failure.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_CONNECTION)
-
-
-def named_error(name: str, text: str) -> RescindError | None:
-    """The error of a class that has this name; None if this side knows no such."""
-    error_class: Any = getattr(errors, name, None)
-    if isinstance(error_class, type) and issubclass(error_class, RescindError):
-        made: RescindError = error_class(text)
-        return made
-    return None
 
 
 def _unavailable(code: grpc.StatusCode, text: str, address: str, is_encrypted: bool) -> ServerUnavailable:

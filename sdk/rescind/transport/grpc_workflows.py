@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -35,10 +35,14 @@ class GrpcWorkflows:
         self._connection = connection
         self._worker_id = worker_id
 
-    async def claim(self, queue: str, kinds: Sequence[str]) -> WorkflowClaimed | None:
+    async def claim(self, queue: str, cleanup_budgets_ms: Mapping[str, int]) -> WorkflowClaimed | None:
         """See `WorkflowPort`."""
         request = wire.ClaimWorkflowRequest(
-            worker_id=self._worker_id, queue=queue, kinds=kinds, wait_ms=_LONGEST_WAIT_MS
+            worker_id=self._worker_id,
+            queue=queue,
+            kinds=cleanup_budgets_ms,
+            wait_ms=_LONGEST_WAIT_MS,
+            cleanup_budgets_ms=cleanup_budgets_ms,
         )
         timeout = _LONGEST_WAIT_MS / 1_000 + _LONGEST_ANSWER
         reply = await self._connection.call("ClaimWorkflow", request, timeout=timeout)

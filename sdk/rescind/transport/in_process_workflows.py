@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 
-from rescind import errors
-from rescind.errors import RequestError, RescindError
-from rescind.model.commands import Refused
+from rescind.errors import RequestError
+from rescind.errors.named import named_error
+from rescind.model.commands import Command, Refused, Reply
 from rescind.model.ids import WorkerId
 from rescind.model.workflow_commands import AnyWorkflowCommand, PassStatus
 from rescind.model.workflow_events import LoggedEvent
@@ -22,25 +22,36 @@ from rescind_server.host.driver import Host
 
 
 class InProcessWorkflows:
-    """See `WorkflowPort`."""
+    """See `WorkflowPort`. `lease_ms` is as in `PollWorkflow`."""
 
-    def __init__(self, host: Host, worker_id: str) -> None:
+    def __init__(self, host: Host, worker_id: str, *, lease_ms: int | None = None) -> None:
         self._host = host
+        self._lease_ms = lease_ms
         self._worker_id = WorkerId(worker_id)
         self._numbers = count(1)
 
-    async def claim(self, queue: str, kinds: Sequence[str]) -> WorkflowClaimed | None:
+    async def claim(self, queue: str, cleanup_budgets_ms: Mapping[str, int]) -> WorkflowClaimed | None:
         """See `WorkflowPort`."""
         poll = f"{self._worker_id}/{next(self._numbers)}"
         answered = False
         try:
-            reply = await self._host.ask(PollWorkflow(poll, self._worker_id, queue, tuple(kinds), brings_log=True))
+            reply = await self._ask(
+                PollWorkflow(
+                    poll,
+                    self._worker_id,
+                    queue,
+                    tuple(cleanup_budgets_ms),
+                    lease_ms=self._lease_ms,
+                    brings_log=True,
+                    cleanup_budgets_ms=dict(cleanup_budgets_ms),
+                )
+            )
             answered = True
         finally:
             if not answered:
                 self._host.tell(WithdrawPoll(poll))
         if isinstance(reply, Refused):
-            raise _refusal(reply)
+            raise named_error(reply.error, reply.message) or RequestError(reply.message)
         return reply if isinstance(reply, WorkflowClaimed) else None
 
     async def events(self, claimed: WorkflowClaimed, after: int) -> Sequence[LoggedEvent]:
@@ -57,7 +68,7 @@ class InProcessWorkflows:
         cleaning_up: bool,
     ) -> None:
         """See `WorkflowPort`."""
-        reply = await self._host.ask(
+        reply = await self._ask(
             SubmitWorkflowCommands(
                 claimed.execution_id,
                 tuple(commands),
@@ -68,15 +79,11 @@ class InProcessWorkflows:
             )
         )
         if isinstance(reply, Refused):
-            raise _refusal(reply)
+            raise named_error(reply.error, reply.message) or RequestError(reply.message)
 
     async def release(self, claimed: WorkflowClaimed) -> None:
         """See `WorkflowPort`."""
-        await self._host.ask(ReleaseWorkflow(claimed.execution_id, claimed.claim))
+        await self._ask(ReleaseWorkflow(claimed.execution_id, claimed.claim))
 
-
-def _refusal(refused: Refused) -> RescindError:
-    error_class = getattr(errors, refused.error, None)
-    if isinstance(error_class, type) and issubclass(error_class, RescindError):
-        return error_class(refused.message)
-    return RequestError(refused.message)
+    async def _ask(self, command: Command) -> Reply:
+        return await self._host.ask(command)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 from rescind.backends.native.agent_run import AgentRun
+from rescind.backends.native.workflow_run import WorkflowRun
 from rescind.model.messages import AgentCancelled, AgentCompleted, AgentFailed
 from rescind.telemetry.at_work import AT_WORK
 from rescind.telemetry.traces import spans
@@ -35,8 +36,8 @@ def tell_agent(run: AgentRun, ending: AgentCompleted | AgentFailed | AgentCancel
 
 
 @contextmanager
-def in_step(run: AgentRun, name: str) -> Iterator[None]:
-    """A block in which a side effect of an agent runs: it belongs to the agent, and is a span of its own."""
+def in_step(run: AgentRun | WorkflowRun, name: str) -> Iterator[None]:
+    """A block in which a side effect of an agent or workflow runs: it belongs to that, and is a span of its own."""
     makes_spans = spans()
     if makes_spans is None:
         AT_WORK.set(run.at_work)

@@ -12,13 +12,13 @@ import socket
 import time
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self, get_args
 
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
 from rescind.authoring.task import TaskDefinition
 from rescind.authoring.workflow import WorkflowDefinition
-from rescind.errors import AlreadyExists, InvalidInput, RequestError, RescindError
+from rescind.errors import AlreadyExists, InvalidInput, NotSupported, RequestError, RescindError
 from rescind.model.messages import DEFAULT_AGENT_SLOTS
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.model.texts import checked_text
@@ -28,11 +28,15 @@ from rescind.worker.worker import DEFAULT_SLOTS
 from rescind.worker.worker import Worker as SessionWorker
 
 try:
+    from rescind.flovyn.session import FlovynSession
     from rescind.transport.grpc_client import GrpcConnection
     from rescind.transport.grpc_session import DEFAULT_SILENCE_MS, GrpcSession
     from rescind.transport.grpc_workflows import GrpcWorkflows
 except ImportError as error:
     raise ImportError(f"{error}. A server is reached with gRPC: pip install 'rescind[server]'") from error
+
+Protocol = Literal["native", "flovyn.v1"]
+"""What a worker speaks with its server."""
 
 _LOG: Final = logging.getLogger("rescind.worker")
 # A server that was started together with this worker is there within a second: it is not to be waited for longer.
@@ -70,6 +74,7 @@ class Worker:
         payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
         tls: Tls | bool | None = None,
         credentials: Any = None,
+        protocol: Protocol = "native",
     ) -> None:
         """Make a worker that has not begun; nothing is opened before it runs.
 
@@ -91,10 +96,12 @@ class Worker:
             payload_limit: the largest payload in bytes.
             tls: as for `Client`.
             credentials: gRPC's channel credentials, instead of `tls`.
+            protocol: ``flovyn.v1`` speaks that protocol alone, with any server of it; it can do less.
 
         Raises:
             InvalidInput: the address or a queue is empty, `queue` and `queues` are both given, ``rescind.toml`` cannot
-                be meant, or a file of TLS cannot be used.
+                be meant, a file of TLS cannot be used, or there is no such protocol.
+            NotSupported: the protocol is ``flovyn.v1``, and there are workflows.
         """
         settings = load_settings()
         self.address = settings.address if address is None else address
@@ -108,6 +115,8 @@ class Worker:
             tls=tls_given(tls),
         )
         self._silence_ms = silence_ms
+        workflows = workflows if isinstance(workflows, Registry) else tuple(workflows)
+        self._protocol = _checked_protocol(protocol, has_workflows=len(workflows) > 0)
         self._options: dict[str, Any] = {
             "agents": agents,
             "tasks": tasks,
@@ -242,10 +251,15 @@ class Worker:
             await self._wait(pause * random.uniform(0.5, 1.0))
             pause = min(_LONGEST_PAUSE, pause * _GROWTH)
 
-    def _join(self, connection: GrpcConnection) -> GrpcSession:
-        session = GrpcSession(
+    def _session(self, connection: GrpcConnection) -> GrpcSession | FlovynSession:
+        if self._protocol == "flovyn.v1":
+            return FlovynSession(connection)
+        return GrpcSession(
             connection, instance=self._instance, sdk=f"rescind-python/{VERSION}", silence_ms=self._silence_ms
         )
+
+    def _join(self, connection: GrpcConnection) -> GrpcSession | FlovynSession:
+        session = self._session(connection)
         # By the clock, so that a process started anew under this id has larger numbers than the one before.
         self._number = max(self._number + 1, time.time_ns() // 1_000)
         if self._worker is None:
@@ -256,7 +270,7 @@ class Worker:
             self._worker.rejoin(session, self._number)
         return session
 
-    async def _until_cut(self, session: GrpcSession) -> RescindError | None:
+    async def _until_cut(self, session: GrpcSession | FlovynSession) -> RescindError | None:
         welcomed = asyncio.create_task(session.welcomed.wait())
         welcomed.add_done_callback(lambda task: None if task.cancelled() else self._note_joined())
         try:
@@ -285,6 +299,14 @@ class Worker:
                 await self._is_stopping.wait()
         except TimeoutError:
             pass
+
+
+def _checked_protocol(protocol: Protocol, *, has_workflows: bool) -> Protocol:
+    if protocol not in get_args(Protocol):
+        raise InvalidInput(f"protocol is {protocol!r}. Give one of: {', '.join(get_args(Protocol))}.")
+    if protocol == "flovyn.v1" and has_workflows:
+        raise NotSupported("protocol 'flovyn.v1' is for agents and tasks. Run workflows by a worker without it.")
+    return protocol
 
 
 def _queues(queue: str | None, queues: Iterable[str] | None, default: str) -> tuple[str, ...]:

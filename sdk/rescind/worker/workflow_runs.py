@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -33,6 +34,8 @@ _KEPT_RUNS: Final = 1_000
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
+
+_PAUSES_BETWEEN_SUBMISSIONS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 class WorkflowRuns:
@@ -92,7 +95,7 @@ class WorkflowRuns:
             await self._free.acquire()
             claimed: WorkflowClaimed | None = None
             try:
-                claimed = await self._port.claim(queue, self._registry.kinds())
+                claimed = await self._port.claim(queue, self._cleanup_budgets())
                 pause = _FIRST_PAUSE
             except ServerUnavailable as error:
                 _LOG.debug("no workflows of queue %s can be claimed, and it is tried again: %s", queue, error)
@@ -103,6 +106,10 @@ class WorkflowRuns:
                     self._free.release()
             if claimed is not None:
                 self._begin_pass(claimed)
+
+    def _cleanup_budgets(self) -> dict[str, int]:
+        """By kind: definitions may be registered at any time."""
+        return {each.kind: each.cleanup_budget_ms for each in self._registry}
 
     def _begin_pass(self, claimed: WorkflowClaimed) -> None:
         begun = asyncio.get_running_loop().create_task(self._pass(claimed), name=f"rescind workflow {claimed.kind}")
@@ -138,7 +145,8 @@ class WorkflowRuns:
             # Ours, not the workflow's: its own errors end in its answer.
             _LOG.exception("workflow %s could not be run", claimed.execution_id)
             await asyncio.sleep(_FIRST_PAUSE)
-            await self._port.release(claimed)
+            with contextlib.suppress(ServerUnavailable):
+                await self._port.release(claimed)
         else:
             if not is_over:
                 self._keep(run)
@@ -185,7 +193,17 @@ class WorkflowRuns:
             step.recorded = StepRecorded(failure=failure_of(error))
 
     async def _submit(self, claimed: WorkflowClaimed, result: PassResult) -> None:
-        await self._port.submit(claimed, result.commands, result.status, result.seen, cleaning_up=result.cleaning_up)
+        """Submit a pass; again, if whether it was recorded is not known: a repeat changes nothing."""
+        for pause in (*_PAUSES_BETWEEN_SUBMISSIONS, None):
+            try:
+                await self._port.submit(
+                    claimed, result.commands, result.status, result.seen, cleaning_up=result.cleaning_up
+                )
+                return
+            except ServerUnavailable:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
 
     async def _fail(self, claimed: WorkflowClaimed, command: FailWorkflow) -> None:
         """End a workflow that cannot go on: otherwise it would be claimed, and refused, for ever."""

@@ -68,6 +68,7 @@ def test_a_server_that_is_not_there_is_told_in_one_line(command: tuple[str, ...]
         pytest.param(("list", "--label", "=eu"), "'label.=eu' is no condition", id="label without a name"),
         pytest.param(("list", "--address", "nowhere"), "'nowhere' is no address", id="address without a port"),
         pytest.param(("server", "--address", "localhost:65536"), "is no address", id="no such port"),
+        pytest.param(("server", "--http-name", "a.example:80"), "is no name of a host", id="a name with a port"),
         pytest.param(("server", "--retention", "soon"), "'soon' is no length of time", id="no age"),
         pytest.param(("cancel",), "give an ID, --task, or --where", id="nothing to cancel"),
         pytest.param(("cancel", "id", "--where", "queue=a"), "give --where alone", id="one and many"),

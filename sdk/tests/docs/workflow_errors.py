@@ -1,18 +1,17 @@
-"""How to meet each error of workflows: the page on errors shows what this gives."""
+"""How to meet each error of a workflow."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
 from rescind import AuthoringError, ExecutionCancelled, WorkflowContext, workflow
 from rescind.testing import Environment, replay_workflow, run
+from sdk.tests.docs.provoking import Provocation
 
 Body = Callable[[WorkflowContext], Awaitable[object]]
-_PLACE: Final = re.compile(rf"{re.escape(__file__)}:\d+")
 
 
 @workflow("refund")
@@ -49,9 +48,9 @@ async def _cancelled_child(ctx: WorkflowContext) -> object:
     return await child
 
 
-def _met_in(body: Body) -> Callable[[Path], BaseException]:
+def _met_in(body: Body) -> Provocation:
     def provoke(_: Path) -> BaseException:
-        met: list[BaseException] = []
+        raised: list[BaseException] = []
 
         @workflow("order")
         async def order(ctx: WorkflowContext) -> None:
@@ -60,7 +59,7 @@ def _met_in(body: Body) -> Callable[[Path], BaseException]:
             except ExecutionCancelled:
                 raise
             except Exception as error:
-                met.append(error)
+                raised.append(error)
 
         async def main() -> None:
             async with Environment(workflows=[order, refund]) as env:
@@ -71,7 +70,7 @@ def _met_in(body: Body) -> Callable[[Path], BaseException]:
                 await handle.result()
 
         run(main())
-        return met[0]
+        return raised[0]
 
     return provoke
 
@@ -96,11 +95,11 @@ def _diverged(_: Path) -> BaseException:
     try:
         replay_workflow(after, run(main()))
     except AuthoringError as error:
-        return AuthoringError(_PLACE.sub("agents.py:12", str(error)))
+        return error
     raise AssertionError("it does not follow its log")
 
 
-WORKFLOW_PROVOCATIONS: Final[dict[str, Callable[[Path], BaseException]]] = {
+met: Final[dict[str, Provocation]] = {
     "TimerCancelled": _met_in(_cancelled_timer),
     "PromiseRejected": _met_in(_rejected),
     "PromiseTimeout": _met_in(_late),

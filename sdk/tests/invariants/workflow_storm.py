@@ -177,7 +177,8 @@ class Storm:
             return (*commands, CancelWorkflow()), PassStatus.CANCELLED
         if end < 0.1:
             return (*commands, CompleteWorkflow()), PassStatus.COMPLETED
-        if end < 0.15:
+        # Children often: their parents are to hear of it while they are open.
+        if end < (0.5 if self._depth(claimed.execution_id) else 0.15):
             return (*commands, FailWorkflow("it broke")), PassStatus.FAILED
         return tuple(commands), PassStatus.SUSPENDED
 
@@ -201,7 +202,8 @@ class Storm:
         choices += [CancelTask(each, CAUSE) for each in tasks[-2:]]
         choices += [ResolvePromise(each) for each in promises[-1:]]
         if self._depth(execution_id) < DEEPEST:
-            name = self._chance.choice(("left", "right"))
+            # Seldom one that may be used already: it refuses all of the submission.
+            name = self._chance.choice(("left", *(f"child {number}",) * 5))
             start = ScheduleChildWorkflow(name, "flow", _id(f"child {number}"), abandon=self._chance.random() < 0.2)
             choices += [start, start]
         return self._chance.choice(choices)

@@ -93,6 +93,33 @@ def test_a_cluster_tells_the_same_story_as_a_server(programs: Programs, clustere
     assert left == right
 
 
+FLOWS: Final = """
+from rescind import WorkflowContext, workflow
+
+@workflow("approves")
+async def approves(ctx: WorkflowContext, amount: int) -> str:
+    words = await ctx.wait_for_signal("words", str)
+    return f"{amount}: {words}"
+"""
+
+
+def test_a_worker_runs_the_workflows_of_its_module(
+    programs: Programs, development_server: DevelopmentServer, tmp_path: Path
+) -> None:
+    (tmp_path / "flows.py").write_text(FLOWS)
+    programs.environment["RESCIND_TEMPORAL"] = development_server.address
+    assert next_event(programs.begin("worker", "flows", "--json"))["event"] == "working"
+    name = unique("approves")
+    programs.json("start", "approves", "5", "--workflow", "--id", name)
+    programs.json("signal", name, "words", '"yes"')
+    assert "5: yes" in programs.run("watch", name).stdout
+    assert programs.json("show", name)["output"] == "5: yes"
+    log = programs.run("history", name, "--events").stdout
+    assert "SIGNAL_RECEIVED" in log
+    (tmp_path / "log.jsonl").write_text(log)
+    assert programs.run("replay", "log.jsonl", "flows:approves").returncode == 0
+
+
 def test_executions_are_listed_shown_and_cancelled_one_by_one_and_by_what_they_are(clustered: Programs) -> None:
     names = sorted(unique("w") for _ in range(3))
     for name in names:

@@ -206,10 +206,3 @@ def test_an_agent_that_no_worker_knows_or_that_reaches_outside_is_told_to_whoeve
     outside = programs.json("start", "reads-a-file", "--wait", code=1)
     assert outside["status"] == "FAILED"
     assert f"{tmp_path / 'work.py'}:9 reaches outside" in outside["error"]
-
-
-def test_a_workflow_is_refused_where_a_cluster_is_to_run_it(programs: Programs, tmp_path: Path) -> None:
-    lines = ("from rescind import workflow", "@workflow('order')", "async def order(ctx) -> None: ...")
-    (tmp_path / "flows.py").write_text("\n".join(lines))
-    told = refused(programs.run("worker", "flows", "--temporal", "127.0.0.1:1"), 2)
-    assert "workflow 'order' is for servers: a cluster runs agents and tasks" in told

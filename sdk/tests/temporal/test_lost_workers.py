@@ -17,6 +17,8 @@ from fixtures.temporal_servers.running import DevelopmentServer
 from rescind import AgentContext, TaskContext, agent, task
 from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.registry import Registry
+from rescind.authoring.workflow import WorkflowDefinition
+from rescind.temporal.hosting import Known
 from rescind.temporal.workflow import agent_workflow
 
 from . import worker_program
@@ -133,4 +135,4 @@ async def replayed(history: WorkflowHistory, definition: AgentDefinition) -> Non
     """Play a history again with Temporal's own replayer."""
     agents: Registry[AgentDefinition] = Registry(AgentDefinition)  # type: ignore[type-arg]
     agents.register(definition)
-    await Replayer(workflows=[agent_workflow(agents)]).replay_workflow(history)
+    await Replayer(workflows=[agent_workflow(Known(agents, Registry(WorkflowDefinition)))]).replay_workflow(history)

@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Final
 
-from fixtures.temporal_servers.commands import CommandFailed
+from fixtures.obtaining.commands import CommandFailed
 from fixtures.temporal_servers.obtaining import KnownServer, Way, obtain
 
 VARIABLE: Final = "RESCIND_TEMPORAL_OF_TESTS"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.obtaining.commands import CommandFailed
+from fixtures.obtaining.go_toolchain import go_version
 from fixtures.temporal_servers import development_server, downloading, test_server
-from fixtures.go_toolchain import go_version
-from fixtures.temporal_servers.commands import CommandFailed
 from sdk.tests.temporal_servers.known import script
 
 # Answers as `go` does, and notes what it was asked.

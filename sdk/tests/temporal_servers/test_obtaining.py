@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.obtaining.cache import cache_folder
 from fixtures.temporal_servers.kinds import SERVERS
-from fixtures.temporal_servers.obtaining import ServerMissing, cache_folder, find, obtain
+from fixtures.temporal_servers.obtaining import ServerMissing, find, obtain
 from sdk.tests.temporal_servers.known import VARIABLE, ask_at_once, dies, fails, known, makes, script
 
 

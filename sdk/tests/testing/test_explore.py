@@ -303,6 +303,33 @@ def test_a_history_that_breaks_a_rule_is_refused(rule: str, kinds: list[EventTyp
     assert caught.value.history is history
 
 
+FAILED, RETRIED, COMPLETED = (
+    EventType.EXECUTION_FAILED,
+    EventType.EXECUTION_RETRIED,
+    EventType.EXECUTION_COMPLETED,
+)
+
+
+def test_a_failed_execution_that_is_let_go_on_by_hand_may_end_anew() -> None:
+    kinds = [FAILED, RETRIED, EventType.EXECUTION_ACTIVATED, FAILED, RETRIED, COMPLETED]
+    check_history([event(place, kind) for place, kind in enumerate(kinds, start=1)])
+
+
+@pytest.mark.parametrize(
+    ("rule", "kinds"),
+    [
+        pytest.param("ends a second time", [FAILED, RETRIED, COMPLETED, FAILED], id="two ends behind a retry"),
+        pytest.param("its code goes on", [FAILED, EventType.EXECUTION_ACTIVATED], id="code behind the end"),
+        pytest.param("has not failed", [COMPLETED, RETRIED], id="a retry of what has completed"),
+        pytest.param("has not failed", [RETRIED], id="a retry of what is open"),
+    ],
+)
+def test_an_execution_that_goes_on_behind_its_end_breaks_a_rule(rule: str, kinds: list[EventType]) -> None:
+    history = [event(place, kind) for place, kind in enumerate(kinds, start=1)]
+    with pytest.raises(BrokenRule, match=rule):
+        check_history(history)
+
+
 def test_a_cancelled_timer_that_fires_breaks_a_rule() -> None:
     history = [
         event(1, EventType.TIMER_STARTED, position=1),

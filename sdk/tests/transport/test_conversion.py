@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rescind_proto.rescind.v1 import client_pb2, operations_pb2, worker_pb2
 
 from rescind.errors import InvalidInput
+from rescind.model.children import Budget
 from rescind.model.commands import CancelAnswered, Refused, Signalled, Started
 from rescind.model.events import HistoryEvent
 from rescind.model.filters import ExecutionFilter, TaskFilter
@@ -78,6 +79,12 @@ RETRY_POLICIES: Final = st.builds(
     retry_timeouts=st.booleans(),
 )
 
+BUDGETS: Final = st.builds(
+    Budget,
+    max_tokens=st.none() | st.integers(0, 2**63 - 1),
+    max_cost_usd=st.none() | st.floats(0, 1e12),
+    max_tokens_per_call=st.none() | st.integers(0, 2**63 - 1),
+)
 AGENT_KINDS: Final = st.builds(
     AgentKind,
     kind=st.text(),
@@ -113,6 +120,7 @@ def of_class(annotation: Any) -> st.SearchStrategy[Any]:
         float: st.floats(allow_nan=False),
         types.NoneType: st.none(),
         RetryPolicy: RETRY_POLICIES,
+        Budget: BUDGETS,
         AgentKind: AGENT_KINDS,
     }
     if annotation in simple:

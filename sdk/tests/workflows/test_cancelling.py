@@ -152,7 +152,35 @@ async def test_a_clean_up_that_takes_too_long_is_ended() -> None:
         await handle.cancel()
         with pytest.raises(ExecutionWasCancelled):
             await handle.result()
-        assert env.elapsed() <= timedelta(seconds=30)
+        assert env.elapsed() == timedelta(seconds=5)
+
+
+async def test_the_end_of_the_budget_leaves_the_tasks_of_the_clean_up_no_grace() -> None:
+    @task("undo", grace=1_000)
+    async def undo(_: TaskContext) -> None:
+        try:
+            await asyncio.sleep(10_000)
+        except asyncio.CancelledError:
+            await asyncio.sleep(500)
+            raise
+
+    @workflow("slow", cleanup_budget=5)
+    async def slow(ctx: WorkflowContext) -> None:
+        try:
+            await ctx.sleep(1_000)
+        finally:
+            async with ctx.shield():
+                await ctx.schedule(undo)
+
+    async with Environment(tasks=[undo], workflows=[slow]) as env:
+        handle = await env.start(slow)
+        await env.settled()
+        await handle.cancel()
+        with pytest.raises(ExecutionWasCancelled):
+            await handle.result()
+        assert env.elapsed() == timedelta(seconds=5)
+        (task_view,) = await handle.tasks()
+        assert task_view.status.value == "CANCELLED"
 
 
 async def test_a_hard_cancel_ends_it_without_its_clean_up() -> None:

@@ -13,7 +13,7 @@ from rescind.model.events import EventType
 from rescind.model.messages import AgentActivation, AgentEviction, AgentStart, JournalEntry
 from rescind.model.operations import AnyAnswer, Resolution, SignalsTaken
 from rescind.model.status import ExecutionStatus
-from rescind_server.engine import signal_queue
+from rescind_server.engine import claim_ends, signal_queue
 from rescind_server.engine.agent_backlog import AgentBacklog
 from rescind_server.engine.entities import Execution, OpenOperation, Phase, StepWait, Worker
 from rescind_server.engine.state import State, record
@@ -157,6 +157,7 @@ def let_go(state: State, execution: Execution) -> None:
     worker = execution.holder
     if worker is None:
         return
+    claim_ends.drop(state, execution)
     execution.holder = None
     if worker.connected and worker.free_agent_slots <= 0:
         state.roomy[worker.worker_id] = worker

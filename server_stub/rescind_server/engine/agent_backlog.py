@@ -75,8 +75,7 @@ class AgentBacklog:
         """Whose turn it is among those in memory; None if nobody waits there."""
         while self.returning and self.returning[0].phase is not Phase.QUEUED:
             self.returning.popleft()
-        while self.fresh and self.fresh[0].phase is not Phase.QUEUED:
-            self._pop_fresh()
+        self._pop_those_that_ended()
         for waiting in (self.returning, self.fresh):
             if waiting:
                 return waiting[0]
@@ -85,13 +84,14 @@ class AgentBacklog:
     def fresh_turn(self) -> int | None:
         """The order of the first that never ran and whose id is a UUID; None if there is none.
 
-        If all in memory have other ids, it is that of the first that rests: perhaps there is one among these.
+        Behind those in memory with other ids none is looked for: memory would have to hold all that rest.
         """
+        self._pop_those_that_ended()
         while self.fresh_uuids and self.fresh_uuids[0].phase is not Phase.QUEUED:
             self._remove(self.fresh_uuids[0])
         if self.fresh_uuids:
             return self.fresh_uuids[0].order
-        return self.rests_beyond + 1 if self.rests_beyond is not None else None
+        return self.rests_beyond + 1 if self.rests_beyond is not None and not self.fresh else None
 
     def pop_uuid(self) -> Execution | None:
         """Take out the first in memory that never ran and whose id is a UUID; None if there is none."""
@@ -134,6 +134,10 @@ class AgentBacklog:
         self.fresh.append(execution)
         if has_uuid(execution.execution_id):
             self.fresh_uuids.append(execution)
+
+    def _pop_those_that_ended(self) -> None:
+        while self.fresh and self.fresh[0].phase is not Phase.QUEUED:
+            self._pop_fresh()
 
     def _pop_fresh(self) -> None:
         first = self.fresh.popleft()

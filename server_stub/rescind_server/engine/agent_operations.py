@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rescind.model.events import EventType
-from rescind.model.ids import Instant
 from rescind.model.messages import EntryRecord
 from rescind.model.operations import (
     Acknowledged,
@@ -71,19 +70,8 @@ def _schedule(state: State, execution: Execution, operation: ScheduleTask) -> No
     execution.unsettled += 1
     record(state, execution, EventType.TASK_SCHEDULED, task, kind=task.kind, queue=task.queue)
     if options is not DEFAULT_TASK_OPTIONS:
-        _watch(state, task)
+        claims.watch(state, task)
     claims.offer(state, task)
-
-
-def _watch(state: State, task: Task) -> None:
-    limits = (
-        (DeadlineKind.SCHEDULE_TO_START, task.options.schedule_to_start_ms),
-        (DeadlineKind.SCHEDULE_TO_CLOSE, task.options.schedule_to_close_ms),
-    )
-    for kind, limit in limits:
-        if limit is not None:
-            deadline = state.deadlines.set(Instant(state.now + limit * 1_000), kind, task)
-            task.deadlines = [*(task.deadlines or ()), deadline]
 
 
 def _cancel_task(state: State, execution: Execution, operation: CancelTask) -> None:

@@ -113,6 +113,8 @@ def time_out(state: State, deadline: Deadline, attempt: Attempt) -> None:
             _end_silence(state, attempt, deadline.kind, attempt.last_contact, options.heartbeat_ms or 0, "heartbeat")
         case DeadlineKind.IDLE:
             _end_silence(state, attempt, deadline.kind, attempt.last_advance, options.idle_ms or 0, "idle")
+        case DeadlineKind.RESTART_GRACE:
+            lose(state, attempt)
         case _:
             _end_attempt_in_time(state, attempt, options.start_to_close_ms or 0, "start_to_close")
 

@@ -22,6 +22,7 @@ from rescind_server.engine import (
     agent_polls,
     child_waits,
     children,
+    claim_ends,
     endings,
     polls,
     signal_queue,
@@ -234,6 +235,7 @@ def _wrong_state(execution: Execution, what: str) -> Refused:
 
 
 def _is_alive(state: State, execution: Execution) -> None:
-    """The call does not say who calls; whoever claimed the agent is taken to be alive."""
+    """The call does not say who calls; whoever claimed the agent is taken to be alive, and to be at it."""
+    claim_ends.drop(state, execution)
     if execution.called is not None and execution.called.worker_id is not None:
         polls.worker_of(state, execution.called.worker_id)

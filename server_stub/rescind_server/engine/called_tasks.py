@@ -11,7 +11,7 @@ from rescind.model.messages import TaskReported
 from rescind.model.operations import ScheduleTask as ScheduleTaskOperation
 from rescind.model.outcome import Outcome
 from rescind.model.status import ExecutionStatus, FailureKind, StopState, TaskStatus
-from rescind_server.engine import agent_operations, attempts, claims, polls, stops
+from rescind_server.engine import agent_operations, attempts, claim_ends, claims, polls, stops
 from rescind_server.engine.calls import (
     BeatTask,
     ClearTaskState,
@@ -89,7 +89,12 @@ def report(state: State, command: ReportTask) -> Reply:
     is_late = task.current is not attempt
     status = task.status
     output = command.output if command.failure is None else None
-    attempts.report(state, TaskReported(task.task_id, attempt.lease, output=output, failure=command.failure))
+    # Of an attempt that was stopped, a failure is how it says so: there is no result to discard.
+    is_stopped = is_late and command.failure is not None
+    attempts.report(
+        state,
+        TaskReported(task.task_id, attempt.lease, output=output, failure=command.failure, cancelled=is_stopped),
+    )
     if is_late:
         return Refused("ExecutionEnded", f"task {command.task_id!r} is {status.value}; its report changes nothing.")
     return ACCEPTED
@@ -105,6 +110,7 @@ def beat(state: State, command: BeatTask) -> Reply:
         status = attempt.task.status.value
         return Refused("ExecutionEnded", f"task {command.task_id!r} is {status}; nobody waits for its result any more.")
     attempt.last_contact = state.now
+    claim_ends.drop_of_attempt(state, attempt)
     return ACCEPTED
 
 
@@ -210,6 +216,8 @@ def _notes(state: State, task: Task) -> TaskNotes:
     if notes is None:
         notes = TaskNotes()
         task.notes = notes
+    if task.current is not None:
+        claim_ends.drop_of_attempt(state, task.current)
     state.decision.tasks[task.task_id] = task
     state.decision.executions[task.execution.execution_id] = task.execution
     return notes

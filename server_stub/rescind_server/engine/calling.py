@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rescind.model.commands import ACCEPTED, Call, Deferred, Refused, Reply
-from rescind.model.ids import Instant
 from rescind_server.engine import called_agents, called_children, called_tasks, polls
 from rescind_server.engine.calls import (
     AppendAgentEntry,
@@ -71,7 +70,8 @@ def _poll(state: State, command: PollCall) -> Reply:
     poll = Poll(command.poll_id, state.deferred, command.worker_id, command.queue, command.kinds, for_agents)
     (state.agent_polls if for_agents else state.task_polls).add(poll)
     state.fresh_polls.append(poll)
-    poll.deadline = state.deadlines.set(Instant(state.now + command.wait_ms * 1_000), DeadlineKind.POLL, poll)
+    due = polls.wait_ends_at(state.now, command.wait_ms)
+    poll.deadline = state.deadlines.set(due, DeadlineKind.POLL, poll)
     return Deferred(poll.number)
 
 

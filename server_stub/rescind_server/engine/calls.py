@@ -240,7 +240,7 @@ class SpawnAgent(Call, frozen=True, kw_only=True):
     kind: str
     input: Payload
     queue: str | None = None
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
     budget: Budget | None = None
 
 

@@ -9,7 +9,6 @@ from rescind.model.child_operations import (
     AwaitChildren,
     CancelChild,
     ChildCancelAnswered,
-    ChildOperation,
     LeaveChildren,
     ReportUsage,
     SignalChild,
@@ -21,11 +20,11 @@ from rescind.model.children import ChildEnded, SignalElsewhere, Spawned, SpawnEl
 from rescind.model.commands import ChildCancelTold, SignalAnswered
 from rescind.model.events import EventType
 from rescind.model.ids import ExecutionId
-from rescind.model.operations import Signal
+from rescind.model.operations import AnyOperation, Signal
 from rescind.model.outcome import Failure, Outcome
 from rescind.model.payload import Payload
 from rescind.model.status import CancelTaskResult, FailureKind, TaskStatus
-from rescind_server.engine import activations, child_waits, execution_endings, signals
+from rescind_server.engine import activations, child_waits, execution_endings, signals, workflow_elsewhere
 from rescind_server.engine.endings import ALREADY_ENDED
 from rescind_server.engine.entities import Child, ElsewhereWait, Execution
 from rescind_server.engine.naming import shared
@@ -183,6 +182,9 @@ def _wait_for_host(execution: Execution, operation: CancelChild | SignalChild | 
 def child_ended(state: State, news: ChildEnded) -> None:
     """A child that lives elsewhere has ended, or could not be started."""
     parent = state.executions.get(news.parent_id)
+    if parent is not None and parent.workflow is not None:
+        workflow_elsewhere.child_ended(state, parent, news)
+        return
     child = parent.children.get(news.child_id) if parent is not None else None
     if child is not None:
         if child.outcome is None:
@@ -213,7 +215,7 @@ def signal_answered(state: State, news: SignalAnswered) -> None:
     activations.answer(state, wait, SignalSent(news.delivered))
 
 
-RULES: Final[Mapping[type[ChildOperation], Callable[[State, Execution, Any], None]]] = {
+RULES: Final[Mapping[type[AnyOperation], Callable[[State, Execution, Any], None]]] = {
     SpawnChild: _spawn,
     CancelChild: _cancel,
     LeaveChildren: _leave,

@@ -28,6 +28,18 @@ def offer(state: State, task: Task) -> None:
     state.offered.append(task)
 
 
+def watch(state: State, task: Task) -> None:
+    """Begin the time-outs of a task that count from its schedule."""
+    limits = (
+        (DeadlineKind.SCHEDULE_TO_START, task.options.schedule_to_start_ms),
+        (DeadlineKind.SCHEDULE_TO_CLOSE, task.options.schedule_to_close_ms),
+    )
+    for kind, limit in limits:
+        if limit is not None:
+            deadline = state.deadlines.set(Instant(state.now + limit * 1_000), kind, task)
+            task.deadlines = [*(task.deadlines or ()), deadline]
+
+
 def hand_out(state: State) -> None:
     """Match the slots that have become free, and what has become claimable; what waited longer goes first."""
     for worker in state.freed.values():

@@ -36,6 +36,8 @@ class DeadlineKind(Enum):
     WORKFLOW_POLL = auto()
     PROMISE = auto()
     CLAIM_LEASE = auto()
+    CLAIM_END = auto()
+    RESTART_GRACE = auto()
 
 
 class Deadline:
@@ -43,9 +45,7 @@ class Deadline:
 
     __slots__ = ("due", "kind", "subject")
 
-    def __init__(
-        self, due: Instant, kind: DeadlineKind, subject: Subject
-    ) -> None:
+    def __init__(self, due: Instant, kind: DeadlineKind, subject: Subject) -> None:
         self.due = due
         self.kind = kind
         # None once it is cancelled or has come: a cancelled deadline never fires, also not in its own tick.
@@ -63,9 +63,7 @@ class Deadlines:
     def __len__(self) -> int:
         return len(self._heap) - self._cancelled
 
-    def set(
-        self, due: Instant, kind: DeadlineKind, subject: Subject
-    ) -> Deadline:
+    def set(self, due: Instant, kind: DeadlineKind, subject: Subject) -> Deadline:
         """Let `kind` happen to `subject` at `due`."""
         deadline = Deadline(due, kind, subject)
         self._order += 1

@@ -292,6 +292,7 @@ class Execution(msgspec.Struct, eq=False):
         inbox: answers that the code has not been given yet.
         cause: why it is being cancelled; set once, by the first accepted request, for ever.
         cancel_told: whether an activation of the present run has carried the cause, or its journal does.
+        claim_end: when its claim ends, whatever its worker says; None if it has no such end.
         base_position: positions up to this were dropped from the journal (`recovery="checkpoint"`).
         carried: operations behind the last checkpoint that were issued together with it, until an activation after it
             is answered: with that they go into the journal.
@@ -329,6 +330,7 @@ class Execution(msgspec.Struct, eq=False):
     cause: CancelCause | None = None
     cancel_told: bool = False
     cleanup: Deadline | None = None
+    claim_end: Deadline | None = None
     journal: list[JournalEntry] = []
     base_position: int = 0
     carried: tuple[Issued, ...] = ()

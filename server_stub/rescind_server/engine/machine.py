@@ -333,10 +333,14 @@ def _come_due(
         case OpenOperation():
             record(state, subject.execution, EventType.TIMER_FIRED, position=subject.position)
             activations.answer(state, subject, TimerFired())
+        case Execution() if deadline.kind is DeadlineKind.CLAIM_END and subject.workflow is None:
+            activations.release(state, subject)
+        case Execution() if deadline.kind is DeadlineKind.CLAIM_END:
+            workflow_claims.release(state, subject)
         case Execution() if deadline.kind is DeadlineKind.WORKFLOW_TIMEOUT:
             workflow_endings.time_out(state, subject)
         case Execution() if subject.workflow is not None:
-            workflow_endings.end_cancelled(state, subject)
+            workflow_endings.end_cancelled(state, subject, hard=True)
         case Execution():
             executions.clean_up_ended(state, subject)
         case Worker() if deadline.kind is DeadlineKind.EVICTION:

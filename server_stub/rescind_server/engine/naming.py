@@ -10,9 +10,7 @@ from uuid import NAMESPACE_OID
 
 from rescind.model.ids import ORGANISATION_SEPARATOR, ExecutionId
 
-_UUID: Final = re.compile(
-    f"(?:.*{ORGANISATION_SEPARATOR})?[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}"
-)
+_UUID: Final = re.compile(f"(?:.*{ORGANISATION_SEPARATOR})?[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}")
 
 
 def execution_id_of(seed: int, order: int) -> ExecutionId:

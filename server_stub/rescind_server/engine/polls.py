@@ -6,6 +6,7 @@ A poll that waits costs one entry per kind that it takes, and one deadline; noth
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -28,6 +29,10 @@ BEATING_SILENCE_MS: Final = 60_000
 
 LONGEST_SILENCE_MS: Final = 3_600_000
 """How long another one may be: nothing tells whether it lives but its calls, and a task may run for long."""
+
+
+_LONG_POLL_MS: Final = 10_000
+_SECOND: Final = 1_000_000
 
 
 class Poll(msgspec.Struct, eq=False):
@@ -67,6 +72,9 @@ class WaitingPolls:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def __iter__(self) -> Iterator[Poll]:
+        return iter(self._by_id.values())
+
     def __contains__(self, poll: Poll) -> bool:
         return poll.poll_id in self._by_id
 
@@ -94,6 +102,16 @@ class WaitingPolls:
             if waiting
         ]
         return min(heads, key=lambda poll: poll.number, default=None)
+
+
+def wait_ends_at(now: Instant, wait_ms: int) -> Instant:
+    """When a poll that begins now is answered that there is nothing.
+
+    Long ones end with a whole second, up to one earlier than they might. So many end in one moment, and come back in
+    one: each by itself would wake server and connection anew, which costs more than all else about a poll.
+    """
+    due = now + wait_ms * 1_000
+    return Instant(due - due % _SECOND if wait_ms >= _LONG_POLL_MS else due)
 
 
 def answer(state: State, poll: Poll, value: CallAnswer) -> None:

@@ -1,7 +1,8 @@
 """Going on after a restart: what was written down becomes the engine's memory again.
 
 Everything that follows from the rows is worked out here: backlogs, leases, deadlines. No worker is connected yet; what
-one was running stays its own until its lease ends, as after any other loss of contact.
+one was running stays its own until its lease ends, as after any other loss of contact. What was claimed by a poll stays
+claimed for a short grace, unless somebody speaks of it meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from rescind.model.ids import Instant, WorkerId
 from rescind.model.status import STOP_ENDED, TaskStatus
-from rescind_server.engine import activations, polls, workflow_restoring
+from rescind_server.engine import activations, claim_ends, polls, workflow_restoring
 from rescind_server.engine.agent_backlog import AgentBacklog
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import (
@@ -126,6 +127,8 @@ def _restore_attempt(state: State, attempt: Attempt) -> None:
         for kind, since, limit in limits
         if limit is not None
     ] or None
+    if attempt.polled:
+        claim_ends.limit_attempt(state, attempt)
 
 
 def _absent_worker(state: State, worker_id: WorkerId) -> Worker:
@@ -152,6 +155,7 @@ def _restore_run(state: State, execution: Execution) -> None:
         case Phase.IN_FLIGHT if called is not None and called.worker_id is not None:
             # Its worker need not have noticed: it has no session that broke.
             activations.hold(execution, polls.missing_worker(state, called.worker_id))
+            claim_ends.limit(state, execution, claim_ends.RESTART_GRACE_MS)
         case Phase.IN_FLIGHT | Phase.IDLE:
             activations.release(state, execution)
         case Phase.QUEUED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rescind.model.cause import CancelCause, CancelSource
+from rescind.model.commands import ACCEPTED, Reply
 from rescind.model.ids import Instant, Lease, TaskId, WorkerId
 from rescind.model.messages import (
     AgentParked,
@@ -17,6 +18,7 @@ from rescind.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
+from rescind.model.workflows import WorkerGone
 from rescind_server.engine import activations, attempts, executions, placement, polls, stops, workflow_claims
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Worker
@@ -75,6 +77,17 @@ def alive(state: State, message: WorkerAlive) -> None:
         worker.last_contact = state.now
 
 
+def gone(state: State, command: WorkerGone) -> Reply:
+    """A worker that polls is lost, unless a poll of it tells otherwise."""
+    if command.unless_polling and _is_polling(state, command.worker_id):
+        return ACCEPTED
+    workflow_claims.worker_gone(state, command.worker_id)
+    worker = state.workers.get(command.worker_id)
+    if worker is not None and worker.polls:
+        _lose_poller(state, worker)
+    return ACCEPTED
+
+
 def may_speak(state: State, worker_id: WorkerId, message: FromWorker) -> bool:
     """Whether what a message tells of is this worker's own. What nobody holds any more is void in any case."""
     match message:
@@ -116,10 +129,21 @@ def _poller_silence_ended(state: State, worker: Worker) -> None:
     if polls.silent_at(worker) > state.now:
         polls.watch_silence(state, worker)
         return
+    workflow_claims.worker_gone(state, worker.worker_id)
+    _lose_poller(state, worker)
+
+
+def _lose_poller(state: State, worker: Worker) -> None:
+    if worker.lease is not None:
+        state.deadlines.cancel(worker.lease)
     for execution in list(worker.held.values()):
         activations.release(state, execution)
-    workflow_claims.worker_gone(state, worker.worker_id)
     _forget(state, worker)
+
+
+def _is_polling(state: State, worker_id: WorkerId) -> bool:
+    waiting = (*state.agent_polls, *state.task_polls, *state.workflows.polls.values())
+    return any(poll.worker_id == worker_id for poll in waiting)
 
 
 def _subscribe(state: State, worker: Worker) -> None:

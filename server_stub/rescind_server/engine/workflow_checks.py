@@ -99,7 +99,7 @@ class Checks:
         return None
 
     def child(self, command: ScheduleChildWorkflow) -> Refused | None:
-        """Its id is a UUID that is free, or belongs to the same child. A name used twice is its parent's to see."""
+        """Its id is a UUID that is free, and its name was not used before; or both are the same child's."""
         child_id = command.child_workflow_execution_id
         # The name of an organisation may stand before it.
         if not _is_uuid(child_id[-_UUID_LENGTH:]):
@@ -109,9 +109,13 @@ class Checks:
         known = self._workflow.children.get(child_id)
         name = known.name if known is not None else self._children.get(child_id)
         is_taken = known is None and (child_id in self._state.executions or child_id in self._state.taken)
-        if is_taken or (name is not None and name != command.child_execution_name):
+        wanted = command.child_execution_name
+        if is_taken or (name is not None and name != wanted):
             return Refused("AlreadyExists", f"execution {child_id!r} exists, and is another. Choose another id.")
-        self._children[child_id] = command.child_execution_name
+        # The end of a child is looked up by its name: that of a second one would be taken for the first one's.
+        if name is None and (wanted in self._workflow.child_names or wanted in self._children.values()):
+            return Refused("AlreadyExists", f"there is a child {wanted!r} already. Choose another name.")
+        self._children[child_id] = wanted
         return None
 
 

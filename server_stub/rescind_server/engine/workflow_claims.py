@@ -16,14 +16,15 @@ from rescind.model.workflows import (
     PollWorkflow,
     ReleaseWorkflow,
     WithdrawPoll,
-    WorkerGone,
     WorkerSeen,
     WorkflowClaimed,
 )
+from rescind_server.engine import claim_ends
 from rescind_server.engine.activations import set_status
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase
 from rescind_server.engine.naming import has_uuid
+from rescind_server.engine.polls import wait_ends_at
 from rescind_server.engine.state import State, record
 from rescind_server.engine.workflow_entities import PollingWorker, PollKey, Turn, WorkflowPoll, workflow_of
 
@@ -44,6 +45,8 @@ def poll(state: State, command: PollWorkflow) -> Reply:
         command.lease_ms,
         command.brings_log,
         command.only_uuids,
+        command.pass_ms,
+        command.cleanup_budgets_ms,
     )
     execution = _take_oldest(state, poll)
     if execution is not None:
@@ -53,7 +56,7 @@ def poll(state: State, command: PollWorkflow) -> Reply:
     state.deferred += 1
     poll.number = state.deferred
     if command.wait_ms is not None:
-        due = Instant(state.now + command.wait_ms * 1_000)
+        due = wait_ends_at(state.now, command.wait_ms)
         poll.deadline = state.deadlines.set(due, DeadlineKind.WORKFLOW_POLL, poll)
     state.workflows.polls[poll.name] = poll
     for key in _keys(poll):
@@ -78,12 +81,6 @@ def poll_ended(state: State, poll: WorkflowPoll) -> None:
 def seen(state: State, command: WorkerSeen) -> Reply:
     """A sign of life: what the worker has claimed stays its own."""
     _note_seen(state, command.worker_id)
-    return ACCEPTED
-
-
-def gone(state: State, command: WorkerGone) -> Reply:
-    """The worker is lost."""
-    worker_gone(state, command.worker_id)
     return ACCEPTED
 
 
@@ -158,6 +155,7 @@ def let_go(state: State, execution: Execution) -> None:
     workflow = workflow_of(execution)
     if workflow.worker_id is None:
         return
+    claim_ends.drop(state, execution)
     worker = state.workflows.workers.get(workflow.worker_id)
     if worker is not None:
         worker.claims.pop(execution.execution_id, None)
@@ -191,11 +189,14 @@ def _claim(state: State, execution: Execution, poll: WorkflowPoll) -> WorkflowCl
     execution.phase = Phase.IN_FLIGHT
     set_status(execution, ExecutionStatus.RUNNING)
     execution.cancel_told = execution.cause is not None
+    execution.cleanup_budget_ms = poll.cleanup_budgets_ms.get(execution.kind, execution.cleanup_budget_ms)
     workflow.claimed_at = len(workflow.log)
     workflow.has_news = False
     workflow.poll = poll.name
     state.workflows.claimed_by[poll.name] = execution
     hold(state, execution, poll.worker_id, poll.lease_ms)
+    if poll.pass_ms is not None:
+        claim_ends.limit(state, execution, poll.pass_ms)
     record(state, execution, EventType.EXECUTION_ACTIVATED, number=execution.run, worker=poll.worker_id)
     return WorkflowClaimed(
         execution_id=execution.execution_id,

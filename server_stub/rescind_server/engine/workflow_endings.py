@@ -19,7 +19,7 @@ from rescind.model.workflow_events import (
     WorkflowCancelled,
     WorkflowExecutionFailed,
 )
-from rescind_server.engine import endings, execution_endings, stops, workflow_claims, workflow_keys
+from rescind_server.engine import endings, execution_endings, stops, workflow_claims, workflow_elsewhere, workflow_keys
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase
 from rescind_server.engine.state import State, record
@@ -117,13 +117,27 @@ def cancel_tree(
         hard: at once, without its clean-up.
         within_ms: the longest time of the clean-up, if it is shorter than the usual one.
     """
-    for execution in reversed(list(_subtree(state, root))):
-        parent_id = workflow_of(execution).parent_id
-        if execution is root:
-            _begin(state, execution, cause, requested_by, hard=hard, within_ms=within_ms)
-        elif parent_id is not None:
-            passed_on = CancelCause(CancelSource.PARENT, f"workflow:{parent_id}", cause.reason, cause.trace_parent)
-            _begin(state, execution, passed_on, parent_id, hard=hard, within_ms=within_ms)
+    tree = list(reversed(list(_subtree(state, root))))
+    # Each log tells of its own cancel first: code that heard of a child's end before would take that for a failure.
+    told = [_tell_cancelled(state, execution, root, cause, requested_by) for execution in tree]
+    for execution, first in zip(tree, told, strict=True):
+        _begin(state, execution, first=first, hard=hard, within_ms=within_ms)
+    if not state.hosts_children and (hard or told[-1]):
+        workflow_elsewhere.cancel_all(state, root, cause.reason, hard=hard, within_ms=within_ms)
+
+
+def _tell_cancelled(state: State, execution: Execution, root: Execution, cause: CancelCause, requested_by: str) -> bool:
+    """Write into a workflow's log that it is cancelled; returns whether it was not before."""
+    if execution.cause is not None:
+        return False
+    parent_id = workflow_of(execution).parent_id
+    if execution is not root and parent_id is not None:
+        cause = CancelCause(CancelSource.PARENT, f"workflow:{parent_id}", cause.reason, cause.trace_parent)
+        requested_by = parent_id
+    execution.cause = cause
+    execution.status = ExecutionStatus.CANCELLING
+    tell(state, execution, CancellationRequested(cause.reason or "", requested_by, cause))
+    return True
 
 
 def _subtree(state: State, root: Execution) -> Iterator[Execution]:
@@ -146,17 +160,13 @@ def _subtree(state: State, root: Execution) -> Iterator[Execution]:
 def _begin(
     state: State,
     execution: Execution,
-    cause: CancelCause,
-    requested_by: str,
     *,
+    first: bool,
     hard: bool,
     within_ms: int | None,
 ) -> None:
-    first = execution.cause is None
-    if first:
-        execution.cause = cause
-        execution.status = ExecutionStatus.CANCELLING
-        tell(state, execution, CancellationRequested(cause.reason or "", requested_by, cause))
+    cause = execution.cause
+    assert cause is not None
     # What never ran has nothing to clean up, and its code never runs.
     if hard or not execution.run:
         end_cancelled(state, execution, hard=hard)

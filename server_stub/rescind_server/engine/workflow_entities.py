@@ -64,14 +64,14 @@ class ChildWorkflow(msgspec.Struct, eq=False):
     Attributes:
         name: its name.
         execution_id: its id.
-        was_started: False if its name was taken.
         is_over: whether the parent's log tells its end.
+        is_abandoned: whether it goes on when its parent is cancelled; said of one that lives elsewhere alone.
     """
 
     name: str
     execution_id: ExecutionId
-    was_started: bool = True
     is_over: bool = False
+    is_abandoned: bool = False
 
 
 class Workflow(msgspec.Struct, eq=False):
@@ -98,7 +98,7 @@ class Workflow(msgspec.Struct, eq=False):
         promises: by their id, also those that are settled.
         promise_ids: the same by their names.
         children: by their id.
-        child_names: the names that were used.
+        child_names: the names of those that its code has started.
         state: the values that its code has set.
         ended_tasks: the tasks whose end its log tells.
         signals: how many it was sent.
@@ -144,6 +144,8 @@ class WorkflowPoll(msgspec.Struct, eq=False):
     lease_ms: int | None
     brings_log: bool
     only_uuids: bool
+    pass_ms: int | None
+    cleanup_budgets_ms: dict[str, int]
     deadline: Deadline | None = None
 
 

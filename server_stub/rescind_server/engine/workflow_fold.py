@@ -74,8 +74,7 @@ def _promise_settled(
 def _child_initiated(workflow: Workflow, event: ChildWorkflowInitiated, at: Instant) -> None:
     name, child_id = event.child_execution_name, event.child_workflow_execution_id
     if child_id not in workflow.children:
-        # A name that was asked for before is the first one's.
-        workflow.children[child_id] = ChildWorkflow(name, child_id, was_started=name not in workflow.child_names)
+        workflow.children[child_id] = ChildWorkflow(name, child_id)
         workflow.child_names.add(name)
 
 

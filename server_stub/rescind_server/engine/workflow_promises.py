@@ -13,7 +13,7 @@ from rescind.model.workflow_events import (
     TimerFired,
 )
 from rescind.model.workflows import PromiseSettled, SettlePromise
-from rescind_server.engine import workflow_keys
+from rescind_server.engine import workflow_checks, workflow_keys
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import State
@@ -62,15 +62,24 @@ def settle_from_outside(state: State, command: SettlePromise) -> Reply:
     promise_id = _named(state, command)
     execution = state.workflows.promises.get(promise_id) if promise_id is not None else None
     if execution is None or promise_id is None or execution.organisation != command.organisation:
-        what = "idempotency key" if command.by_key else "id"
-        return Refused(
-            "NotFound", f"no promise of an open workflow has the {what} {command.promise!r}. Check it, or its workflow."
-        )
+        return _not_found(command)
     promise = workflow_of(execution).promises[promise_id]
     already = promise.is_settled
     if not already:
         settle(state, execution, promise, value=command.value, error=command.error)
     return PromiseSettled(promise_id, execution.execution_id, already)
+
+
+def answer_closed(command: SettlePromise, execution: Execution) -> Reply:
+    """What is answered about a promise of a workflow that has ended and left memory: a late repeat changes nothing."""
+    workflow = execution.workflow
+    _, _, name = command.promise.partition("/")
+    promise_id = workflow.promise_ids.get(name) if workflow is not None else None
+    if workflow is None or promise_id is None or execution.organisation != command.organisation:
+        return _not_found(command)
+    if not workflow.promises[promise_id].is_settled:
+        return workflow_checks.ended(execution)
+    return PromiseSettled(promise_id, execution.execution_id, already=True)
 
 
 def settle(state: State, execution: Execution, promise: Promise, *, value: Payload, error: str | None) -> None:
@@ -81,6 +90,13 @@ def settle(state: State, execution: Execution, promise: Promise, *, value: Paylo
     if error is not None:
         event = PromiseRejected(promise.promise_id, promise.name, error)
     tell(state, execution, event)
+
+
+def _not_found(command: SettlePromise) -> Refused:
+    what = "idempotency key" if command.by_key else "id"
+    return Refused(
+        "NotFound", f"no promise of an open workflow has the {what} {command.promise!r}. Check it, or its workflow."
+    )
 
 
 def _named(state: State, command: SettlePromise) -> str | None:

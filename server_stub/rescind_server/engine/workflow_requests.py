@@ -31,6 +31,7 @@ from rescind.model.workflows import (
     WorkflowRetried,
 )
 from rescind_server.engine import (
+    workers,
     workflow_checks,
     workflow_claims,
     workflow_endings,
@@ -64,6 +65,8 @@ def decide(state: State, command: Command, closed: Execution | None, seed: int) 
             return _retry(state, command, closed)
         case SubmitWorkflowCommands() if closed is not None:
             return _of_workflow(closed, lambda: workflow_submissions.answer_closed(command, closed))
+        case SettlePromise() if closed is not None:
+            return workflow_promises.answer_closed(command, closed)
         case ReleaseWorkflow() if closed is not None:
             return ACCEPTED
         case SignalExecution() | CancelExecution():
@@ -109,7 +112,8 @@ def _retry(state: State, command: RetryWorkflow, closed: Execution | None) -> Re
     execution.status = ExecutionStatus.PENDING
     execution.failure = execution.ended_at = None
     workflow = workflow_of(execution)
-    record(state, execution, EventType.EXECUTION_RETRIED, by=command.by)
+    why = {"reason": command.note} if command.note else {}
+    record(state, execution, EventType.EXECUTION_RETRIED, by=command.by, **why)
     append(state, execution, RetryRequested(command.note))
     for task in execution.tasks.values():
         state.workflows.tasks[task.task_id] = execution
@@ -130,7 +134,7 @@ _RULES: Final[Mapping[type, Callable[[State, Any], Reply]]] = {
     PollWorkflow: workflow_claims.poll,
     WithdrawPoll: workflow_claims.withdraw,
     WorkerSeen: workflow_claims.seen,
-    WorkerGone: workflow_claims.gone,
+    WorkerGone: workers.gone,
     SubmitWorkflowCommands: workflow_submissions.submit,
     ReleaseWorkflow: workflow_claims.give_back,
 }

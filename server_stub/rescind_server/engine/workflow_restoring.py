@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from rescind_server.engine import workflow_claims, workflow_keys, workflow_promises
+from rescind_server.engine import claim_ends, workflow_claims, workflow_keys, workflow_promises
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase
 from rescind_server.engine.state import State
@@ -14,7 +14,8 @@ from rescind_server.engine.workflow_entities import ChildWorkflow, KeyName, KeyO
 def restore(state: State, executions: Iterable[Execution], keys: Mapping[KeyName, KeyOwner]) -> None:
     """Go on with workflows whose logs are folded.
 
-    A claim outlasts the restart by its lease: a worker whose pass was under way may still submit it.
+    A claim outlasts the restart by a short grace: a worker whose pass was under way may still submit it. It need not
+    know any more that it has one, so nothing else that it says counts.
     """
     for name, owner in keys.items():
         workflow_keys.take_up(state, name, owner)
@@ -31,8 +32,6 @@ def _restore(state: State, execution: Execution) -> None:
         # Started from outside: its parent's log does not tell of it.
         child = ChildWorkflow(workflow.child_name, execution.execution_id)
         parent.workflow.children[execution.execution_id] = child
-        if workflow.child_name:
-            parent.workflow.child_names.add(workflow.child_name)
     if execution.ended:
         return
     workflow_promises.watch(state, execution)
@@ -43,3 +42,4 @@ def _restore(state: State, execution: Execution) -> None:
     elif execution.phase is Phase.IN_FLIGHT and workflow.worker_id is not None:
         lease_ms = state.lease_ms if workflow.lease_ms is None else workflow.lease_ms
         workflow_claims.hold(state, execution, workflow.worker_id, lease_ms)
+        claim_ends.limit(state, execution, claim_ends.PASS_RESTART_GRACE_MS)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.events import EventType
-from rescind.model.ids import Instant
 from rescind.model.options import DEFAULT_TASK_OPTIONS, LONGEST_MS, RetryPolicy, TaskOptions
 from rescind.model.status import ExecutionStatus
 from rescind.model.workflow_commands import (
@@ -29,7 +28,6 @@ from rescind.model.workflow_commands import (
 from rescind.model.workflow_events import (
     ChildWorkflowCancellationFailed,
     ChildWorkflowCancellationRequested,
-    ChildWorkflowFailed,
     ChildWorkflowInitiated,
     OperationCompleted,
     PromiseCreated,
@@ -41,8 +39,15 @@ from rescind.model.workflow_events import (
     WorkflowSuspended,
 )
 from rescind.model.workflows import StartWorkflow
-from rescind_server.engine import claims, endings, workflow_endings, workflow_keys, workflow_promises, workflow_starts
-from rescind_server.engine.deadlines import DeadlineKind
+from rescind_server.engine import (
+    claims,
+    endings,
+    workflow_elsewhere,
+    workflow_endings,
+    workflow_keys,
+    workflow_promises,
+    workflow_starts,
+)
 from rescind_server.engine.entities import Execution, Task
 from rescind_server.engine.naming import shared
 from rescind_server.engine.state import State, record
@@ -91,7 +96,7 @@ def _schedule_task(state: State, execution: Execution, command: ScheduleTask) ->
     execution.unsettled += 1
     state.workflows.tasks[task.task_id] = execution
     record(state, execution, EventType.TASK_SCHEDULED, task, kind=task.kind, queue=task.queue)
-    _watch(state, task)
+    claims.watch(state, task)
     if command.idempotency_key is not None:
         _bind_if_free(state, execution, command, task)
     claims.offer(state, task)
@@ -105,17 +110,6 @@ def _options(command: ScheduleTask) -> TaskOptions:
         return DEFAULT_TASK_OPTIONS
     limit = None if command.timeout_ms is None else min(max(0, command.timeout_ms), LONGEST_MS)
     return TaskOptions(retry=RetryPolicy(max_attempts=retries + 1), schedule_to_close_ms=limit)
-
-
-def _watch(state: State, task: Task) -> None:
-    limits = (
-        (DeadlineKind.SCHEDULE_TO_START, task.options.schedule_to_start_ms),
-        (DeadlineKind.SCHEDULE_TO_CLOSE, task.options.schedule_to_close_ms),
-    )
-    for kind, limit in limits:
-        if limit is not None:
-            deadline = state.deadlines.set(Instant(state.now + limit * 1_000), kind, task)
-            task.deadlines = [*(task.deadlines or ()), deadline]
 
 
 def _bind_if_free(state: State, execution: Execution, command: ScheduleTask, task: Task) -> None:
@@ -170,13 +164,11 @@ def _schedule_child(state: State, execution: Execution, command: ScheduleChildWo
     name, child_id = command.child_execution_name, command.child_workflow_execution_id
     kind = command.workflow_kind
     known = workflow.children.get(child_id)
-    is_used = name in workflow.child_names
     append(state, execution, ChildWorkflowInitiated(name, kind, child_id, command.input))
     if known is not None:
         return
-    if is_used:
-        error = f"this workflow has a child {name!r} already; choose another name"
-        tell(state, execution, ChildWorkflowFailed(name, child_id, error))
+    if not state.hosts_children:
+        workflow_elsewhere.spawn(state, execution, command)
         return
     start = StartWorkflow(
         kind=kind,
@@ -199,8 +191,10 @@ def _cancel_child(state: State, execution: Execution, command: RequestCancelChil
     name = known.name if known is not None else command.child_execution_name
     append(state, execution, ChildWorkflowCancellationRequested(name, child_id, command.reason))
     child = state.executions.get(child_id) if known is not None else None
-    if known is None or not known.was_started:
+    if known is None:
         tell(state, execution, ChildWorkflowCancellationFailed(name, child_id, "this workflow has no such child"))
+    elif not state.hosts_children and not known.is_over:
+        workflow_elsewhere.cancel(state, execution, child_id, command.reason or None)
     elif child is None or child.ended:
         status = child.status if child is not None else ExecutionStatus.COMPLETED
         told = f"the child has ended already: {status.value}" if child is not None else "the child has ended already"

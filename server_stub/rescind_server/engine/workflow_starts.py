@@ -129,15 +129,12 @@ def _parent_refuses(state: State, command: StartWorkflow) -> Refused | None:
         return Refused("NotFound", f"no open workflow {command.parent_id!r} to be the parent. Check the id.")
     if parent.ended:
         return Refused("ExecutionEnded", f"workflow {command.parent_id!r} is {parent.status.value}; start without it.")
-    if command.child_execution_name and command.child_execution_name in parent.workflow.child_names:
-        name = command.child_execution_name
+    name = command.child_execution_name
+    if name and any(child.name == name for child in parent.workflow.children.values()):
         return Refused("AlreadyExists", f"workflow {command.parent_id!r} has a child {name!r}. Choose another name.")
     return None
 
 
 def _add_to_parent(state: State, parent_id: ExecutionId, child: Execution) -> None:
     parent = workflow_of(state.executions[parent_id])
-    name = workflow_of(child).child_name
-    parent.children[child.execution_id] = ChildWorkflow(name, child.execution_id)
-    if name:
-        parent.child_names.add(name)
+    parent.children[child.execution_id] = ChildWorkflow(workflow_of(child).child_name, child.execution_id)

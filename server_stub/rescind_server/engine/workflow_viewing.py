@@ -19,7 +19,7 @@ def workflow_view(execution: Execution) -> WorkflowView | None:
         state=dict(workflow.state),
         parent_id=workflow.parent_id,
         child_execution_name=workflow.child_name,
-        children={child.name: child.execution_id for child in workflow.children.values() if child.was_started},
+        children={child.name: child.execution_id for child in workflow.children.values()},
         worker_id=workflow.worker_id,
         retries=workflow.retries,
     )

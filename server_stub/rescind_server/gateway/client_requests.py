@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from rescind.errors import AlreadyExists, InvalidInput, NotFound, NotPermitted, RescindError
+from rescind.errors.named import named_error
 from rescind.model.audit import AuditFilter, AuditRecord
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import (
@@ -34,7 +35,6 @@ from rescind.model.payload import Payload
 from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult, ExecutionStatus
 from rescind.model.texts import LONGEST_TEXT
 from rescind.model.views import ExecutionDetails, ExecutionView
-from rescind.transport.grpc_errors import named_error
 from rescind_server.access.tokens import Role
 from rescind_server.gateway import organisations
 from rescind_server.gateway.identity import Caller

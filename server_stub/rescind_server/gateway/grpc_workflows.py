@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from rescind_proto.rescind.v1 import workflows_pb2 as wire
 
-from rescind import errors
 from rescind.errors import InvalidInput, NotFound, RequestError
+from rescind.errors.named import named_error
 from rescind.model.commands import DEFAULT_ORGANISATION, Command, Refused, Reply, Started
 from rescind.model.ids import ExecutionId, WorkerId
 from rescind.model.options import DEFAULT_QUEUE
@@ -127,6 +127,7 @@ class WorkflowGateway:
             max(0, min(request.wait_ms, _LONGEST_WAIT_MS)),
             _LEASE_MS,
             caller.organisation,
+            cleanup_budgets_ms=dict(request.cleanup_budgets_ms),
         )
         self._polls.add(poll)
         try:
@@ -180,8 +181,7 @@ class WorkflowGateway:
     async def _ask(self, command: Command) -> Reply:
         reply = await self._host.ask(command)
         if isinstance(reply, Refused):
-            error = getattr(errors, reply.error, RequestError)
-            raise error(reply.message)
+            raise named_error(reply.error, reply.message) or RequestError(reply.message)
         return reply
 
     def _start_command(self, request: wire.StartWorkflowRequest, caller: Caller) -> StartWorkflow:

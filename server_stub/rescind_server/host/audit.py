@@ -32,12 +32,14 @@ _ACTIONS: Final[Mapping[EventType, AuditAction]] = {
     EventType.SIGNAL_REFUSED: AuditAction.SIGNAL,
     EventType.EXECUTION_CANCEL_REQUESTED: AuditAction.CANCEL,
     EventType.TASK_CANCEL_REQUESTED: AuditAction.CANCEL_TASK,
+    EventType.EXECUTION_RETRIED: AuditAction.RETRY,
 }
 # Of a cancel, its event tells.
 _RESULTS: Final[Mapping[EventType, str]] = {
     EventType.EXECUTION_STARTED: "CREATED",
     EventType.SIGNAL_RECEIVED: "ACCEPTED",
     EventType.SIGNAL_REFUSED: "REFUSED",
+    EventType.EXECUTION_RETRIED: "ACCEPTED",
 }
 _CHANGED: Final[Mapping[AuditAction, str]] = {
     AuditAction.ADD_WEBHOOK: "ADDED",

@@ -10,14 +10,20 @@ from rescind.model.commands import Command, FromClient
 from rescind.model.ids import ExecutionId, Instant
 from rescind.model.messages import AgentProgress
 from rescind.model.workflow_commands import ScheduleChildWorkflow
-from rescind.model.workflows import ReleaseWorkflow, RetryWorkflow, StartWorkflow, SubmitWorkflowCommands
+from rescind.model.workflows import (
+    ReleaseWorkflow,
+    RetryWorkflow,
+    SettlePromise,
+    StartWorkflow,
+    SubmitWorkflowCommands,
+)
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.state import Decision
 from rescind_server.store.port import Store
 
 _NONE: Final[Mapping[ExecutionId, Execution]] = {}
-_Naming = FromClient | StartWorkflow | RetryWorkflow | SubmitWorkflowCommands | ReleaseWorkflow
+_Naming = FromClient | StartWorkflow | RetryWorkflow | SettlePromise | SubmitWorkflowCommands | ReleaseWorkflow
 """Commands that name an execution which may have left memory."""
 
 

@@ -18,8 +18,13 @@ export function auditView(frame) {
   const asked = () => /** @type {[string, Record<string, string | number>]} */ (["/api/v1/audit", {
     page_size: 100, who: who.value.trim(), execution_id: execution.value.trim(),
   }]);
-  const shown = reading(frame, place, asked, (answer) => show(place, answer, asked));
-  for (const each of [who, execution]) each.addEventListener("input", () => shown.again());
+  const pages = { areOlderShown: false };
+  // Who reads older ones keeps them: the newest come when the filter changes, or the view is opened anew.
+  const shown = reading(frame, place, asked, (answer) => { if (!pages.areOlderShown) show(place, answer, asked, pages); });
+  for (const each of [who, execution]) each.addEventListener("input", () => {
+    pages.areOlderShown = false;
+    shown.again();
+  });
   fill(frame.place, element("h1", {}, "Audit"),
     element("form.filters", { role: "search", "aria-label": "Filters", onsubmit: (event) => event.preventDefault() },
       element("div.field", {}, element("label", { for: who.id }, "Who"), who),
@@ -43,12 +48,14 @@ function field(name, label, placeholder, value) {
  * @param {HTMLElement} place
  * @param {any} answer
  * @param {() => [string, Record<string, string | number>]} asked
+ * @param {{areOlderShown: boolean}} pages
  */
-function show(place, answer, asked) {
+function show(place, answer, asked, pages) {
   if (!answer.records.length) return fill(place, element("p.state", { test: "empty" }, "Nobody asked for anything that fits these filters."));
   const body = element("tbody", {}, ...answer.records.map(row));
   let token = answer.next_page_token;
   const more = button("older", "next-page", async () => {
+    pages.areOlderShown = true;
     const [path, query] = asked();
     const next = await get(path, { ...query, page_token: token });
     body.append(...next.records.map(row));
@@ -71,5 +78,5 @@ function row(record) {
     element("td", {}, foreign(record.subject, 100), record.task_id ? element("span.sub.mono", {}, record.task_id) : null),
     element("td", {}, record.execution_id
       ? element("a", { href: `/page/executions/${encodeURIComponent(record.execution_id)}` }, foreign(record.execution_id, 100)) : "–"),
-    element("td", {}, record.source ? `${record.source.toLowerCase().replaceAll("_", " ")} ` : "", record.reason ? foreign(record.reason, 300) : null));
+    element("td", {}, record.source ? `${record.source.toLowerCase().replaceAll("_", " ")}${record.reason ? ": " : ""}` : "", record.reason ? foreign(record.reason, 300) : null));
 }

@@ -32,7 +32,7 @@ export function cancelMany(what, done) {
       const also = ended ? ` ${ended.toLocaleString("en")} more ${ended === 1 ? "has" : "have"} ended, and stay as they are.` : "";
       return { selected: open, words: open === 0
         ? `Nothing of this is open any more.${also}`
-        : `${open.toLocaleString("en")} open ${open === 1 ? "execution" : "executions"} will be cancelled, with their open tasks.${also}` };
+        : `${open.toLocaleString("en")} open ${open === 1 ? "execution" : "executions"} will be cancelled, with their open tasks and what they spawned.${also}` };
     },
     run: (reason, force, tell, signal) => "ids" in what
       ? oneByOne(what.ids, reason, force, tell, signal)

@@ -2,6 +2,7 @@
 /** One execution: how it stands, what happened in it along the time, what it says, and what can be done about it. */
 
 import { call, executionPath, get } from "./api.js";
+import { Children, executionLink, openTree, treeInWords } from "./children.js";
 import { Conversation, Checkpoints } from "./conversation.js";
 import { askToCancel } from "./dialog.js";
 import { announce, button, element, fill, foreign, json } from "./dom.js";
@@ -49,6 +50,7 @@ class ExecutionPage {
     this.output = new Output((taskId) => this.model.byKey.get(`task ${taskId}`)?.name ?? "task");
     this.conversation = new Conversation(this.path);
     this.checkpoints = new Checkpoints(this.path);
+    this.children = new Children(this.id);
     this.history = new HistoryList(this.model);
     this.signals = new Signals(this.path, frame.mayAct);
     this.value = element("div");
@@ -57,6 +59,7 @@ class ExecutionPage {
       ["output", "Output", this.output.element, () => this.output.shown()],
       ["conversation", "Conversation", this.conversation.element, () => this.conversation.shown()],
       ["checkpoints", "Checkpoints", this.checkpoints.element, () => this.checkpoints.shown()],
+      ["children", "Children", this.children.element, () => this.children.shown()],
       ["signals", "Signals", this.signals.element, () => {}],
       ["history", "History", this.history.element, () => this.history.shown()],
       ["value", "Input and output", this.value, () => {}],
@@ -68,6 +71,7 @@ class ExecutionPage {
       this.isOver = true;
       this.stream?.close();
       this.timeline.end();
+      this.children.end();
       clearInterval(this.clock);
     };
     this.begin();
@@ -86,6 +90,7 @@ class ExecutionPage {
     if (this.isOver) return;
     fill(this.frame.place, this.header, this.tabs.element);
     this.drawHeader();
+    this.tabs.reveal();
     this.frame.ready();
     this.stream = new Stream(`${this.path}/events?output=true&attach=false`, (events) => this.take(events), (connection) => {
       this.frame.connection(connection);
@@ -117,6 +122,7 @@ class ExecutionPage {
     if (event.type === "ENTRY_APPENDED") this.conversation.changed();
     else if (event.type === "CHECKPOINT_SAVED") this.checkpoints.changed();
     else if (event.type === "SIGNAL_RECEIVED") this.signals.received(event);
+    else if (event.type.startsWith("CHILD_")) this.children.changed();
     if (event.task_id) this.detail.changed(event.task_id);
     return true;
   }
@@ -178,6 +184,7 @@ class ExecutionPage {
     const further = (execution.stopping ?? 0) > 0 ? `${execution.stopping} at work` : execution.parked ? "parked" : "";
     const facts = [
       ["kind", foreign(execution.kind, 200)], ["queue", foreign(execution.queue, 200)], ["by", foreign(execution.created_by, 200)],
+      ["parent", execution.parent_id ? executionLink(execution.parent_id, "parent-link") : null],
       ["started", time(execution.created_at)], ["ended", execution.ended_at ? time(execution.ended_at) : null],
       ["took", element("span.took", {}, duration((execution.ended_at ? instant(execution.ended_at) : now()) - instant(execution.created_at)))],
     ];
@@ -208,9 +215,9 @@ class ExecutionPage {
       title: force ? "End this execution by force" : "Cancel this execution", confirm: force ? "End it" : "Cancel it",
       force, mayForce: true, closesWhenDone: true,
       plan: async () => {
-        const tasks = await call("POST", "/api/v1/tasks/cancel", { where: { execution_id: this.id }, dry_run: true }).catch(() => ({ selected: 0 }));
+        const tree = await openTree(this.id);
         const stopping = this.model.stopping ? ` ${this.model.stopping} already being stopped.` : "";
-        return { selected: 1, words: `${this.id} and ${tasks.selected} open ${tasks.selected === 1 ? "task" : "tasks"} of it will be hit.${stopping}` };
+        return { selected: tree.executions, words: `${treeInWords(this.id, tree)}${stopping}` };
       },
       run: async (reason, byForce, _, signal) => {
         const { result } = await call("POST", `${this.path}/cancel`, { reason, force: byForce }, signal);

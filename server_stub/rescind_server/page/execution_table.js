@@ -130,8 +130,9 @@ export class ExecutionTable {
     else delete row.dataset.stopping;
     const cells = [
       element("td", {}, statusBadge(shown, shown === "STOPPING" ? `${listed.stopping} at work` : listed.parked ? "parked" : ""), cause(listed)),
-      element("td.id", {}, element("a", { href: `/page/executions/${encodeURIComponent(listed.execution_id)}` }, foreign(listed.execution_id, 200))),
-      element("td", {}, foreign(listed.kind, 100)),
+      element("td.id", {}, element("a", { href: `/page/executions/${encodeURIComponent(listed.execution_id)}` }, foreign(listed.execution_id, 200)),
+        element("span.sub.narrow", {}, foreign(listed.kind, 100))),
+      element("td.column-kind", {}, foreign(listed.kind, 100)),
       element("td.column-queue", {}, foreign(listed.queue, 100)),
       element("td.column-labels", {}, ...Object.entries(listed.labels).slice(0, 5).map(([name, value]) => element("span.label", {}, foreign(`${name}=${value}`, 60)))),
       element("td.column-creator", {}, foreign(listed.created_by, 100)),

@@ -33,8 +33,16 @@ export class Tabs {
       each.tab.setAttribute("tabindex", isSelected ? "0" : "-1");
       each.panel.hidden = !isSelected;
     }
-    if (!isFirst) history.replaceState(null, "", `#${name}`);
+    if (!isFirst) {
+      history.replaceState(null, "", `#${name}`);
+      this.reveal();
+    }
     queueMicrotask(() => this.tabs.find((each) => each.name === name)?.shown());
+  }
+
+  /** Where there is no room for all tabs, scroll to the one that is selected. */
+  reveal() {
+    this.tabs.find((each) => each.name === this.current)?.tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** @param {KeyboardEvent} event */

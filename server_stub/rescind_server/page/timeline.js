@@ -10,6 +10,10 @@ import { duration, inWords, now, signOf } from "./words.js";
 
 /** @typedef {import("./timeline_model.js").Row} Row */
 /** @typedef {import("./timeline_model.js").TimelineModel} TimelineModel */
+/**
+ * @typedef {{row: HTMLElement, sign: HTMLElement, kind: HTMLElement, name: HTMLElement, times: HTMLElement, bars: HTMLElement,
+ *   drawn: string, placed: string}} ShownRow the parts of a row in the document, what they show, and on which scale
+ */
 
 const ROW = 26;
 const BEYOND = 6;
@@ -30,8 +34,10 @@ export class Timeline {
     this.active = -1;
     /** @type {string | null} */
     this.selected = null;
-    /** @type {Map<string, {row: HTMLElement, bars: HTMLElement, label: HTMLElement, drawn: string, placed: string}>} */
+    /** @type {Map<string, ShownRow>} */
     this.shown = new Map();
+    /** Those that have left what is seen: they become the rows that come in. @type {ShownRow[]} */
+    this.free = [];
     /** What the axis shows: it is drawn anew if that is something else. */
     this.axisShown = "";
     this.axisWidth = 0;
@@ -101,14 +107,15 @@ export class Timeline {
     const kept = new Set();
     for (let place = first; place < last; place += 1) kept.add(rows[place].key);
     if (this.active >= 0 && rows[this.active]) kept.add(rows[this.active].key);
-    for (const [key, { row }] of this.shown) {
+    for (const [key, shown] of this.shown) {
       if (!kept.has(key)) {
-        row.remove();
+        this.free.push(shown);
         this.shown.delete(key);
       }
     }
     for (let place = first; place < last; place += 1) this.drawRow(place, range, scale);
     if (this.active >= 0 && (this.active < first || this.active >= last) && rows[this.active]) this.drawRow(this.active, range, scale);
+    for (const { row: left } of this.free) left.remove();
     this.drawAxis(range);
     this.words.textContent = `${rows.length.toLocaleString("en")} rows, ${duration(range.end - range.begin)}`;
   }
@@ -122,13 +129,13 @@ export class Timeline {
     const row = this.model.rows[place];
     let shown = this.shown.get(row.key);
     if (!shown) {
-      const label = element("span.row-label");
-      const bars = element("span.row-bars");
-      shown = { row: element("div.timeline-row", { role: "option", test: "timeline-row", id: `row-${place}` }, label, bars), bars, label, drawn: "", placed: "" };
+      shown = this.free.pop() ?? newRow();
+      shown.drawn = "";
+      shown.row.id = `row-${place}`;
       shown.row.style.top = `${place * ROW}px`;
       shown.row.dataset.place = String(place);
       this.shown.set(row.key, shown);
-      this.list.append(shown.row);
+      if (!shown.row.parentNode) this.list.append(shown.row);
     }
     const status = rowStatus(row);
     const state = `${status} ${row.stop} ${row.attempts} ${row.bars.length} ${row.why}`;
@@ -146,31 +153,32 @@ export class Timeline {
   }
 
   /**
-   * @param {{row: HTMLElement, bars: HTMLElement, label: HTMLElement}} shown
+   * @param {ShownRow} shown
    * @param {Row} row
    * @param {number} place
    * @param {string} status
    */
   drawState(shown, row, place, status) {
-    const { row: made, bars, label } = shown;
-    made.dataset.status = status;
-    made.dataset.kind = row.kind;
-    if (row.taskId) made.dataset.task = row.taskId;
-    if (row.stop) made.dataset.stop = row.stop;
-    else delete made.dataset.stop;
+    const { row: made, bars } = shown;
+    mark(made, { status, kind: row.kind, task: row.taskId, stop: row.stop });
     made.setAttribute("aria-posinset", String(place + 1));
     const stop = row.stop && !isOpenStop(row.stop) ? `, ${inWords(row.stop)}` : "";
     const times = row.attempts > 1 ? ` ×${row.attempts}` : "";
-    const words = `${NAMES[row.kind]} ${row.name}${times}, ${inWords(status)}${stop}`;
+    const kind = NAMES[row.kind] === row.name ? "" : `${NAMES[row.kind]} `;
+    const words = `${kind}${row.name}${times}, ${inWords(status)}${stop}`;
     made.setAttribute("aria-label", words);
     made.title = row.why ? `${words}: ${row.why.slice(0, 500)}` : words;
-    fill(label, element("span.sign", { "data-status": status, "aria-hidden": "true" }, signOf(status)),
-      row.kind === "task" || row.kind === "agent" ? null : element("span.quiet", {}, `${NAMES[row.kind]} `),
-      element("bdi", {}, row.name.slice(0, 120)), row.attempts > 1 ? element("span.quiet", {}, ` ×${row.attempts}`) : null);
-    fill(bars, ...row.bars.map((bar, number) => element("span.bar", {
-      test: "timeline-bar", "data-phase": bar.phase, "data-status": bar.failed ? "FAILED" : isLast(row, number) ? status : null,
-      "data-attempt": bar.attempt || null, "data-end": isLast(row, number) && bar.end !== null ? row.stop ?? row.status : null,
-    })), element("span.end-words", { "aria-hidden": "true" }));
+    mark(shown.sign, { status });
+    shown.sign.textContent = signOf(status);
+    shown.kind.textContent = row.kind === "task" || row.kind === "agent" ? "" : kind;
+    shown.name.textContent = row.name.slice(0, 120);
+    shown.times.textContent = times;
+    while (bars.childElementCount <= row.bars.length) bars.prepend(element("span.bar", { test: "timeline-bar" }));
+    while (bars.childElementCount > row.bars.length + 1) bars.firstElementChild?.remove();
+    row.bars.forEach((bar, number) => mark(/** @type {HTMLElement} */ (bars.children[number]), {
+      phase: bar.phase, status: bar.failed ? "FAILED" : isLast(row, number) ? status : null,
+      attempt: bar.attempt ? String(bar.attempt) : null, end: isLast(row, number) && bar.end !== null ? row.stop ?? row.status : null,
+    }));
   }
 
   /**
@@ -307,6 +315,29 @@ export class Timeline {
     this.selected = row?.key ?? null;
     this.onSelect(row);
     this.draw();
+  }
+}
+
+/** @returns {ShownRow} */
+function newRow() {
+  const sign = element("span.sign", { "aria-hidden": "true" });
+  const kind = element("span.quiet");
+  const name = element("bdi");
+  const times = element("span.quiet");
+  const bars = element("span.row-bars", {}, element("span.end-words", { "aria-hidden": "true" }));
+  const row = element("div.timeline-row", { role: "option", test: "timeline-row" }, element("span.row-label", {}, sign, kind, name, times), bars);
+  return { row, sign, kind, name, times, bars, drawn: "", placed: "" };
+}
+
+/**
+ * Set what an element says of itself; null takes it away.
+ * @param {HTMLElement} marked
+ * @param {Record<string, string | null>} data
+ */
+function mark(marked, data) {
+  for (const [name, value] of Object.entries(data)) {
+    if (value === null) delete marked.dataset[name];
+    else if (marked.dataset[name] !== value) marked.dataset[name] = value;
   }
 }
 

@@ -25,6 +25,7 @@ from rescind_server.engine.viewing import execution_view
 from rescind_server.store.memory_outbox import MemoryOutbox
 from rescind_server.store.outputs import AttemptOutput, Outputs, Tail
 from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
+from rescind_server.store.registrations import MemoryRegistrations
 from rescind_server.store.task_owners import is_noted
 
 _MOST_OUTPUT: Final = 64 * 1024 * 1024
@@ -35,6 +36,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.outbox = MemoryOutbox()
+        self.registrations = MemoryRegistrations()
         self._histories: dict[ExecutionId, list[HistoryEvent]] = {}
         self._logs: dict[ExecutionId, list[LoggedEvent]] = {}
         # In the order of starting, in which executions are committed first.

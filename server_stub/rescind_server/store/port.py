@@ -18,6 +18,7 @@ from rescind_server.engine.subscriptions import QueueKey
 from rescind_server.engine.workflow_entities import KeyName, KeyOwner
 from rescind_server.store.outbox import Outbox
 from rescind_server.store.outputs import AttemptOutput, Outputs
+from rescind_server.store.registrations import KeptRegistrations
 
 
 class Loaded(NamedTuple):
@@ -92,6 +93,10 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Webhooks, and what they are still to be told; a commit may add to that."""
+
+    @property
+    def registrations(self) -> KeptRegistrations:
+        """The workers that have registered to poll."""
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """Make the events and the changed rows of these decisions durable, as one transaction.

@@ -19,9 +19,10 @@ from rescind_server.store.records import ExecutionRecord
 
 _TASKS_AT_ONCE: Final = 5_000
 _LAST: Final = 2**63 - 1
-# A list ends when its page is full; who counts needs all that have the label.
-_LISTED_LABEL: Final = "exists (select 1 from labels where name = ? and value = ? and ordinal = executions.ordinal)"
-_COUNTED_LABEL: Final = "ordinal in (select ordinal from labels where name = ? and value = ?)"
+# A list ends when its page is full, which is soon if many have the label; of few, and to count, all are needed.
+_COMMON_LABEL: Final = "exists (select 1 from labels where name = ? and value = ? and ordinal = executions.ordinal)"
+_RARE_LABEL: Final = "ordinal in (select ordinal from labels where name = ? and value = ?)"
+_FEW: Final = 10_000
 _CHILD_OF: Final = (
     "ordinal in (select children.ordinal from children "
     "join executions as parent on parent.ordinal = children.execution where parent.execution_id = ?)"
@@ -45,7 +46,7 @@ def find_executions(
         before: an ordinal; None begins with the newest.
         limit: how many at most.
     """
-    conditions, values = _conditions(selection, before)
+    conditions, values = _conditions(connection, selection, before)
     where = f"where {' and '.join(conditions)} " if conditions else ""
     rows = connection.execute(
         "select ordinal, record, "
@@ -60,7 +61,7 @@ def find_ids(
     connection: sqlite3.Connection, selection: ExecutionFilter, before: int | None, limit: int
 ) -> Sequence[tuple[int, ExecutionId]]:
     """The ordinals and ids of what `find_executions` finds."""
-    conditions, values = _conditions(selection, before)
+    conditions, values = _conditions(connection, selection, before)
     where = f"where {' and '.join(conditions)} " if conditions else ""
     wanted = f"select ordinal, execution_id from executions {where}order by ordinal desc limit ?"
     return [(ordinal, ExecutionId(found)) for ordinal, found in connection.execute(wanted, (*values, limit))]
@@ -68,7 +69,7 @@ def find_ids(
 
 def count_executions(connection: sqlite3.Connection, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
     """How many executions of each status a filter selects; those of none are left out."""
-    conditions, values = _conditions(selection, None, counting=True)
+    conditions, values = _conditions(connection, selection, None, counting=True)
     where = f"where {' and '.join(conditions)} " if conditions else ""
     rows = connection.execute(f"select status, count(*) from executions {where}group by status", values)
     return {ExecutionStatus(status): count for status, count in rows}
@@ -115,7 +116,7 @@ def look_for_task(
 
 
 def _conditions(
-    selection: ExecutionFilter, before: int | None, *, counting: bool = False
+    connection: sqlite3.Connection, selection: ExecutionFilter, before: int | None, *, counting: bool = False
 ) -> tuple[list[str], list[Any]]:
     conditions: list[str] = []
     values: list[Any] = []
@@ -152,9 +153,16 @@ def _conditions(
         conditions.append(_AGENTS if selection.nature is Nature.AGENT else _OF_NATURE)
         values.extend(() if selection.nature is Nature.AGENT else (selection.nature.value,))
     for name, value in selection.labels.items():
-        conditions.append(_COUNTED_LABEL if counting else _LISTED_LABEL)
+        conditions.append(_RARE_LABEL if counting or _is_rare(connection, name, value) else _COMMON_LABEL)
         values.extend((name, value))
     return conditions, values
+
+
+def _is_rare(connection: sqlite3.Connection, name: str, value: str) -> bool:
+    """Whether few executions have a label. No more are looked at than it takes to know that."""
+    some = "select 1 from labels where name = ? and value = ? limit ?"
+    (count,) = connection.execute(f"select count(*) from ({some})", (name, value, _FEW)).fetchone()
+    return bool(count < _FEW)
 
 
 def _goes_by_status(selection: ExecutionFilter, *, counting: bool) -> bool:

@@ -195,3 +195,12 @@ create table natures (
     execution integer not null,
     primary key (nature, execution)
 ) strict, without rowid;
+
+-- Workers that poll, as they have registered. `seen_at` is about when they last said anything.
+create table registrations (
+    organisation text not null,
+    worker_id    text not null,
+    seen_at      integer not null,
+    record       blob not null,
+    primary key (organisation, worker_id)
+) strict, without rowid;

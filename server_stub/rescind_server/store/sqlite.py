@@ -48,6 +48,7 @@ from rescind_server.store.pace import CommitPace, is_small
 from rescind_server.store.port import Found, FoundRequest, Loaded, RequestPlace
 from rescind_server.store.queries import THE_END, TaskPlace, count_executions, find_executions, find_ids, look_for_task
 from rescind_server.store.records import execution_of
+from rescind_server.store.registrations import SqliteRegistrations
 from rescind_server.store.removal import oldest_end, remove_closed
 from rescind_server.store.requests import find_events, find_requests
 from rescind_server.store.sqlite_outbox import SqliteOutbox
@@ -89,7 +90,9 @@ class SqliteStore:
         self._in_thread = 0
         self._searching = asyncio.Lock()
         self._tables = ExecutionTables(self._writer)
-        self.outbox = SqliteOutbox(self._writer, self._read, partial(self._in_turn, self._write_whole))
+        write = partial(self._in_turn, self._write_whole)
+        self.outbox = SqliteOutbox(self._writer, self._read, write)
+        self.registrations = SqliteRegistrations(self._writer, write)
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """See `Store.commit`.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import count
 
+import pytest
+
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import ACCEPTED, CallAnswer, CancelExecution, Deferred, Refused, StartExecution
 from rescind.model.events import EventType
-from rescind.model.ids import ExecutionId, TaskId, WorkerId
+from rescind.model.ids import ORGANISATION_SEPARATOR, ExecutionId, TaskId, WorkerId
 from rescind.model.options import RetryPolicy, TaskOptions
 from rescind.model.payload import NULL_PAYLOAD
 from rescind.model.status import ExecutionStatus, TaskStatus
@@ -31,7 +33,8 @@ from rescind_server.engine.calls import (
 )
 from server_stub.tests.engine.driver import Stage
 
-AGENT = ExecutionId("agent")
+AGENT = ExecutionId("00000000-0000-4000-8000-00000000000a")
+OTHER = ExecutionId("00000000-0000-4000-8000-00000000000b")
 TASK = TaskId("task")
 WORKER = WorkerId("flovyn:worker")
 _numbers = count()
@@ -106,6 +109,18 @@ def test_a_poll_waits_for_as_long_as_it_asks_and_is_told_that_there_is_nothing()
     assert answered(on, number) == NothingFound()
 
 
+def test_long_polls_end_together_with_a_whole_second_and_never_later_than_they_ask() -> None:
+    on = stage()
+    on.pass_time(1_000 - on.now // 1_000 % 1_000 + 100)
+    numbers = [poll(on, for_agents(wait_ms=60_000))]
+    on.pass_time(700)
+    numbers += [poll(on, for_tasks(wait_ms=60_000))]
+    on.pass_time(60_000 - 801)
+    assert [answered(on, number) for number in numbers] == [None, None]
+    on.pass_time(1)
+    assert [answered(on, number) for number in numbers] == [NothingFound(), NothingFound()]
+
+
 def test_a_poll_that_waits_for_nothing_is_answered_in_its_own_turn() -> None:
     on = stage()
     number = poll(on, for_tasks(wait_ms=0))
@@ -116,11 +131,27 @@ def test_a_poll_that_waits_for_nothing_is_answered_in_its_own_turn() -> None:
 def test_the_poll_that_waits_for_longest_is_served_first() -> None:
     on = stage()
     numbers = [poll(on, for_agents(*kinds)) for kinds in ((), ("chat", "other"), ("chat",))]
-    for name in ("a", "b"):
-        on.ask(StartExecution("chat", execution_id=ExecutionId(name)))
+    for execution_id in (AGENT, OTHER):
+        on.ask(StartExecution("chat", execution_id=execution_id))
     answers = [answered(on, number) for number in numbers]
-    assert [each.execution_id for each in answers if isinstance(each, AgentClaimed)] == ["a", "b"]
+    assert [each.execution_id for each in answers if isinstance(each, AgentClaimed)] == [AGENT, OTHER]
     assert answers[2] is None
+
+
+@pytest.mark.parametrize("organisation", ["", f"acme{ORGANISATION_SEPARATOR}"])
+def test_an_agent_whose_id_is_no_uuid_is_passed_over_by_polls(organisation: str) -> None:
+    on = stage()
+    named, readable = ExecutionId(f"{organisation}named"), ExecutionId(f"{organisation}{AGENT}")
+    waiting = poll(on, for_agents())
+    on.ask(StartExecution("chat", execution_id=named))
+    assert answered(on, waiting) is None
+    on.ask(StartExecution("chat", execution_id=readable))
+    claimed = answered(on, waiting)
+    assert isinstance(claimed, AgentClaimed)
+    assert claimed.execution_id == readable
+    assert status(on, named) is ExecutionStatus.PENDING
+    on.join(agents=("chat",))
+    assert status(on, named) is ExecutionStatus.RUNNING
 
 
 def test_a_withdrawn_poll_is_given_nothing() -> None:
@@ -233,15 +264,15 @@ def test_an_agent_that_waits_is_cancelled_at_once_with_its_tasks() -> None:
 
 def test_an_agent_that_runs_is_cancelled_when_it_next_ends_or_waits() -> None:
     on = stage()
-    for name, command in (
-        ("a", EndAgent(execution_id=ExecutionId("a"))),
-        ("b", SuspendAgent(execution_id=ExecutionId("b"), signal="go")),
+    for execution_id, command in (
+        (AGENT, EndAgent(execution_id=AGENT)),
+        (OTHER, SuspendAgent(execution_id=OTHER, signal="go")),
     ):
-        claimed_agent(on, ExecutionId(name))
-        on.ask(CancelExecution(ExecutionId(name), WHY))
-        assert status(on, ExecutionId(name)) is ExecutionStatus.CANCELLING
+        claimed_agent(on, execution_id)
+        on.ask(CancelExecution(execution_id, WHY))
+        assert status(on, execution_id) is ExecutionStatus.CANCELLING
         assert on.ask(command) == ACCEPTED
-        assert on.closed[ExecutionId(name)].status is ExecutionStatus.CANCELLED
+        assert on.closed[execution_id].status is ExecutionStatus.CANCELLED
 
 
 def test_an_agent_that_is_being_cancelled_and_says_nothing_ends_with_its_budget() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from rescind.errors import InvalidInput
 from rescind.model.cause import CancelSource
 from rescind.model.commands import Refused, Started
 from rescind.model.events import EventType
+from rescind.model.ids import WorkerId
 from rescind.model.payload import Payload
 from rescind.model.status import CancelTaskResult, ExecutionStatus, StopState, TaskStatus
 from rescind.model.workflow_commands import (
@@ -15,6 +17,7 @@ from rescind.model.workflow_commands import (
     FailWorkflow,
     PassStatus,
     RequestCancelChildWorkflow,
+    ScheduleChildWorkflow,
     SetState,
 )
 from rescind.model.workflow_events import (
@@ -25,7 +28,7 @@ from rescind.model.workflow_events import (
     ChildWorkflowFailed,
     ChildWorkflowInitiated,
 )
-from rescind.model.workflows import StartWorkflow, WorkflowClaimed
+from rescind.model.workflows import PollWorkflow, StartWorkflow, Submitted, WorkflowClaimed
 from server_stub.tests.engine.driver import CLIENT
 from server_stub.tests.engine.workflow_stage import WorkflowStage, schedules, starts_child, task_id, workflow_id
 
@@ -80,15 +83,24 @@ def test_a_childs_failure_is_told_in_its_own_words() -> None:
     assert "it broke" in event.error
 
 
-def test_a_name_that_is_used_twice_is_a_failure_and_no_second_child() -> None:
+def test_a_name_that_is_used_again_is_refused_and_the_first_child_goes_on() -> None:
     stage = WorkflowStage()
-    again = starts_child("c").__class__("c", "flow", workflow_id("other"))
-    stage.submit(stage.begin_pass(), starts_child("c"), again)
-    event = stage.last_logged()
-    assert isinstance(event, ChildWorkflowFailed)
-    assert event.child_workflow_execution_id == workflow_id("other")
+    stage.submit(stage.begin_pass(), starts_child("c"))
+    stage.claim("of the child")
+    stage.signal("go", execution_id=X)
+    again = ScheduleChildWorkflow("c", "flow", workflow_id("other"))
+    reply = stage.submit(stage.claim(), again)
+    assert isinstance(reply, Refused)
+    assert reply.error == "AlreadyExists"
     assert not stage.is_in_memory(workflow_id("other"))
-    assert stage.is_in_memory(C)
+    assert stage.log()[1:] == ["CHILD_WORKFLOW_INITIATED", "SIGNAL_RECEIVED"]
+
+
+def test_a_name_that_somebody_outside_has_used_is_free_for_the_workflow_itself() -> None:
+    stage = WorkflowStage()
+    claimed = stage.begin_pass()
+    stage.ask(StartWorkflow("flow", execution_id=workflow_id("other"), parent_id=X, child_execution_name="c"))
+    assert isinstance(stage.submit(claimed, starts_child("c")), Submitted)
 
 
 def test_the_same_child_asked_for_again_is_one_child() -> None:
@@ -256,6 +268,26 @@ def test_a_clean_up_that_takes_too_long_is_ended() -> None:
     assert stage.status_of() is ExecutionStatus.CANCELLED
 
 
+def test_who_claims_says_how_long_the_clean_up_of_its_kind_may_take() -> None:
+    stage = WorkflowStage()
+    stage.begin("x")
+    claimed = stage.ask(PollWorkflow("p", WorkerId("w"), cleanup_budgets_ms={"flow": 2_000, "other": 9}))
+    assert isinstance(claimed, WorkflowClaimed)
+    stage.submit(claimed, SetState("a"))
+    stage.cancel_agent(X)
+    stage.submit(stage.claim(), cleaning_up=True)
+    stage.pass_time(1_999)
+    assert stage.status_of() is ExecutionStatus.CANCELLING
+    stage.pass_time(1)
+    assert stage.status_of() is ExecutionStatus.CANCELLED
+
+
+@pytest.mark.parametrize("budget_ms", [-1, 2**62])
+def test_a_budget_that_cannot_be_meant_is_refused(budget_ms: int) -> None:
+    with pytest.raises(InvalidInput, match="workflow 'flow': cleanup_budget_ms is"):
+        PollWorkflow("p", WorkerId("w"), cleanup_budgets_ms={"flow": budget_ms})
+
+
 def test_a_worker_that_does_not_understand_cancels_ends_the_workflow_by_waiting() -> None:
     stage = WorkflowStage()
     stage.submit(stage.begin_pass(), SetState("a"))
@@ -325,6 +357,13 @@ def test_a_tree_is_cancelled_in_one_decision_the_deepest_first(*, hard: bool) ->
     assert list(dict.fromkeys(changed)) == [G, C, X]
     wanted = ExecutionStatus.CANCELLED if hard else ExecutionStatus.CANCELLING
     assert {stage.status_of(name) for name in "xcg"} == {wanted}
+
+
+def test_a_parent_hears_of_its_own_cancel_before_the_end_of_a_child_that_never_ran() -> None:
+    stage = WorkflowStage()
+    family(stage, runs=False)
+    stage.cancel_agent(X)
+    assert stage.log()[-2:] == ["CANCELLATION_REQUESTED", "CHILD_WORKFLOW_FAILED"]
 
 
 def test_a_very_deep_tree_is_cancelled() -> None:

@@ -180,6 +180,10 @@ BAD = {
         starts_child("c"),
         starts_child("c").__class__("d", "flow", workflow_id("c")),
     ),
+    "a child's name used twice": (
+        starts_child("c"),
+        starts_child("c").__class__("c", "flow", workflow_id("d")),
+    ),
     "something behind the end": (CompleteWorkflow(), SetState("b")),
 }
 

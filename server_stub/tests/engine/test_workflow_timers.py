@@ -138,6 +138,24 @@ def test_the_first_who_settles_a_promise_wins() -> None:
     assert stage.log().count("PROMISE_REJECTED") == 0
 
 
+def test_a_late_repeat_behind_the_workflows_end_is_told_that_the_promise_is_settled() -> None:
+    stage = WorkflowStage()
+    promise_id = created(stage)
+    stage.ask(SettlePromise(promise_id, Payload(b"1")))
+    stage.submit(stage.claim(), CompleteWorkflow())
+    assert stage.ask(SettlePromise(f"{X}/p", Payload(b"1"))) == PromiseSettled(promise_id, X, already=True)
+
+
+def test_a_promise_that_its_workflow_left_open_is_settled_no_more() -> None:
+    stage = WorkflowStage()
+    created(stage)
+    stage.signal("go", execution_id=X)
+    stage.submit(stage.claim(), CompleteWorkflow())
+    reply = stage.ask(SettlePromise(f"{X}/p"))
+    assert isinstance(reply, Refused)
+    assert reply.error == "ExecutionEnded"
+
+
 def test_a_promise_that_nobody_settles_times_out_once() -> None:
     stage = WorkflowStage()
     promise_id = created(stage, timeout_ms=500)

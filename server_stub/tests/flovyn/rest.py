@@ -15,6 +15,7 @@ from rescind.model.ids import Instant
 from rescind_server.access.token_file import TokenFile
 from rescind_server.access.tokens import Role
 from rescind_server.app import Server
+from rescind_server.gateway.limits import Limits
 
 LONGEST = 10.0
 """How long a test waits for what must happen, in seconds."""
@@ -46,6 +47,10 @@ class Guarded:
         at = Instant(time.time_ns() // 1_000)
         return self._file.create(name, role, at, organisation=organisation)[1]
 
+    def revoke(self, token: str) -> None:
+        """From now on this token is none."""
+        self._file.revoke(token.split("_")[1], Instant(time.time_ns() // 1_000))
+
     async def caller(self, role: Role, name: str = "somebody", organisation: str = "default") -> httpx.AsyncClient:
         """Somebody with a new token."""
         headers = {"authorization": f"Bearer {self.token(role, name, organisation)}"}
@@ -58,12 +63,12 @@ def http_client(server: Server, headers: dict[str, str] | None = None) -> httpx.
 
 
 @asynccontextmanager
-async def guarded_server(folder: Path) -> AsyncIterator[Guarded]:
+async def guarded_server(folder: Path, limits: Limits | None = None) -> AsyncIterator[Guarded]:
     """A server that asks for tokens, for as long as the block lasts."""
     file = TokenFile(folder / "store.db.tokens")
     file.create("first", Role.OPERATOR, Instant(time.time_ns() // 1_000))
     async with (
-        Server(folder / "store.db", "127.0.0.1:0", http_address="127.0.0.1:0") as server,
+        Server(folder / "store.db", "127.0.0.1:0", http_address="127.0.0.1:0", limits=limits) as server,
         AsyncExitStack() as stack,
     ):
         yield Guarded(server, file, stack)

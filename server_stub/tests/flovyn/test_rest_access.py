@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -13,6 +12,7 @@ import pytest
 from rescind_server.access.tokens import Role
 from rescind_server.app import Server
 
+from ..http.documents import check_whole
 from .rest import AGENTS, HERE, STRANGE, WORKFLOWS, Guarded, http_client
 from .workflow_calls import command, connected, refused
 
@@ -168,18 +168,6 @@ async def test_agent_definitions_are_not_offered(http: httpx.AsyncClient) -> Non
     assert (await http.delete(f"{HERE}/agent-definitions/x")).status_code == 501
 
 
-def references(value: Any) -> Iterator[str]:
-    match value:
-        case dict():
-            if isinstance(value.get("$ref"), str):
-                yield value["$ref"]
-            for each in value.values():
-                yield from references(each)
-        case list():
-            for each in value:
-                yield from references(each)
-
-
 async def test_the_document_describes_every_route_and_is_whole(server: Server, http: httpx.AsyncClient) -> None:
     assert server.http_gateway is not None
     document = (await http.get("/api/docs/openapi.json")).json()
@@ -191,13 +179,7 @@ async def test_the_document_describes_every_route_and_is_whole(server: Server, h
         if method != "HEAD"
     }
     assert {(method, path) for path, methods in document["paths"].items() for method in methods} == served
-    schemas = document["components"]["schemas"]
-    for reference in references(document):
-        assert reference.removeprefix("#/components/schemas/") in schemas
-    for schema in schemas.values():
-        jsonschema.Draft202012Validator.check_schema(schema)
-    names = [described["operationId"] for methods in document["paths"].values() for described in methods.values()]
-    assert len(names) == len(set(names))
+    check_whole(document)
     assert (await http.get("/api/docs")).json() == document
 
 

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from rescind.errors import ServerUnavailable
+from rescind.model.ids import ExecutionId
 from rescind.worker.connecting import Worker
+from rescind_server.access.tokens import Role
 from rescind_server.app import Server
+from rescind_server.gateway.flovyn.rest_following import Followers
+from rescind_server.gateway.limits import Limits
 
-from .rest import AGENTS, TASKS, WORKFLOWS, Sent, create_agent, ended, reached, stream
+from .rest import (
+    AGENTS,
+    TASKS,
+    WORKFLOWS,
+    Sent,
+    create_agent,
+    ended,
+    guarded_server,
+    http_client,
+    reached,
+    stream,
+)
 from .work import echo
-from .workflow_calls import child_command, command, connected, task_command
+from .workflow_calls import Wire, child_command, command, connected, task_command
 
 pytestmark = pytest.mark.asyncio
 
@@ -109,3 +127,40 @@ async def test_a_task_is_followed_with_its_words_as_they_are(http: httpx.AsyncCl
         seen = [each async for each in events]
     assert [each.data for each in seen if each.name == "token"] == ["a word"]
     assert [name for name, _ in changes(seen)] == ["TASK_STARTED", "TASK_COMPLETED"]
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+async def test_a_stream_ends_soon_after_its_token(tmp_path: Path, is_busy: bool) -> None:
+    async with guarded_server(tmp_path, Limits(heartbeat_s=0.01)) as guarded:
+        token = guarded.token(Role.OPERATOR, "somebody")
+        async with (
+            connected(guarded.server, guarded.token(Role.WORKER, "worker")) as calls,
+            http_client(guarded.server, {"authorization": f"Bearer {token}"}) as http,
+        ):
+            execution_id = await calls.start("w")
+            async with stream(http, f"{WORKFLOWS}/{execution_id}/stream") as events:
+                guarded.revoke(token)
+                chatter = asyncio.create_task(_signal_for_ever(calls, execution_id)) if is_busy else None
+                seen = [each async for each in events]
+                if chatter is not None:
+                    chatter.cancel()
+                    await asyncio.wait([chatter])
+    assert (seen[-1].name, "revoked" in seen[-1].data) == ("error", True)
+
+
+async def _signal_for_ever(calls: Wire, execution_id: str) -> None:
+    while True:
+        await calls.call("SignalWorkflow", workflow_execution_id=execution_id, signal_name="s", signal_value=b"1")
+
+
+async def test_a_reader_that_falls_too_far_behind_is_cut_off(server: Server) -> None:
+    async with connected(server) as calls:
+        execution_id = await calls.start("w")
+        async with Followers(server.host, most=3) as followers:
+            await followers.add(ExecutionId(execution_id))
+            for _ in range(4):
+                await calls.call(
+                    "SignalWorkflow", workflow_execution_id=execution_id, signal_name="s", signal_value=b"1"
+                )
+            with pytest.raises(ServerUnavailable, match="too slowly"):
+                await followers.take()

@@ -314,8 +314,35 @@ async def test_a_timer_that_is_used_twice_is_refused(calls: Wire) -> None:
 
 async def test_the_name_of_a_child_is_used_once(calls: Wire) -> None:
     execution_id = await calls.claimed()
-    await calls.submit(execution_id, child_command("c"), child_command("c"))
-    assert (await calls.types(execution_id)).count("CHILD_WORKFLOW_FAILED") == 1
+    with refused(grpc.StatusCode.FAILED_PRECONDITION):
+        await calls.submit(execution_id, child_command("c"), child_command("c"))
+    assert await calls.types(execution_id) == ["WORKFLOW_STARTED"]
+
+
+async def test_what_a_dead_process_had_claimed_goes_to_the_one_that_takes_its_place(calls: Wire) -> None:
+    async def register(process_id: str) -> None:
+        place = {"host_name": "host", "process_id": process_id}
+        await calls.call("RegisterWorker", worker_name="known", worker_type="UNIFIED", **place)
+
+    await register("1")
+    execution_id = await calls.start("w")
+    assert (await calls.poll("known", "w")).id == execution_id
+    await register("1")
+    assert (await calls.poll("known", "w", seconds=0)).id == ""
+    await register("2")
+    assert (await calls.poll("known", "w")).id == execution_id
+
+
+async def test_a_promise_that_was_resolved_is_resolved_again_behind_the_end_without_effect(calls: Wire) -> None:
+    execution_id = await calls.claimed()
+    create = command("create_promise", promise_id="p")
+    await calls.submit(execution_id, create, command("resolve_promise", promise_id="p", value=b"1"))
+    await calls.call("SignalWorkflow", workflow_execution_id=execution_id, signal_name="go")
+    assert (await calls.poll()).id == execution_id
+    await calls.submit(execution_id, command("complete_workflow"), status="COMPLETED")
+    await calls.call("ResolvePromise", promise_id=f"{execution_id}/p", value=b"1")
+    with refused(grpc.StatusCode.NOT_FOUND):
+        await calls.call("ResolvePromise", promise_id=f"{execution_id}/q", value=b"1")
 
 
 async def test_a_timer_fires_and_the_workflow_goes_on(calls: Wire) -> None:

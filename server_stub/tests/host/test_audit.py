@@ -27,6 +27,14 @@ from rescind.model.messages import AgentCompleted, AgentKind, AgentProgress, Wor
 from rescind.model.operations import AppendEntry, ScheduleTask
 from rescind.model.payload import NULL_PAYLOAD
 from rescind.model.status import CancelTaskResult
+from rescind.model.workflow_commands import FailWorkflow, PassStatus
+from rescind.model.workflows import (
+    PollWorkflow,
+    RetryWorkflow,
+    StartWorkflow,
+    SubmitWorkflowCommands,
+    WorkflowClaimed,
+)
 from rescind.testing.environment import VirtualClock
 from rescind.testing.virtual_time import run, virtual_loop
 from rescind_server.access.token_file import TokenFile
@@ -217,6 +225,22 @@ def test_the_trail_tells_who_what_when_why_and_the_result(open_store: OpenStore)
             assert token == ""
             # What an agent's end brings about is in it, too.
             assert [each.source for each in records if each.action is AuditAction.CANCEL_TASK] == ["parent"]
+
+    run(main())
+
+
+def test_the_trail_tells_who_let_a_failed_workflow_go_on(open_store: OpenStore) -> None:
+    async def main() -> None:
+        async with serving(open_store()) as served:
+            await served.host.ask(StartWorkflow("flow", execution_id=X))
+            claimed = await served.host.ask(PollWorkflow("poll", WorkerId("w")))
+            assert isinstance(claimed, WorkflowClaimed)
+            failed = SubmitWorkflowCommands(X, (FailWorkflow("it broke"),), PassStatus.FAILED, claimed.claim)
+            await served.host.ask(failed)
+            await served.host.ask(RetryWorkflow(X, "mended", by="operator:c"))
+            last, *_ = (await served.page())[0]
+            assert (last.who, last.action, last.result) == ("operator:c", AuditAction.RETRY, "ACCEPTED")
+            assert (last.reason, last.execution_id) == ("mended", X)
 
     run(main())
 

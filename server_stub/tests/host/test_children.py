@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rescind import AgentContext, ChildFailed, ParentClosePolicy, agent
+from rescind import AgentContext, AgentDefinition, ChildFailed, ParentClosePolicy, agent
 from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, child_id_from_key
 from rescind.testing import Environment
@@ -42,7 +42,7 @@ async def collides(ctx: AgentContext) -> str:
     return "no error"
 
 
-AGENTS = [waits, spawns, abandons, collides]
+AGENTS: list[AgentDefinition[Any, Any]] = [waits, spawns, abandons, collides]
 
 
 async def ids_of(store: Store, parent_id: str) -> list[str]:

@@ -53,7 +53,7 @@ async def leave_before_the_answer(server: Server, body: dict[str, Any], store: H
     host, port = str(server.http_address).rsplit(":", 1)
     _, writer = await asyncio.open_connection(host, int(port))
     data = json.dumps(body).encode()
-    head = f"POST {EXECUTIONS}/stream HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    head = f"POST {EXECUTIONS}/stream HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     writer.write(f"{head}content-length: {len(data)}\r\n\r\n".encode() + data)
     await store.is_waiting.wait()
     writer.close()

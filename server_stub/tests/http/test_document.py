@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -14,21 +13,10 @@ from rescind.worker.connecting import Worker
 from rescind_server.app import Server
 
 from .calls import EXECUTIONS, TASKS, start, tasks_of
+from .documents import check_whole
 from .work import happens
 
 pytestmark = pytest.mark.asyncio
-
-
-def references(value: Any) -> Iterator[str]:
-    match value:
-        case dict():
-            if isinstance(value.get("$ref"), str):
-                yield value["$ref"]
-            for each in value.values():
-                yield from references(each)
-        case list():
-            for each in value:
-                yield from references(each)
 
 
 async def test_every_route_is_in_the_document(server: Server, http: httpx.AsyncClient) -> None:
@@ -48,13 +36,7 @@ async def test_every_route_is_in_the_document(server: Server, http: httpx.AsyncC
 
 async def test_the_document_is_whole(http: httpx.AsyncClient) -> None:
     document = (await http.get("/openapi.json")).json()
-    schemas = document["components"]["schemas"]
-    for reference in references(document):
-        assert reference.removeprefix("#/components/schemas/") in schemas
-    for schema in schemas.values():
-        jsonschema.Draft202012Validator.check_schema(schema)
-    names = [described["operationId"] for methods in document["paths"].values() for described in methods.values()]
-    assert len(names) == len(set(names))
+    check_whole(document)
 
 
 class Checked:

@@ -246,7 +246,7 @@ async def test_a_connection_that_nobody_reads_fills_up_and_tells_later_what_was_
     assert server.http_address is not None
     name, _, port = server.http_address.rpartition(":")
     reader, writer = await asyncio.open_connection(name, int(port), limit=4_096)
-    writer.write(f"GET {EXECUTIONS}/{told.execution_id}/events HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    writer.write(f"GET {EXECUTIONS}/{told.execution_id}/events HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
     await reader.readuntil(b"EXECUTION_STARTED")
     for _ in range(100):
         await told.stream("x" * 40_000)

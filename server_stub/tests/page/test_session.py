@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
+from rescind_server.access.token_file import TokenFile
 from rescind_server.access.tokens import Role
+from rescind_server.app import Server
 from server_stub.tests.http.calls import EXECUTIONS, start, status_of
-from server_stub.tests.http.guarded import Guarded
+from server_stub.tests.http.guarded import Guarded, now
+from server_stub.tests.http.work import LONGEST
 
 pytestmark = pytest.mark.asyncio
 SESSION = "/api/v1/session"
@@ -100,6 +105,21 @@ async def test_a_token_in_the_header_counts_before_the_cookie(guarded: Guarded) 
     browser = await signed_in(guarded)
     bearer = {"authorization": f"Bearer {guarded.token('web', Role.CLIENT)}"}
     assert (await browser.get("/api/v1/whoami", headers=bearer)).json()["by"] == "client:web"
+
+
+async def test_without_the_page_nobody_signs_in_and_no_cookie_is_taken(tmp_path: Path) -> None:
+    token = TokenFile(tmp_path / "store.db.tokens").create("ops", Role.OPERATOR, now())[1]
+    async with (
+        Server(tmp_path / "store.db", "127.0.0.1:0", http_address="127.0.0.1:0", page=False) as server,
+        httpx.AsyncClient(base_url=f"http://{server.http_address}", timeout=LONGEST) as browser,
+    ):
+        for method in ("POST", "DELETE"):
+            answer = await browser.request(method, SESSION, json={"token": token}, headers=FROM_PAGE)
+            assert (answer.status_code, answer.headers.get("set-cookie")) == (404, None)
+        browser.cookies.set("rescind_session", token)
+        assert (await browser.get("/api/v1/whoami", headers=FROM_PAGE)).status_code == 401
+        bearer = {"authorization": f"Bearer {token}"}
+        assert (await browser.get("/api/v1/whoami", headers=bearer)).json()["by"] == "operator:ops"
 
 
 async def test_a_viewer_sees_everything_and_changes_nothing(guarded: Guarded) -> None:

@@ -17,6 +17,7 @@ from rescind.model.ids import ExecutionId, Instant
 from rescind.model.payload import NULL_PAYLOAD
 from rescind.model.status import ExecutionStatus
 from rescind_server.engine.machine import Engine
+from rescind_server.store import queries
 from rescind_server.store.memory import MemoryStore
 from rescind_server.store.port import Store
 from rescind_server.store.queries import count_executions, find_executions
@@ -96,6 +97,19 @@ async def test_a_prefix_selects_the_ids_that_begin_so(store: Store, prefix: str,
         assert await store.find_executions(selection, expected[0].ordinal, 1) == expected[1:2]
 
 
+async def test_a_label_is_found_alike_whether_few_have_it_or_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    await fill(store)
+    labelled = ExecutionFilter(labels={"team": "a"})
+    of_few = await store.find_executions(labelled, None, 100)
+    assert [each.view.labels for each in of_few] == [{"team": "a"}] * (len(IDS) * 2 // 3)
+    monkeypatch.setattr(queries, "_FEW", 1)
+    assert await store.find_executions(labelled, None, 100) == of_few
+    store.close()
+
+
 async def plan_of(path: Path, selection: ExecutionFilter, *, counting: bool) -> str:
     """How SQLite goes about it."""
     asked: list[str] = []
@@ -103,7 +117,7 @@ async def plan_of(path: Path, selection: ExecutionFilter, *, counting: bool) -> 
     connection.set_trace_callback(asked.append)
     count_executions(connection, selection) if counting else find_executions(connection, selection, None, 10)
     connection.set_trace_callback(None)
-    plan = connection.execute(f"explain query plan {asked[0]}").fetchall()
+    plan = connection.execute(f"explain query plan {asked[-1]}").fetchall()
     connection.close()
     return "; ".join(detail for *_, detail in plan)
 

@@ -31,6 +31,7 @@ class AuditAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AUDIT_ACTION_REMOVE_WEBHOOK: _ClassVar[AuditAction]
     AUDIT_ACTION_ENABLE_WEBHOOK: _ClassVar[AuditAction]
     AUDIT_ACTION_ROTATE_WEBHOOK_SECRET: _ClassVar[AuditAction]
+    AUDIT_ACTION_RETRY: _ClassVar[AuditAction]
 
 class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -92,6 +93,7 @@ AUDIT_ACTION_ADD_WEBHOOK: AuditAction
 AUDIT_ACTION_REMOVE_WEBHOOK: AuditAction
 AUDIT_ACTION_ENABLE_WEBHOOK: AuditAction
 AUDIT_ACTION_ROTATE_WEBHOOK_SECRET: AuditAction
+AUDIT_ACTION_RETRY: AuditAction
 EVENT_TYPE_UNSPECIFIED: EventType
 EVENT_TYPE_EXECUTION_STARTED: EventType
 EVENT_TYPE_EXECUTION_ACTIVATED: EventType

@@ -104,16 +104,25 @@ class WorkflowLogEvent(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., at: _Optional[int] = ..., type: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class ClaimWorkflowRequest(_message.Message):
-    __slots__ = ("worker_id", "queue", "kinds", "wait_ms")
+    __slots__ = ("worker_id", "queue", "kinds", "wait_ms", "cleanup_budgets_ms")
+    class CleanupBudgetsMsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    CLEANUP_BUDGETS_MS_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     queue: str
     kinds: _containers.RepeatedScalarFieldContainer[str]
     wait_ms: int
-    def __init__(self, worker_id: _Optional[str] = ..., queue: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., wait_ms: _Optional[int] = ...) -> None: ...
+    cleanup_budgets_ms: _containers.ScalarMap[str, int]
+    def __init__(self, worker_id: _Optional[str] = ..., queue: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., wait_ms: _Optional[int] = ..., cleanup_budgets_ms: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ClaimWorkflowReply(_message.Message):
     __slots__ = ("execution_id", "claim", "kind", "queue", "organisation", "input", "sequence", "now", "created_at", "version", "labels", "trace_parent")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
-from rescind import errors
-from rescind.backends.native.workflow_client_port import NativeWorkflowClient
+from rescind.backends.native.workflow_client_port import NativeWorkflowClient, WorkflowServer
 from rescind.errors import NotFound, RescindError
+from rescind.errors.named import named_error
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import (
     CancelAnswered,
@@ -58,7 +58,7 @@ class KeptOutput(Protocol):
         """What an execution's tasks wrote, as far as it is kept."""
 
 
-class Server(Protocol):
+class Server(WorkflowServer, Protocol):
     """What this port needs of a host: `rescind_server.host.Host` has it."""
 
     @property
@@ -81,6 +81,8 @@ class Server(Protocol):
 
 class NativeClientPort(NativeWorkflowClient):
     """See `ClientPort`."""
+
+    _server: Server
 
     def __init__(self, server: Server, by: str = "client:local") -> None:
         self._server = server
@@ -174,7 +176,7 @@ class NativeClientPort(NativeWorkflowClient):
     async def _ask(self, command: Command) -> Reply:
         reply = await self._server.ask(command)
         if isinstance(reply, Refused):
-            raise _refusal(reply)
+            raise named_error(reply.error, reply.message) or RescindError(reply.message)
         return reply
 
     def _cause(self, reason: str | None) -> CancelCause:
@@ -184,10 +186,3 @@ class NativeClientPort(NativeWorkflowClient):
 def already_ended(details: ExecutionDetails) -> CancelTaskResult:
     """What a cancel meets that comes after an execution's end."""
     return CancelTaskResult(f"ALREADY_{details.execution.status.value}")
-
-
-def _refusal(refused: Refused) -> RescindError:
-    error_class: Any = getattr(errors, refused.error, None)
-    if isinstance(error_class, type) and issubclass(error_class, RescindError):
-        return error_class(refused.message)
-    return RescindError(refused.message)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from rescind import errors
+from rescind.backends.native.code_places import OUR_CODE
 from rescind.errors import NotDurableError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ _IMPORTS: Final = frozenset({"importlib._bootstrap", "_frozen_importlib"})
 # With os.path: texts are compared with these, in every call that the guard looks at.
 _STANDARD_LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep  # noqa: PTH100, PTH120
 _PACKAGES_IN_IT: Final = (_STANDARD_LIBRARY + "site-packages", _STANDARD_LIBRARY + "dist-packages")
-_RESCIND: Final = os.path.dirname(os.path.abspath(errors.__file__)) + os.sep  # noqa: PTH100, PTH120
+_RESCIND: Final = OUR_CODE + os.sep
 
 _installing = threading.Lock()
 _installed = False

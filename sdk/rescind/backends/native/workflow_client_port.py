@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 import msgspec
 
@@ -21,11 +21,18 @@ from rescind.model.workflows import (
 )
 
 
+class WorkflowServer(Protocol):
+    """What this port needs of a host beside answers to commands."""
+
+    def workflow_log(self, execution_id: ExecutionId) -> Sequence[LoggedEvent]:
+        """A workflow's durable events."""
+
+
 class NativeWorkflowClient:
     """See `WorkflowClientPort`."""
 
     _by: str
-    _server: Any
+    _server: WorkflowServer
 
     async def start_workflow(self, command: StartWorkflow) -> ExecutionId:
         """See `WorkflowClientPort`."""
@@ -48,8 +55,7 @@ class NativeWorkflowClient:
     async def workflow_events(self, execution_id: ExecutionId) -> Sequence[LoggedEvent]:
         """See `WorkflowClientPort`."""
         await self._known(execution_id)
-        log: Sequence[LoggedEvent] = self._server.workflow_log(execution_id)
-        return log
+        return self._server.workflow_log(execution_id)
 
     async def _ask(self, command: Command) -> Reply:
         raise NotImplementedError

@@ -26,6 +26,7 @@ from rescind_server.engine.entities import Execution
 from rescind_server.gateway import organisations
 from rescind_server.gateway.flovyn import agent_messages as messages
 from rescind_server.gateway.flovyn import ids
+from rescind_server.gateway.flovyn.acting import check_acting
 from rescind_server.gateway.flovyn.agent_children import AgentChildren
 from rescind_server.gateway.flovyn.frame import collecting, ensure_done, holding
 from rescind_server.gateway.flovyn.polling import Polling, wait_ms
@@ -102,7 +103,7 @@ class AgentDispatch:
         self, request: wire.PollAgentRequest, caller: Caller, if_lost: Callable[[Callable[[], None]], None]
     ) -> wire.PollAgentResponse:
         self._check_worker(caller, request.org_id)
-        name = self._worker_name(caller, request.worker_id)
+        name = await self._worker_name(caller, request.worker_id)
         kinds = tuple(dict.fromkeys(request.agent_capabilities)) or None
         claimed = await self._polling.poll(
             calls.PollAgents(
@@ -123,7 +124,7 @@ class AgentDispatch:
 
     async def _resume(self, request: wire.ResumeAgentRequest, caller: Caller) -> wire.ResumeAgentResponse:
         caller.require(Role.WORKER)
-        worker_id = ids.worker_id_of(caller, self._worker_name(caller, request.worker_id))
+        worker_id = ids.worker_id_of(caller, await self._worker_name(caller, request.worker_id))
         agent_id = ids.agent_id_of(caller, request.agent_execution_id)
         reply = await self._ask(caller, calls.ResumeAgent(execution_id=agent_id, worker_id=worker_id))
         if not isinstance(reply, calls.AgentClaimed):
@@ -336,6 +337,7 @@ class AgentDispatch:
 
     async def _signal(self, request: wire.SignalAgentRequest, caller: Caller) -> wire.SignalAgentResponse:
         agent_id = ids.agent_id_of(caller, request.agent_execution_id)
+        await check_acting(self._host, caller, agent_id, _no_agent(agent_id))
         command = calls.SignalAgent(
             execution_id=agent_id,
             name=named(request.signal_name, "signal_name"),
@@ -397,9 +399,12 @@ class AgentDispatch:
         caller.require(Role.WORKER)
         ids.check_organisation(caller, organisation)
 
-    def _worker_name(self, caller: Caller, given: str) -> str:
+    async def _worker_name(self, caller: Caller, given: str) -> str:
         known = self._registrations.known(caller, named(given, "worker_id"))
-        return known.name if known is not None else given
+        if known is None:
+            return given
+        await self._registrations.note_seen(known, self._host.now())
+        return known.name
 
     def _payload(self, data: bytes, what: str) -> Payload:
         made = payload(data, what) if data else NULL_PAYLOAD
@@ -415,8 +420,12 @@ class AgentDispatch:
 
         found = await self._host.look(agent_id, ask)
         if found is None:
-            raise NotFound(f"no agent {organisations.outer(agent_id)!r}. Check the id, or list the agents.")
+            raise _no_agent(agent_id)
         return found[0]
+
+
+def _no_agent(agent_id: ExecutionId) -> NotFound:
+    return NotFound(f"no agent {organisations.outer(agent_id)!r}. Check the id, or list the agents.")
 
 
 def _waiting_for(

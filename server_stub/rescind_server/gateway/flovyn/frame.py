@@ -9,8 +9,8 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from rescind import errors
 from rescind.errors import RescindError
+from rescind.errors.named import named_error
 from rescind.model.commands import Refused, Reply
 from rescind.transport.conversion.pairs import parse
 from rescind.transport.grpc_methods import Method
@@ -90,5 +90,5 @@ def ensure_done(reply: Reply, caller: Caller) -> Reply:
 
 def raise_refused(refused: Refused, caller: Caller) -> NoReturn:
     """Raise the error that a refusal names."""
-    error: type[RescindError] = getattr(errors, refused.error)
-    raise error(organisations.outer_text(caller.organisation, refused.message))
+    text = organisations.outer_text(caller.organisation, refused.message)
+    raise named_error(refused.error, text) or RescindError(text)

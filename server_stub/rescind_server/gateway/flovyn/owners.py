@@ -32,5 +32,10 @@ class TaskOwners:
         """The execution of a task. Raises NotFound: there is no such task in the caller's organisation."""
         owner = self._known.get(task_id) or await self._host.execution_of_task(task_id)
         if owner is None or not organisations.belongs(caller.organisation, owner):
-            raise NotFound(f"no task {task_id!r}. Check the id, or list the tasks.")
+            raise no_task(task_id)
         return owner
+
+
+def no_task(task_id: TaskId) -> NotFound:
+    """The refusal for a task that this caller does not have."""
+    return NotFound(f"no task {task_id!r}. Check the id, or list the tasks.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -11,72 +12,41 @@ from rescind.model.ids import Instant
 from rescind_server.gateway.flovyn.ids import registered_id_of
 from rescind_server.gateway.flovyn.values import is_uuid
 from rescind_server.gateway.identity import Caller
+from rescind_server.store.registrations import Capability, KeptRegistrations, Process, Registration
 
+__all__ = ["LONGEST_ABSENCE", "Capability", "Process", "Registration", "Registrations"]
+
+LONGEST_ABSENCE: Final = timedelta(days=30)
+"""A worker that nobody has seen for longer is forgotten."""
+
+_ABSENCE: Final = LONGEST_ABSENCE // timedelta(microseconds=1)
 _MOST_PROCESSES: Final = 1_000
-
-
-class Capability(msgspec.Struct, frozen=True):
-    """A kind that a worker runs, and what it says of it. Schemas are JSON in bytes, empty if there is none."""
-
-    kind: str
-    name: str = ""
-    description: str = ""
-    timeout_seconds: int | None = None
-    cancellable: bool = True
-    tags: tuple[str, ...] = ()
-    version: str | None = None
-    input_schema: bytes = b""
-    output_schema: bytes = b""
-
-
-class Process(msgspec.Struct, frozen=True):
-    """One process of a worker, as it has registered."""
-
-    worker_type: str
-    version: str
-    registered_at: Instant
-    workflows: tuple[Capability, ...] = ()
-    tasks: tuple[Capability, ...] = ()
-    agents: tuple[Capability, ...] = ()
-    metadata: bytes = b""
-
-
-class Registration(msgspec.Struct):
-    """A worker, by its name.
-
-    Attributes:
-        name: what it calls itself.
-        worker_id: the UUID that it was given.
-        first_at: when it registered first.
-        seen_at: when it last registered, sent a heartbeat or polled.
-        processes: its processes, by host and process id, the one that registered last behind the others. Several may
-            share a name.
-    """
-
-    name: str
-    worker_id: str
-    first_at: Instant
-    seen_at: Instant
-    processes: dict[tuple[str, str], Process] = {}
-
-    @property
-    def task_kinds(self) -> frozenset[str]:
-        """The kinds of task that some process of it runs."""
-        return frozenset(each.kind for process in self.processes.values() for each in process.tasks)
-
-    @property
-    def workflow_kinds(self) -> frozenset[str]:
-        """The kinds of workflow that some process of it runs."""
-        return frozenset(each.kind for process in self.processes.values() for each in process.workflows)
+_WRITTEN_EVERY: Final = timedelta(hours=1) // timedelta(microseconds=1)
 
 
 class Registrations:
-    """The workers of all organisations."""
+    """The workers of all organisations: in memory, and in the store, from where a restart takes them."""
 
-    def __init__(self) -> None:
-        self._by_id: dict[tuple[str, str], Registration] = {}
+    def __init__(self, kept: KeptRegistrations, now: Instant) -> None:
+        """Go on with what is kept.
 
-    def register(self, caller: Caller, name: str, place: tuple[str, str], process: Process) -> Registration:
+        Args:
+            kept: what keeps them.
+            now: the time; workers that have not been seen for `LONGEST_ABSENCE` are left out.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        self._kept = kept
+        # When those were last looked for that nobody has seen for long.
+        self._looked_at = now
+        self._by_id = {
+            (each.organisation, each.worker_id): each for each in kept.load() if each.seen_at >= now - _ABSENCE
+        }
+        # When each was last seen, as the store knows it: a sign of life is not worth a write.
+        self._written_at = {key: each.seen_at for key, each in self._by_id.items()}
+
+    async def register(self, caller: Caller, name: str, place: tuple[str, str], process: Process) -> Registration:
         """A worker has come, or come back: what this process runs takes the place of what it ran before.
 
         Args:
@@ -84,17 +54,45 @@ class Registrations:
             name: what it calls itself.
             place: the host and the process id, in text.
             process: what it says of itself.
+
+        Returns:
+            The worker, as it is kept from now on.
+
+        Raises:
+            StoreError: nothing has changed.
         """
-        worker_id = registered_id_of(caller, name)
         at = process.registered_at
-        registration = self._by_id.setdefault((caller.organisation, worker_id), Registration(name, worker_id, at, at))
-        registration.seen_at = at
+        worker_id = registered_id_of(caller, name)
+        key = caller.organisation, worker_id
+        before = self._by_id.get(key)
+        known = before or Registration(caller.organisation, name, worker_id, at, at)
+        processes = {other: each for other, each in known.processes.items() if other != place}
         # The oldest of very many processes is gone for long.
-        registration.processes.pop(place, None)
-        while len(registration.processes) >= _MOST_PROCESSES:
-            del registration.processes[next(iter(registration.processes))]
-        registration.processes[place] = process
+        while len(processes) >= _MOST_PROCESSES:
+            del processes[next(iter(processes))]
+        processes[place] = process
+        registration = msgspec.structs.replace(known, seen_at=at, processes=processes)
+        # Before the store has it, so that of two that come at once the second adds to what the first has said.
+        self._by_id[key] = registration
+        try:
+            await self._put(registration)
+        except BaseException:
+            if self._by_id.get(key) is registration:
+                del self._by_id[key]
+                if before is not None:
+                    self._by_id[key] = before
+            raise
+        if at - self._looked_at >= _WRITTEN_EVERY:
+            self._looked_at = at
+            await self._forget_absent(at)
         return registration
+
+    async def note_seen(self, registration: Registration, now: Instant) -> None:
+        """A worker has shown that it lives. That is written down about once an hour."""
+        registration.seen_at = now
+        key = registration.organisation, registration.worker_id
+        if now - self._written_at.get(key, now) >= _WRITTEN_EVERY:
+            await self._put(registration)
 
     def known(self, caller: Caller, worker: str) -> Registration | None:
         """The registration that a worker calls under, by its name or its UUID; None if it has none."""
@@ -112,3 +110,16 @@ class Registrations:
             for (organisation, worker_id), registration in self._by_id.items()
             if organisation == caller.organisation
         }
+
+    async def _put(self, registration: Registration) -> None:
+        await self._kept.put(registration)
+        self._written_at[registration.organisation, registration.worker_id] = registration.seen_at
+
+    async def _forget_absent(self, now: Instant) -> None:
+        seen_before = Instant(now - _ABSENCE)
+        absent = [key for key, each in self._by_id.items() if each.seen_at < seen_before]
+        for key in absent:
+            del self._by_id[key]
+            self._written_at.pop(key, None)
+        if absent:
+            await self._kept.forget(seen_before)

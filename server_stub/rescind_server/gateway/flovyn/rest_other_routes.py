@@ -10,11 +10,10 @@ from starlette.responses import Response
 from rescind.errors import NotSupported
 from rescind_server.gateway.flovyn import rest_answers as answers
 from rescind_server.gateway.flovyn import rest_bodies as bodies
-from rescind_server.gateway.flovyn.rest_routes import ORGANISATION, change, get
+from rescind_server.gateway.flovyn.rest_routes import ORGANISATION, change, get, stream
 from rescind_server.gateway.flovyn.rest_task_streams import RestTaskStreams
 from rescind_server.gateway.flovyn.rest_tasks import RestTasks
 from rescind_server.gateway.flovyn.rest_workers import RestWorkers
-from rescind_server.gateway.http.following import MEDIA_TYPE
 from rescind_server.gateway.http.operations import Call, Operation
 
 TASKS: Final = f"{ORGANISATION}/task-executions"
@@ -70,15 +69,7 @@ def tasks(served: RestTasks, streams: RestTaskStreams) -> Sequence[Operation]:
             answers.LogsBody,
             query=bodies.TaskLogsQuery,
         ),
-        get(
-            f"{ONE_TASK}/stream",
-            "follow_task",
-            "What happens to it, from now on.",
-            streams.follow,
-            answers.SentEvent,
-            query=bodies.StreamQuery,
-            media_type=MEDIA_TYPE,
-        ),
+        stream(f"{ONE_TASK}/stream", "follow_task", "What happens to it, from now on.", streams.follow),
     )
 
 

@@ -11,7 +11,7 @@ from rescind_server.gateway.flovyn.rest_agent_streams import RestAgentStreams
 from rescind_server.gateway.flovyn.rest_agents import RestAgents
 from rescind_server.gateway.flovyn.rest_calls import in_organisation
 from rescind_server.gateway.flovyn.rest_health import RestHealth
-from rescind_server.gateway.http.following import MEDIA_TYPE
+from rescind_server.gateway.http.lasting import EVENT_STREAM
 from rescind_server.gateway.http.metrics import Metrics
 from rescind_server.gateway.http.operations import Handle, Operation
 
@@ -44,6 +44,11 @@ def get(
         query=query,
         media_type=media_type,
     )
+
+
+def stream(path: str, name: str, summary: str, handle: Handle) -> Operation:
+    """An operation of an organisation that tells what happens, from now on."""
+    return get(path, name, summary, handle, answers.SentEvent, query=bodies.StreamQuery, media_type=EVENT_STREAM)
 
 
 def change(
@@ -135,25 +140,12 @@ def agents(served: RestAgents, streams: RestAgentStreams) -> Sequence[Operation]
             query=bodies.PageQuery,
         ),
         *_agent_tasks(served),
-        *(
-            get(
-                f"{ONE_AGENT}/{path}",
-                name,
-                summary,
-                handle,
-                answers.SentEvent,
-                query=bodies.StreamQuery,
-                media_type=MEDIA_TYPE,
-            )
-            for path, name, summary, handle in (
-                ("stream", "follow_agent", "What happens in it, from now on.", streams.follow),
-                (
-                    "stream/consolidated",
-                    "follow_agent_and_children",
-                    "What happens in it and in its children, from now on.",
-                    streams.follow_all,
-                ),
-            )
+        stream(f"{ONE_AGENT}/stream", "follow_agent", "What happens in it, from now on.", streams.follow),
+        stream(
+            f"{ONE_AGENT}/stream/consolidated",
+            "follow_agent_and_children",
+            "What happens in it and in its children, from now on.",
+            streams.follow_all,
         ),
     )
 

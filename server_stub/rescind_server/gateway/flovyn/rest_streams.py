@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import msgspec
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope, Send
 
 from rescind.errors import InvalidInput, RescindError
 from rescind.model.messages import StreamedEvent
 from rescind_server.gateway.flovyn.rest_bodies import StreamQuery
-from rescind_server.gateway.http.following import MEDIA_TYPE
+from rescind_server.gateway.http.lasting import LastingResponse, send_part
 from rescind_server.gateway.http.shown import value
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
@@ -63,10 +62,8 @@ def frame(name: str, data: Any) -> bytes:
     return f"event: {name}\n{lines}\n".encode()
 
 
-class RestStream(Response):
+class RestStream(LastingResponse):
     """An answer that lasts as long as there are events and a client."""
-
-    media_type = MEDIA_TYPE
 
     def __init__(self, frames: AsyncIterator[bytes], heartbeat_s: float, identify_again: Callable[[], object]) -> None:
         """Make one that was not sent yet.
@@ -76,49 +73,33 @@ class RestStream(Response):
             heartbeat_s: how long it may say nothing before a comment is sent.
             identify_again: raises when the reader's token has ended.
         """
-        super().__init__(None, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
-        del self.headers["content-length"]
+        super().__init__()
         self._frames = frames
         self._heartbeat_s = heartbeat_s
         self._identify_again = identify_again
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send events until there are no more, or the client goes away."""
-        leaving = asyncio.ensure_future(_left(receive))
-        sending = asyncio.ensure_future(self._send(scope, send))
-        try:
-            await asyncio.wait([leaving, sending], return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-        finally:
-            for each in (leaving, sending):
-                each.cancel()
-            await asyncio.wait([leaving, sending])
-
-    async def _send(self, scope: Scope, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            await self._send_frames(send)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _send_frames(self, send: Send) -> None:
+    async def send_events(self, scope: Scope, send: Send) -> None:
+        """Send what there is until there is no more, and comments in between."""
         # The first comment tells the reader that from now on it misses nothing.
         upcoming: asyncio.Future[bytes] | None = None
+        loop = asyncio.get_running_loop()
+        known_at = loop.time()
         try:
             while True:
                 upcoming = upcoming or asyncio.ensure_future(anext(self._frames))
                 await asyncio.wait([upcoming], timeout=self._heartbeat_s)
+                if loop.time() - known_at >= self._heartbeat_s:
+                    # Its token may have ended since, also where there is always something to send.
+                    self._identify_again()
+                    known_at = loop.time()
+                data = KEEP_ALIVE
                 if upcoming.done():
                     data, upcoming = upcoming.result(), None
-                else:
-                    self._identify_again()
-                    data = KEEP_ALIVE
-                await send({"type": "http.response.body", "body": data, "more_body": True})
+                await send_part(send, data)
         except StopAsyncIteration:
             pass
         except RescindError as error:
-            data = frame("error", str(error))
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+            await send_part(send, frame("error", str(error)))
         finally:
             if upcoming is not None:
                 upcoming.cancel()
@@ -129,8 +110,3 @@ class RestStream(Response):
         close: Callable[[], Any] | None = getattr(self._frames, "aclose", None)
         if close is not None:
             await close()
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -8,10 +8,9 @@ from typing import Final
 from rescind_server.gateway.flovyn import rest_answers as answers
 from rescind_server.gateway.flovyn import rest_bodies as bodies
 from rescind_server.gateway.flovyn.rest_promises import RestPromises
-from rescind_server.gateway.flovyn.rest_routes import ORGANISATION, change, get
+from rescind_server.gateway.flovyn.rest_routes import ORGANISATION, change, get, stream
 from rescind_server.gateway.flovyn.rest_workflow_streams import RestWorkflowStreams
 from rescind_server.gateway.flovyn.rest_workflows import RestWorkflows
-from rescind_server.gateway.http.following import MEDIA_TYPE
 from rescind_server.gateway.http.operations import Operation
 
 WORKFLOWS: Final = f"{ORGANISATION}/workflow-executions"
@@ -162,24 +161,18 @@ def _changes(served: RestWorkflows) -> Sequence[Operation]:
 
 
 def _streams(streams: RestWorkflowStreams) -> Sequence[Operation]:
-    return tuple(
-        get(
-            f"{ONE}/{path}",
-            name,
-            summary,
-            handle,
-            answers.SentEvent,
-            query=bodies.StreamQuery,
-            media_type=MEDIA_TYPE,
-        )
-        for path, name, summary, handle in (
-            ("stream", "follow_workflow", "What happens in it, from now on.", streams.follow),
-            (
-                "stream/consolidated",
-                "follow_workflow_and_children",
-                "What happens in it, in its children and in their tasks, from now on.",
-                streams.follow_all,
-            ),
-            ("tasks/stream", "follow_workflow_tasks", "What happens to its tasks, from now on.", streams.follow_tasks),
-        )
+    return (
+        stream(f"{ONE}/stream", "follow_workflow", "What happens in it, from now on.", streams.follow),
+        stream(
+            f"{ONE}/stream/consolidated",
+            "follow_workflow_and_children",
+            "What happens in it, in its children and in their tasks, from now on.",
+            streams.follow_all,
+        ),
+        stream(
+            f"{ONE}/tasks/stream",
+            "follow_workflow_tasks",
+            "What happens to its tasks, from now on.",
+            streams.follow_tasks,
+        ),
     )

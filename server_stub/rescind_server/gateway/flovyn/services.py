@@ -19,6 +19,7 @@ from rescind_server.gateway.flovyn.workflow_requests import WorkflowRequests
 from rescind_server.gateway.identity import Identify
 from rescind_server.gateway.limits import Limits
 from rescind_server.host.driver import Host
+from rescind_server.store.registrations import KeptRegistrations
 
 NAMES: tuple[str, ...] = (
     AGENT_SERVICE.full_name,
@@ -37,9 +38,10 @@ class FlovynServices:
         registrations: which workers have registered.
     """
 
-    def __init__(self, host: Host, limits: Limits, identify: Identify) -> None:
+    def __init__(self, host: Host, kept: KeptRegistrations, limits: Limits, identify: Identify) -> None:
+        """Put them together. Raises StoreError: the registrations that are kept cannot be read."""
         self._polling = Polling(host)
-        self.registrations = registrations = Registrations()
+        self.registrations = registrations = Registrations(kept, host.now())
         owners = TaskOwners(host)
         self._agents = AgentDispatch(host, self._polling, registrations, limits, identify)
         self._tasks = TaskExecution(host, self._polling, registrations, owners, limits, identify)

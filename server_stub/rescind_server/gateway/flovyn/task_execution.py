@@ -23,11 +23,13 @@ from rescind.transport.grpc_methods import methods_of
 from rescind_server.access.tokens import Role
 from rescind_server.engine import calls
 from rescind_server.engine.entities import Execution
+from rescind_server.engine.naming import has_uuid
 from rescind_server.gateway import organisations
 from rescind_server.gateway.flovyn import ids
+from rescind_server.gateway.flovyn.acting import ACTING, check_acting
 from rescind_server.gateway.flovyn.agent_messages import task_options
 from rescind_server.gateway.flovyn.frame import ensure_done, holding
-from rescind_server.gateway.flovyn.owners import TaskOwners
+from rescind_server.gateway.flovyn.owners import TaskOwners, no_task
 from rescind_server.gateway.flovyn.polling import Polling, wait_ms
 from rescind_server.gateway.flovyn.registrations import Registrations
 from rescind_server.gateway.flovyn.standalone_tasks import StandaloneTask, StandaloneTasks
@@ -99,6 +101,8 @@ class TaskExecution:
         caller.require(Role.WORKER)
         ids.check_organisation(caller, request.org_id)
         known = self._registrations.known(caller, named(request.worker_id, "worker_id"))
+        if known is not None:
+            await self._registrations.note_seen(known, self._host.now())
         claimed = await self._polling.poll(
             calls.PollTasks(
                 poll_id=str(uuid4()),
@@ -117,7 +121,7 @@ class TaskExecution:
                 task_execution_id=claimed.task_id,
                 kind=claimed.kind,
                 input=claimed.input.data,
-                workflow_execution_id=organisations.outer(claimed.execution_id) if claimed.is_of_workflow else "",
+                workflow_execution_id=_workflow_id(claimed),
                 execution_count=claimed.number,
                 queue=organisations.outer(claimed.queue),
                 traceparent=claimed.trace_parent or "",
@@ -125,6 +129,7 @@ class TaskExecution:
         )
 
     async def _submit(self, request: wire.SubmitTaskRequest, caller: Caller) -> wire.SubmitTaskResponse:
+        caller.require(*ACTING)
         ids.check_organisation(caller, request.org_id)
         if request.workflow_execution_id:
             raise InvalidInput(
@@ -158,8 +163,10 @@ class TaskExecution:
         return Empty()
 
     async def _cancel(self, request: wire.CancelTaskRequest, caller: Caller) -> Empty:
+        caller.require(*ACTING)
         task_id = ids.task_id_of(request.task_execution_id)
         owner = await self._owners.owner_of(caller, task_id)
+        await check_acting(self._host, caller, owner, no_task(task_id))
         cause = CancelCause(CancelSource.REQUEST, caller.name_for(""), CANCELLED_BY_REQUEST)
         reply = await self._host.ask(CancelTaskFromOutside(owner, task_id, cause))
         assert isinstance(reply, CancelAnswered)
@@ -268,3 +275,10 @@ class TaskExecution:
         made = payload(data, what) if data else NULL_PAYLOAD
         self._limits.check_payload(made, what)
         return made
+
+
+def _workflow_id(claimed: calls.TaskClaimed) -> str:
+    """Whose task it is; empty if that is no workflow, or one whose id this protocol cannot carry."""
+    if not claimed.is_of_workflow or not has_uuid(claimed.execution_id):
+        return ""
+    return organisations.outer(claimed.execution_id)

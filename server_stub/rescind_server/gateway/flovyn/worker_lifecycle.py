@@ -10,13 +10,13 @@ from google.protobuf.empty_pb2 import Empty
 from rescind_proto.flovyn.v1 import flovyn_pb2 as wire
 
 from rescind.errors import InvalidInput, NotFound
-from rescind.model.workflows import WorkerSeen
+from rescind.model.workflows import WorkerGone, WorkerSeen
 from rescind.transport.grpc_methods import methods_of
 from rescind_server.access.tokens import Role
 from rescind_server.engine import calls
 from rescind_server.gateway.flovyn import ids
 from rescind_server.gateway.flovyn.frame import ensure_done
-from rescind_server.gateway.flovyn.registrations import Capability, Process, Registrations
+from rescind_server.gateway.flovyn.registrations import Capability, Process, Registration, Registrations
 from rescind_server.gateway.flovyn.values import checked_uuid, named
 from rescind_server.gateway.identity import Caller, Identify
 from rescind_server.gateway.limits import Limits
@@ -64,7 +64,11 @@ class WorkerLifecycle:
             metadata=request.metadata,
         )
         place = request.host_name, request.process_id
-        registration = self._registrations.register(caller, name, place, process)
+        known = self._registrations.known(caller, name)
+        if known is not None and _comes_behind_another(known, place):
+            # Several processes may share a name: the one before is taken to be gone only if none of them polls.
+            self._host.tell(WorkerGone(ids.worker_id_of(caller, known.name), unless_polling=True))
+        registration = await self._registrations.register(caller, name, place, process)
         return wire.WorkerRegistrationResponse(worker_id=registration.worker_id, success=True)
 
     async def _beat(self, request: wire.WorkerHeartbeatRequest, caller: Caller) -> Empty:
@@ -73,11 +77,16 @@ class WorkerLifecycle:
         known = self._registrations.known(caller, worker_id)
         if known is None:
             raise NotFound(f"no worker {worker_id} is registered. Register it again.")
-        known.seen_at = self._host.now()
+        await self._registrations.note_seen(known, self._host.now())
         inner_id = ids.worker_id_of(caller, known.name)
         self._host.tell(WorkerSeen(inner_id))
         ensure_done(await self._host.ask(calls.WorkerBeat(worker_id=inner_id)), caller)
         return Empty()
+
+
+def _comes_behind_another(known: Registration, place: tuple[str, str]) -> bool:
+    """Whether a process that has not registered before has the host of one that has."""
+    return place not in known.processes and any(host == place[0] for host, _ in known.processes)
 
 
 def _capability(given: wire.WorkflowCapability | wire.TaskCapability, what: str) -> Capability:

@@ -88,7 +88,7 @@ class WorkflowDispatch:
         known = self._registrations.known(caller, named(request.worker_id, "worker_id"))
         kinds = tuple(request.workflow_capabilities)
         if known is not None:
-            known.seen_at = self._hints.now()
+            await self._registrations.note_seen(known, self._hints.now())
             kinds = kinds or tuple(sorted(known.workflow_kinds))
         worker = known.name if known is not None else request.worker_id
         claimed, undo = await self._requests.poll(

@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from rescind.errors import AlreadyExists, InvalidInput, NotFound, RequestError, RescindError, ServerUnavailable
+from rescind.errors.named import named_error
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import (
     CancelAnswered,
@@ -49,10 +50,10 @@ from rescind.model.workflows import (
     WorkflowRetried,
     WorkflowView,
 )
-from rescind.transport.grpc_errors import named_error
 from rescind_server.access.tokens import Role
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.viewing import details_of
+from rescind_server.engine.workflow_viewing import workflow_view
 from rescind_server.gateway import organisations
 from rescind_server.gateway.flovyn.ids import worker_id_of
 from rescind_server.gateway.flovyn.workflow_names import inner_commands, outer_logged, outer_view
@@ -66,6 +67,11 @@ CLAIM_LEASE_MS: Final = 180_000
 """How long a claim lasts without a sign of life of its worker, in milliseconds.
 
 Some never send heartbeats, and between two polls lies up to their longest wait.
+"""
+LONGEST_PASS_MS: Final = 60_000
+"""How long a pass may take before another one is made, in milliseconds.
+
+A pass is short by nature: whatever takes long is a task. A worker whose submission was lost polls on all the same.
 """
 _ACTING: Final = (Role.CLIENT, Role.WORKER, Role.OPERATOR)
 _LOOKING: Final = (*_ACTING, Role.VIEWER)
@@ -266,6 +272,7 @@ class WorkflowRequests:
             CLAIM_LEASE_MS,
             caller.organisation,
             only_uuids=True,
+            pass_ms=LONGEST_PASS_MS,
         )
         self._polls.add(poll)
         try:
@@ -373,22 +380,8 @@ def _sees(caller: Caller, details: ExecutionDetails) -> bool:
 
 
 def _looked_up(execution: Execution | None) -> tuple[ExecutionDetails, WorkflowView] | None:
-    if execution is None or execution.workflow is None:
-        return None
-    workflow = execution.workflow
-    view = WorkflowView(
-        execution_id=execution.execution_id,
-        sequence=len(workflow.log),
-        version=workflow.version,
-        priority_ms=workflow.priority_ms,
-        state=dict(workflow.state),
-        parent_id=workflow.parent_id,
-        child_execution_name=workflow.child_name,
-        children={child.name: child.execution_id for child in workflow.children.values()},
-        worker_id=workflow.worker_id,
-        retries=workflow.retries,
-    )
-    return details_of(execution), view
+    view = workflow_view(execution) if execution is not None else None
+    return (details_of(execution), view) if execution is not None and view is not None else None
 
 
 def _log_of(execution: Execution | None) -> Sequence[LoggedEvent]:

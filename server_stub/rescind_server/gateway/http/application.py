@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -24,6 +24,7 @@ from rescind_server.gateway.http.changes import Changes
 from rescind_server.gateway.http.executions import Executions
 from rescind_server.gateway.http.feeds import Feeds
 from rescind_server.gateway.http.following import Following
+from rescind_server.gateway.http.host_names import NamedRequests
 from rescind_server.gateway.http.metrics import Metrics
 from rescind_server.gateway.http.openapi import PATH, document
 from rescind_server.gateway.http.operations import JSON, Endpoint
@@ -38,6 +39,7 @@ from rescind_server.gateway.identity import Identify, take_everybody
 from rescind_server.gateway.limits import Limits
 from rescind_server.host.driver import Host
 from rescind_server.host.queries import Queries
+from rescind_server.store.registrations import MemoryRegistrations
 from rescind_server.telling.counts import Counts
 from rescind_server.webhooks.operating import Webhooks
 
@@ -67,6 +69,7 @@ class HttpGateway:
         version: str,
         feeds: Feeds | None = None,
         page: bool = True,
+        names: Iterable[str] = (),
         registrations: Registrations | None = None,
     ) -> None:
         """Put the parts together.
@@ -80,6 +83,7 @@ class HttpGateway:
             version: of the server, for the document.
             feeds: what happens, for those who follow; None bounds them as usual.
             page: whether the page is served, too.
+            names: of hosts at which everybody may ask, besides the loopback's, where access is open.
             registrations: which workers of flovyn.v1 have registered; None shows none.
         """
         self._host = host
@@ -108,7 +112,7 @@ class HttpGateway:
         self.flovyn = flovyn_http(
             host,
             requests,
-            registrations or Registrations(),
+            registrations or Registrations(MemoryRegistrations(), host.now()),
             self._state,
             metrics,
             limits,
@@ -128,7 +132,8 @@ class HttpGateway:
         router = Starlette(routes=[*self.routes, *pages], exception_handlers={HTTPException: self._not_routed})
         asks_for_tokens = identify is not take_everybody
         ours = BrowserRequests(router, takes_cookie=page and asks_for_tokens)
-        self.application: ASGIApp = _Outside(Beside(self.flovyn, ours))
+        answering = Beside(self.flovyn, ours)
+        self.application: ASGIApp = _Outside(answering if asks_for_tokens else NamedRequests(answering, names))
 
     async def open(self) -> None:
         """Take up what clients of before a restart have left open."""

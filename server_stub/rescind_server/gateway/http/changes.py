@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope, Send
 
 from rescind.errors import InvalidInput, RescindError
 from rescind.model.events import EventType
@@ -26,12 +26,11 @@ from rescind_server.gateway.client_requests import ClientRequests
 from rescind_server.gateway.http.bodies import ChangesQuery
 from rescind_server.gateway.http.change_bodies import BegunBody
 from rescind_server.gateway.http.frames import HEARTBEAT, RETRY, event_frame
+from rescind_server.gateway.http.lasting import LastingResponse, send_part
 from rescind_server.gateway.http.operations import Call
 from rescind_server.gateway.http.selections import labels_of
 from rescind_server.gateway.http.shown import change_body
 from rescind_server.gateway.organisations import outer_execution
-
-MEDIA_TYPE: Final = "text/event-stream"
 
 _OVER: Final = TERMINAL_EXECUTION | {ExecutionStatus.CANCELLING}
 _TELLING: Final = frozenset(
@@ -152,7 +151,7 @@ class Changes:
         try:
             number = begin if begin is not None else self._end
             begun = event_frame("begun", BegunBody(resumed=begin is not None), self._id(number))
-            await _send(send, RETRY + begun)
+            await send_part(send, RETRY + begun)
             known_at = loop.time()
             while self._failure is None:
                 news = self._news
@@ -161,13 +160,13 @@ class Changes:
                     identify_again()
                     known_at = loop.time()
                 if data:
-                    await _send(send, data)
+                    await send_part(send, data)
                     await asyncio.sleep(_PACE_S + _PACE_PER_READER_S * self._readers)
                 elif news is self._news and not await self._comes(news):
-                    await _send(send, HEARTBEAT)
+                    await send_part(send, HEARTBEAT)
             raise self._failure
         except RescindError as error:
-            await _send(send, event_frame("closing", {"error": type(error).__name__, "message": str(error)}))
+            await send_part(send, event_frame("closing", {"error": type(error).__name__, "message": str(error)}))
         finally:
             self._readers -= 1
             self._watched_until = loop.time() + _LINGER_S
@@ -215,39 +214,21 @@ class Changes:
         told.set()
 
 
-class _ChangeStream(Response):
+class _ChangeStream(LastingResponse):
     """An answer that lasts as long as its client."""
-
-    media_type = MEDIA_TYPE
 
     def __init__(
         self, changes: Changes, wanted: Wanted, begin: int | None, identify_again: Callable[[], object]
     ) -> None:
-        super().__init__(None, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
-        del self.headers["content-length"]
+        super().__init__()
         self._changes = changes
         self._wanted = wanted
         self._begin = begin
         self._identify_again = identify_again
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send changes until the client goes away."""
-        leaving = asyncio.ensure_future(_left(receive))
-        sending = asyncio.ensure_future(self._send(scope, send))
-        try:
-            await asyncio.wait([leaving, sending], return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-        finally:
-            for each in (leaving, sending):
-                each.cancel()
-            await asyncio.wait([leaving, sending])
-
-    async def _send(self, scope: Scope, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            await self._changes.send(send, self._wanted, self._begin, self._identify_again)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    async def send_events(self, scope: Scope, send: Send) -> None:
+        """Send changes until the token of the reader ends."""
+        await self._changes.send(send, self._wanted, self._begin, self._identify_again)
 
 
 def _change(execution: Execution) -> Change:
@@ -263,12 +244,3 @@ def _change(execution: Execution) -> Change:
         view.labels,
         event_frame("execution", body),
     )
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -27,13 +27,13 @@ from rescind_server.gateway.http.bodies import EventsQuery, OnDisconnect, Stream
 from rescind_server.gateway.http.fan_out import Outlet, outlet_of
 from rescind_server.gateway.http.feeds import Feed, Feeds, OutputSoFar
 from rescind_server.gateway.http.frames import HEARTBEAT, RETRY, Place, event_frame, kept_output_event
+from rescind_server.gateway.http.lasting import LastingResponse, send_part
 from rescind_server.gateway.http.operations import Call
 from rescind_server.gateway.http.readers import Reader
 from rescind_server.gateway.http.shown import payload_of
 from rescind_server.gateway.starts import StartRequest
 from rescind_server.host.driver import Host
 
-MEDIA_TYPE: Final = "text/event-stream"
 _SHARED_FOR: Final = 1.0
 """How long what programs wrote is kept for readers that begin a little later, in seconds."""
 _PART: Final = 64 * 1024
@@ -110,7 +110,7 @@ class Following:
         try:
             output = await self._output_for(feed, stream.place) if stream.wants_output else None
             reader = Reader(self._host, feed, stream.place, outlet, output=output)
-            await _send(send, RETRY + stream.first)
+            await send_part(send, RETRY + stream.first)
             if output is not None:
                 await _send_in_parts(send, output.data)
             loop = asyncio.get_running_loop()
@@ -120,10 +120,10 @@ class Following:
                     # Its token may have ended since.
                     stream.identify_again()
                     known_at = loop.time()
-                await _send(send, data)
+                await send_part(send, data)
             self._attachments.forget(stream.execution_id)
         except RescindError as error:
-            await _send(send, event_frame("closing", {"error": type(error).__name__, "message": str(error)}))
+            await send_part(send, event_frame("closing", {"error": type(error).__name__, "message": str(error)}))
         finally:
             self._feeds.leave(feed)
 
@@ -178,10 +178,8 @@ class Following:
         return True
 
 
-class EventStream(Response):
+class EventStream(LastingResponse):
     """An answer that lasts as long as there are events and a client."""
-
-    media_type = MEDIA_TYPE
 
     def __init__(
         self,
@@ -196,8 +194,7 @@ class EventStream(Response):
         *,
         wants_output: bool = False,
     ) -> None:
-        super().__init__(None, headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})})
-        del self.headers["content-length"]
+        super().__init__(headers, leaving)
         self.execution_id = execution_id
         self.place = place
         self.first = first
@@ -205,42 +202,21 @@ class EventStream(Response):
         self.wants_output = wants_output
         self._following = following
         self._attached = attached
-        self._leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until there are no more, or the client goes away."""
-        leaving = self._leaving or asyncio.ensure_future(_left(receive))
         with self._attached():
-            sending = asyncio.ensure_future(self._send(scope, send))
-            try:
-                await asyncio.wait([leaving, sending], return_when=asyncio.FIRST_COMPLETED)
-                if sending.done():
-                    sending.result()
-            finally:
-                for each in (leaving, sending):
-                    each.cancel()
-                await asyncio.wait([leaving, sending])
+            await super().__call__(scope, receive, send)
 
-    async def _send(self, scope: Scope, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            await self._following.send(self, send, outlet_of(scope))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})
+    async def send_events(self, scope: Scope, send: Send) -> None:
+        """Send events until there are no more."""
+        await self._following.send(self, send, outlet_of(scope))
 
 
 async def _send_in_parts(send: Send, data: bytes) -> None:
     """Send much at once: what a slow reader has not taken is in memory once, and not in its connection as well."""
     for start in range(0, len(data), _PART):
-        await _send(send, data[start : start + _PART])
+        await send_part(send, data[start : start + _PART])
 
 
 def _as_sent(kept: Sequence[StreamedEvent]) -> bytes:

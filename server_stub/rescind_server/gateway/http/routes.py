@@ -9,7 +9,8 @@ from rescind_server.gateway.http import answers, bodies, webhook_bodies
 from rescind_server.gateway.http.bulk_cancels import BulkCancels
 from rescind_server.gateway.http.changes import Changes
 from rescind_server.gateway.http.executions import EXECUTIONS, Executions
-from rescind_server.gateway.http.following import MEDIA_TYPE, Following
+from rescind_server.gateway.http.following import Following
+from rescind_server.gateway.http.lasting import EVENT_STREAM
 from rescind_server.gateway.http.metrics import Metrics
 from rescind_server.gateway.http.operations import Handle, Operation
 from rescind_server.gateway.http.page_session import PageSession, session_operations
@@ -51,7 +52,7 @@ def operations(
             changes.follow,
             {200: answers.SentEvent},
             query=bodies.ChangesQuery,
-            media_type=MEDIA_TYPE,
+            media_type=EVENT_STREAM,
         ),
         Operation(
             "GET",
@@ -103,7 +104,7 @@ def _executions(executions: Executions, bulk: BulkCancels, following: Following)
             {200: answers.SentEvent},
             problems=(409,),
             body=bodies.StreamBody,
-            media_type=MEDIA_TYPE,
+            media_type=EVENT_STREAM,
         ),
         _post(
             f"{EXECUTIONS}/cancel",
@@ -158,7 +159,7 @@ def _one_execution(executions: Executions, following: Following) -> Sequence[Ope
             {200: answers.SentEvent, 204: None},
             problems=(404,),
             query=bodies.EventsQuery,
-            media_type=MEDIA_TYPE,
+            media_type=EVENT_STREAM,
         ),
         _post(
             f"{ONE}/signal",

@@ -15,7 +15,9 @@ import pytest
 import pytest_asyncio
 from rescind_proto.flovyn.v1 import flovyn_pb2
 
-from rescind.model.ids import Instant
+from rescind.model.commands import StartExecution
+from rescind.model.ids import ExecutionId, Instant
+from rescind.model.workflows import StartWorkflow
 from rescind_server.access.token_file import TokenFile
 from rescind_server.access.tokens import Role
 from rescind_server.app import Server
@@ -131,6 +133,30 @@ async def test_a_restart_keeps_what_was_claimed_and_what_is_waited_for(tmp_path:
         assert (await wire.agents.SignalAgent(agent_execution_id=listening, signal_name="go")).agent_resumed
 
 
+async def test_a_restart_knows_the_workers_that_have_registered(tmp_path: Path) -> None:
+    async with serving(tmp_path) as wire:
+        worker_id = await register(wire, "worker", "known", process="1")
+        await register(wire, "worker", "more", process="2")
+        agent_id = await wire.claimed_agent()
+        _, *known = await wire.scheduled(agent_id, "unknown", "known", "more")
+    async with serving(tmp_path) as wire:
+        await wire.workers.SendHeartbeat(worker_id=worker_id)
+        assert [(await wire.poll_task(worker_id)).task_execution_id for _ in known] == known
+        assert not (await wire.poll_task("worker")).task_execution_id
+        assert await register(wire, "worker", "known", process="1") == worker_id
+        assert not (await wire.poll_task("worker")).task_execution_id
+
+
+async def test_what_has_an_id_that_is_no_uuid_is_given_to_no_poll(wire: Wire) -> None:
+    await wire.server.host.ask(StartExecution("chat", execution_id=ExecutionId("by-name")))
+    await wire.server.host.ask(StartWorkflow("flow", execution_id=ExecutionId("also-by-name")))
+    agent_id = await wire.start_agent()
+    assert (await wire.poll_agent("chat")).id == agent_id
+    assert not (await wire.poll_agent("chat")).id
+    polled = await wire.workflows.PollWorkflow(worker_id="w", workflow_capabilities=["flow"])
+    assert not polled.workflow_execution.id
+
+
 # ── tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -142,10 +168,10 @@ class Guarded:
         self._file = file
         self._channel = channel
 
-    def caller(self, role: Role, organisation: str = "default") -> Wire:
+    def caller(self, role: Role, organisation: str = "default", name: str = "somebody") -> Wire:
         """Somebody with a new token."""
         at = Instant(time.time_ns() // 1_000)
-        _, token = self._file.create("somebody", role, at, organisation=organisation)
+        _, token = self._file.create(name, role, at, organisation=organisation)
         return Wire(self._server, self._channel, token)
 
     def stranger(self, token: str | None) -> Wire:
@@ -177,6 +203,53 @@ async def test_workers_calls_take_a_workers_token(guarded: Guarded) -> None:
     assert not (await worker.poll_agent()).id
     for call in (client.poll_agent(), client.poll_task(), register(client)):
         assert await refusal(call) is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_viewer_changes_nothing(guarded: Guarded) -> None:
+    worker, viewer = guarded.caller(Role.WORKER), guarded.caller(Role.VIEWER)
+    agent_id = await worker.claimed_agent()
+    task_id = await worker.running_task(agent_id)
+    for call in (
+        viewer.agents.SignalAgent(agent_execution_id=agent_id, signal_name="go"),
+        viewer.agents.CancelAgentTask(agent_execution_id=agent_id, task_execution_id=task_id),
+        viewer.agents.CompleteAgent(agent_execution_id=agent_id),
+        viewer.tasks.SubmitTask(kind="work"),
+        viewer.tasks.CancelTask(task_execution_id=task_id),
+        viewer.tasks.CompleteTask(task_execution_id=task_id),
+        viewer.tasks.SetState(task_execution_id=task_id, key="k", value=b"1"),
+        viewer.workflows.StartWorkflow(workflow_kind="flow"),
+        viewer.workflows.SignalWithStartWorkflow(workflow_id="x", workflow_kind="flow", signal_name="go"),
+        viewer.poll_agent(),
+        viewer.poll_task(),
+        register(viewer),
+    ):
+        assert await refusal(call) is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("role", [Role.CLIENT, Role.WORKER, Role.OPERATOR])
+async def test_whoever_may_start_a_task_cancels_it(guarded: Guarded, role: Role) -> None:
+    caller = guarded.caller(role)
+    task_id = (await caller.tasks.SubmitTask(kind="work")).task_execution_id
+    await caller.tasks.CancelTask(task_execution_id=task_id)
+    assert await caller.status_of(task_id) == "CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("role", "code"),
+    [
+        (Role.CLIENT, grpc.StatusCode.NOT_FOUND),
+        (Role.WORKER, grpc.StatusCode.OK),
+        (Role.OPERATOR, grpc.StatusCode.OK),
+    ],
+)
+async def test_a_client_acts_on_nothing_that_others_started(
+    guarded: Guarded, role: Role, code: grpc.StatusCode
+) -> None:
+    worker, caller = guarded.caller(Role.WORKER, name="worker"), guarded.caller(role, name="caller")
+    agent_id = await worker.claimed_agent()
+    task_id = await worker.running_task(agent_id)
+    assert await refusal(caller.agents.SignalAgent(agent_execution_id=agent_id, signal_name="go")) is code
+    assert await refusal(caller.tasks.CancelTask(task_execution_id=task_id)) is code
 
 
 async def test_another_organisations_tasks_and_agents_seem_not_to_exist(guarded: Guarded) -> None:

@@ -64,6 +64,7 @@ class Wire:
         self.agents = Service(channel, SERVICES["AgentDispatch"], token)
         self.tasks = Service(channel, SERVICES["TaskExecution"], token)
         self.workers = Service(channel, SERVICES["WorkerLifecycle"], token)
+        self.workflows = Service(channel, SERVICES["WorkflowDispatch"], token)
 
     async def start_agent(self, kind: str = "chat", value: bytes = b"null", queue: str = "default") -> str:
         """Start an agent, as REST would; returns its id."""
