@@ -24,7 +24,14 @@ SEED: Final = 1
 KNOWN: Final = 0.8
 """How often an id in a path is one that there is."""
 ACCEPTED: Final = [200, 201, 400, 401, 403, 404, 409, 429]
-MAY_BE_REFUSED: Final = ["delete_task", "delete_task_at_root", "cancel_task", "follow_execution", "add_webhook"]
+MAY_BE_REFUSED: Final = [
+    "delete_task",
+    "delete_task_at_root",
+    "cancel_task",
+    "follow_execution",
+    "follow_changes",
+    "add_webhook",
+]
 OURS: Final = "/openapi.json"
 FLOVYN: Final = "/api/docs/openapi.json"
 FLOVYN_IDS: Final = (
@@ -42,6 +49,10 @@ COMMON: Final = (
     'database = "none"',
 )
 """Of all runs: streams are cut somewhere."""
+FEWER: Final = 5
+"""How many times fewer examples flovyn.v1 gets: most of its many calls do what ours do."""
+FLOVYN_CALLS: Final = ("--phases", "coverage,fuzzing", "--exclude-path-regex", "/agent-definitions")
+"""Of flovyn.v1, without the paths that only answer 501."""
 MANY_AT_ONCE: Final = "^cancel_(executions|tasks)$"
 """The calls that cancel all that they can, which come last: behind them nothing is open."""
 
@@ -64,18 +75,18 @@ async def compare(examples: int, seed: int) -> Sequence[str]:
     for asks_for_tokens in (False, True):
         with tempfile.TemporaryDirectory(prefix="rescind-document-") as folder:
             async with inhabited_server(Path(folder), asks_for_tokens=asks_for_tokens) as world:
-                arguments = ("--max-examples", str(examples), "--seed", str(seed))
                 tokens = f"{'with' if asks_for_tokens else 'without'} tokens"
                 ours = write_settings(Path(folder) / "ours.toml", settings_of(world))
                 theirs = write_settings(Path(folder) / "flovyn.toml", settings_of_flovyn(world))
-                for name, settings, document, *selected in (
-                    (f"{tokens}, flovyn.v1", theirs, FLOVYN),
-                    (f"{tokens}, exclude {MANY_AT_ONCE}", ours, OURS, "--exclude-operation-id-regex", MANY_AT_ONCE),
-                    (f"{tokens}, include {MANY_AT_ONCE}", ours, OURS, "--include-operation-id-regex", MANY_AT_ONCE),
+                for name, settings, document, many, *selected in (
+                    ("flovyn.v1", theirs, FLOVYN, examples // FEWER, *FLOVYN_CALLS),
+                    (f"exclude {MANY_AT_ONCE}", ours, OURS, examples, "--exclude-operation-id-regex", MANY_AT_ONCE),
+                    (f"include {MANY_AT_ONCE}", ours, OURS, examples, "--include-operation-id-regex", MANY_AT_ONCE),
                 ):
-                    print(f"\n== {name} ==", flush=True)
-                    if await run(settings, f"{world.url}{document}", *arguments, *selected):
-                        failed.append(name)
+                    print(f"\n== {tokens}, {name} ==", flush=True)
+                    arguments = ("--seed", str(seed), "--max-examples", str(max(1, many)), *selected)
+                    if await run(settings, f"{world.url}{document}", *arguments):
+                        failed.append(f"{tokens}, {name}")
     return failed
 
 
@@ -135,6 +146,13 @@ def settings_of_flovyn(world: World) -> Iterator[str]:
     yield f"agent-tasks.values = {json.dumps(list(known.agent_tasks))}"
     yield "[parameters]"
     yield '"path.org" = { dictionary = "organisations", probability = 0.95 }'
+    # Ids are UUIDs, and a body has one of several spellings of each key: which, a document cannot say.
+    yield "[checks]"
+    yield "positive_data_acceptance.enabled = false"
+    # 501 is the answer to what the protocol knows and we do not offer (docs/flovyn.md).
+    yield 'not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]'
+    # The path of signal-with-start is also that of a workflow of this id, which may be asked for.
+    yield "allow_header_conformance.enabled = false"
     for sort, name in FLOVYN_IDS:
         yield "[[operations]]"
         yield f'include-path-regex = "/{sort}/"'
