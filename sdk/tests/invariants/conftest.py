@@ -21,8 +21,9 @@ Explore = Callable[..., ExploreReport]
 def explored(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Explore:
     """`explore` with faults, under as many seeds as this session wants; says at the end of the session what it met."""
 
-    def run(scenario: Any, **options: Any) -> ExploreReport:
-        report = explore(scenario, seeds=range(seed_count(request.config)), faults=True, **options)
+    def run(scenario: Any, seeds: range | None = None, **options: Any) -> ExploreReport:
+        seeds = range(seed_count(request.config)) if seeds is None else seeds
+        report = explore(scenario, seeds=seeds, faults=True, **options)
         record_property(_PROPERTY, f"{request.node.name}: {report}")
         return report
 

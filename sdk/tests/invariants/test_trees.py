@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from rescind import (
     AgentContext,
     AgentDefinition,
@@ -27,6 +29,11 @@ from rescind.testing import Environment, run
 from rescind.testing.history_rules import check_history
 from sdk.tests.invariants.conftest import Explore
 from sdk.tests.invariants.workload import QUARTER, ended, nap
+
+pytestmark = pytest.mark.invariants
+
+# An exploration of trees is long, and one test is to take less than two minutes on any machine.
+PARTS = 4
 
 Tree = list[tuple[int, ExecutionHandle[Any]]]
 
@@ -134,7 +141,10 @@ async def check_tree(env: Environment, root: ExecutionHandle[Any]) -> None:
                 assert told[child.execution_id] == 1, f"{told[child.execution_id]} ends were told"
 
 
-def test_the_cancel_of_a_tree_reaches_its_leaves_deepest_first_in_one_commit(explored: Explore) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_cancel_of_a_tree_reaches_its_leaves_deepest_first_in_one_commit(
+    part: int, seeds: range, explored: Explore
+) -> None:
     seen: Counter[int] = Counter()
 
     async def scenario(env: Environment) -> None:
@@ -161,7 +171,7 @@ def test_the_cancel_of_a_tree_reaches_its_leaves_deepest_first_in_one_commit(exp
         await check_tree(env, root)
         seen[len(below)] += 1
 
-    explored(scenario, agents=AGENTS, tasks=[nap])
+    explored(scenario, seeds[part::PARTS], agents=AGENTS, tasks=[nap])
     assert max(seen) == 6, seen
 
 
