@@ -14,9 +14,10 @@ from temporalio.api.history.v1 import HistoryEvent as TemporalEvent
 from temporalio.client import WorkflowFailureError, WorkflowHistory
 from temporalio.common import RawValue
 
-from rescind.errors import InvalidInput
+from rescind import ExecutionHandle
+from rescind.errors import InvalidInput, ServerUnavailable
 from rescind.model.events import HistoryEvent
-from rescind.model.views import ExecutionDetails
+from rescind.model.views import ExecutionDetails, PartialDetails
 from rescind.temporal import TemporalClient, TemporalReplayer
 from rescind.temporal.payloads import record_from_temporal
 from rescind.temporal.records import AttemptReport
@@ -48,10 +49,21 @@ async def temporal_play(
     workflow = client.port.client.get_workflow_handle(handle.id, result_type=RawValue)
     with suppress(WorkflowFailureError):  # an agent that fails has taken a course as others have
         await workflow.result()
-    details, history = await handle.details(), await handle.history()
+    details, history = await _told(handle)
     events = await workflow.fetch_history()
     await replayer.replay(events)
     return TemporallyPlayed(course_of(details, history), _inputs_of(program, details, history, events))
+
+
+async def _told(handle: ExecutionHandle[Any]) -> tuple[ExecutionDetails, Sequence[HistoryEvent]]:
+    """All that is told of an execution that has ended. Of such a one a client waits for a worker for seconds only, and
+    the one that there is may have more to do.
+    """
+    while True:
+        with suppress(ServerUnavailable):
+            details, history = await handle.details(), await handle.history()
+            if not isinstance(details, PartialDetails):
+                return details, history
 
 
 def _inputs_of(
