@@ -84,7 +84,7 @@ def test_a_workflow_runs_with_all_that_it_can_do() -> None:
         ):
             handle = await client.start(order, "tea", id="order-1")
             await handle.signal("go", 9)
-            await suspended(handle, 2)
+            await promised(client, handle)
             assert await client.resolve_promise("order-1", "approval", "yes")
             assert await handle.result() == ["tea", "yes", 9, 42, "CANCELLED"]
             assert (await handle.describe()).is_workflow
@@ -94,12 +94,19 @@ def test_a_workflow_runs_with_all_that_it_can_do() -> None:
     play(scenario())
 
 
-async def suspended(handle: ExecutionHandle[Any], times: int = 1) -> None:
-    """Return when the code has come to a wait for the so-manieth time."""
-    seen = 0
+async def promised(client: Client, handle: ExecutionHandle[Any]) -> None:
+    """Return when the code waits, and has made its promise: in which pass, depends on what came before."""
     async for event in handle.follow():
-        seen += isinstance(event, HistoryEvent) and event.type is EventType.EXECUTION_SUSPENDED
-        if seen == times:
+        if isinstance(event, HistoryEvent) and event.type is EventType.EXECUTION_SUSPENDED:
+            log = await client.workflow_events(handle.id)
+            if any(logged.event.event_type == "PROMISE_CREATED" for logged in log):
+                return
+
+
+async def suspended(handle: ExecutionHandle[Any]) -> None:
+    """Return when the code waits."""
+    async for event in handle.follow():
+        if isinstance(event, HistoryEvent) and event.type is EventType.EXECUTION_SUSPENDED:
             return
 
 
