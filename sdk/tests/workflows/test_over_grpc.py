@@ -154,7 +154,7 @@ def test_a_workflow_goes_on_behind_a_restart_of_its_server(tmp_path: Path) -> No
         async with Server(store, "127.0.0.1:0") as server:
             address = server.address
             async with Client(address) as client, Worker(address, workflows=[order, kid], tasks=[echo]):
-                await suspended(await client.start(order, "tea", id="it"), 2)
+                await promised(client, await client.start(order, "tea", id="it"))
         async with (
             Server(store, address) as server,
             Client(address) as client,
