@@ -134,7 +134,7 @@ class Agents:
             while await self._run_on(held):
                 await self._wait_claimed(held, claimed)
                 claimed.clear()
-        except Exception:
+        except Exception:  # one agent's defect, or ours: the others of this worker run on
             _LOG.exception("agent %s could not be run", execution_id)
             held.forget()
         if self._held.get(execution_id) is held:

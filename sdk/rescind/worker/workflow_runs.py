@@ -141,7 +141,7 @@ class WorkflowRuns:
         except ServerUnavailable as error:
             # It is offered to others when this claim's lease has ended.
             _LOG.warning("whether a pass over workflow %s was recorded is not known: %s", claimed.execution_id, error)
-        except Exception:
+        except Exception:  # the claim is given back, and the other workflows of this worker run on
             # Ours, not the workflow's: its own errors end in its answer.
             _LOG.exception("workflow %s could not be run", claimed.execution_id)
             await asyncio.sleep(_FIRST_PAUSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -28,7 +29,7 @@ class WorkflowServer(Protocol):
         """A workflow's durable events."""
 
 
-class NativeWorkflowClient:
+class NativeWorkflowClient(ABC):
     """See `WorkflowClientPort`."""
 
     _by: str
@@ -57,8 +58,10 @@ class NativeWorkflowClient:
         await self._known(execution_id)
         return self._server.workflow_log(execution_id)
 
+    @abstractmethod
     async def _ask(self, command: Command) -> Reply:
-        raise NotImplementedError
+        """The answer to a command. Raises what it was refused with."""
 
+    @abstractmethod
     async def _known(self, execution_id: ExecutionId) -> ExecutionDetails:
-        raise NotImplementedError
+        """The execution. Raises NotFound: there is none."""
