@@ -24,6 +24,7 @@ _PIECE: Final = re.compile(r"([A-Za-z_]+(?:\.[^=<>]+)?)([=<>])(.*)", re.DOTALL)
 _LABEL: Final = "label."
 _STATUS: Final = "status"
 _AGE: Final = "age"
+_AGES: Final = {"older_than": ">", "within": "<"}
 
 # The name that people write, and the field that it sets.
 _EXECUTION_FIELDS: Final = {
@@ -93,14 +94,19 @@ def conditions_of(where: str) -> list[Condition]:
 
 
 def conditions_given(**given: str | Sequence[str] | None) -> list[Condition]:
-    """The conditions of options: ``status`` and ``label`` may be several, what is None or empty is left out."""
+    """The conditions of options: ``status`` and ``label`` may be several, what is None or empty is left out.
+
+    ``older_than`` and ``within`` are ages. Raises Refused: one cannot be meant.
+    """
     conditions: list[Condition] = []
     for name, value in given.items():
         if name == "label":
-            conditions += [_condition(f"{_LABEL}{each}") for each in value or ()]
+            conditions += [_label(each) for each in value or ()]
+        elif name in _AGES:
+            conditions += [Condition(_AGE, _AGES[name], str(value), f"{_option(name)} {value}")] if value else []
         elif value:
             text = value if isinstance(value, str) else ",".join(value)
-            conditions.append(Condition(name, "=", text, f"--{name} {text}"))
+            conditions.append(Condition(name, "=", text, f"{_option(name)} {text}"))
     return conditions
 
 
@@ -112,6 +118,17 @@ def execution_filter(conditions: Iterable[Condition]) -> ExecutionFilter:
 def task_filter(conditions: Iterable[Condition]) -> TaskFilter:
     """The tasks for which all conditions hold. Raises Refused, which names the condition that cannot be meant."""
     return _filled(TaskFilter(), conditions, _OF_TASKS)
+
+
+def _label(given: str) -> Condition:
+    name, sign, value = given.partition("=")
+    if not (name and sign):
+        _refuse(f"--label {given!r} is no label with its value. Give NAME=VALUE.")
+    return Condition(f"{_LABEL}{name}", sign, value, f"--label {given}")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _condition(piece: str) -> Condition:

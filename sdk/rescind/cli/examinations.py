@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rescind.cli.listings_view import runs_in_words
 from rescind.cli.times import age_in_words, counted
 from rescind.errors import NotPermitted, RescindError, ServerUnavailable
 from rescind.model.ids import Instant
-from rescind.model.overviews import STUCK_ADVICE, ServerFacts, Stuck, StuckReason, StuckTask, WaitingWork
+from rescind.model.overviews import STUCK_ADVICE, ServerFacts, Stuck, StuckReason, StuckTask, WaitingWork, WorkerView
 from rescind.model.webhooks import WebhookView
 
 if TYPE_CHECKING:
@@ -132,13 +133,14 @@ async def examine(client: Client) -> list[Finding]:
     ]
     try:
         stuck = await client.stuck(limit=1_000, quiet_ms=_QUIET_MS)
+        workers = [worker async for worker in client.workers()]
         webhooks = await client.webhooks.all()
     except ServerUnavailable:
         raise
     except RescindError as error:
         # The store takes no commits: what the engine remembers need not be durable, and is not told.
         return [*findings, Finding("work", Level.FAIL, str(error), "Mend the store first.")]
-    return [*findings, _workers(facts), *_work(stuck, facts), _webhooks(webhooks)]
+    return [*findings, _workers(facts, workers), *_work(stuck, facts), _webhooks(webhooks)]
 
 
 async def examine_cluster(client: TemporalClient) -> list[Finding]:
@@ -211,13 +213,18 @@ def _store(facts: ServerFacts) -> Finding:
     return Finding("store", Level.OK, f"{kept}.")
 
 
-def _workers(facts: ServerFacts) -> Finding:
-    away = facts.known_workers - facts.connected_workers
-    message = f"{facts.connected_workers} connected" + (f", {away} away" if away else "")
+def _workers(facts: ServerFacts, workers: list[WorkerView]) -> Finding:
+    present = [worker for worker in workers if worker.connected or worker.polls]
+    polling = sum(worker.polls for worker in present)
+    away = len(workers) - len(present)
+    message = f"{len(present) - polling} connected"
+    message += (f", {polling} polling" if polling else "") + (f", {away} away" if away else "")
     message += (
         f"; at work: {counted(facts.running_attempts, 'attempt')}; queued: {counted(facts.queued_tasks, 'task')}."
     )
-    if not facts.connected_workers:
+    runs = runs_in_words(present)
+    message += f" They run {runs}." if runs else ""
+    if not present:
         return Finding("workers", Level.WARN, message, "Start one: rescind worker MODULE.")
     return Finding("workers", Level.OK, message)
 
@@ -270,14 +277,23 @@ def _waiting(without_worker: list[WaitingWork], now: Instant) -> Finding:
     if not without_worker:
         return Finding("kinds", Level.OK, "Every kind that waits has a worker that takes it.")
     shown = "; ".join(
-        f"{counted(each.count, 'agent' if each.is_agent else 'task')}{_kind(each)} on queue {each.queue!r} "
-        f"for {age_in_words(now - each.since)}"
+        f"{counted(each.count, each.sort)}{_kind(each)} on queue {each.queue!r} "
+        f"for {age_in_words(now - each.since)}{_mistaken(each)}"
         for each in without_worker[:_MOST_NAMED]
     )
     more = f"; and {len(without_worker) - _MOST_NAMED} more kinds" if len(without_worker) > _MOST_NAMED else ""
     level = Level.FAIL if any(now - each.since > _PATIENCE for each in without_worker) else Level.WARN
     advice = "Start a worker that has them, on that queue: rescind worker MODULE --queue NAME."
+    if any(each.workers_of_workflow for each in without_worker):
+        advice += " What was meant as a workflow: cancel it, and start it again with --workflow."
     return Finding("kinds", level, f"Nobody takes what waits: {shown}{more}.", advice)
+
+
+def _mistaken(work: WaitingWork) -> str:
+    """Agents that nobody runs, although somebody runs a workflow of that name: they were started before it came."""
+    if not work.workers_of_workflow:
+        return ""
+    return f" (no worker runs this agent; {counted(work.workers_of_workflow, 'worker')} as a workflow)"
 
 
 def _kind(work: WaitingWork) -> str:

@@ -21,6 +21,7 @@ def execution_document(view: ExecutionView) -> dict[str, Any]:
     return {
         "execution_id": view.execution_id,
         "kind": view.kind,
+        "is_workflow": view.is_workflow,
         "queue": view.queue,
         "status": view.status.value,
         "input": value_of(view.input),
@@ -33,6 +34,8 @@ def execution_document(view: ExecutionView) -> dict[str, Any]:
         "created_at": iso_time(view.created_at),
         "ended_at": iso_time_or_none(view.ended_at),
         "parent_id": view.parent_id,
+        "stopping": view.stopping,
+        "children_stopping": view.children_stopping,
         "usage": {"tokens": view.usage.tokens, "cost_usd": view.usage.cost_usd},
     }
 

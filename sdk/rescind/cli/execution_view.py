@@ -15,7 +15,7 @@ from rescind.cli.demo_view import View
 from rescind.cli.demo_words import length_of_time
 from rescind.cli.execution_json import value_of
 from rescind.cli.execution_parts import MARGIN, as_json, checkpoint_lines, entry_lines, journal_lines, stop_lines
-from rescind.cli.family import Member, family_lines
+from rescind.cli.family import STILL_STOPPING, Member, family_lines
 from rescind.cli.printable import printable
 from rescind.cli.timeline import Timeline
 from rescind.cli.times import local_time
@@ -23,7 +23,7 @@ from rescind.cli.workflow_parts import event_lines
 from rescind.client.records import History, TaskRecord
 from rescind.model.children import NOTHING_USED, Budget
 from rescind.model.ids import Instant
-from rescind.model.status import ExecutionStatus, TaskStatus
+from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus, TaskStatus
 from rescind.model.views import ExecutionDetails, ExecutionView
 from rescind.model.workflow_events import LoggedEvent
 
@@ -73,14 +73,27 @@ def show_execution(
 
 
 def status_of(view: ExecutionView) -> Text:
-    """Its status, in its colour."""
-    return Text(view.status.value, _STATUS_COLOURS.get(view.status, ""))
+    """Its status, in its colour; of one that has ended also that something of it, or below it, still stops."""
+    return Text(view.status.value + _still_stopping(view), _STATUS_COLOURS.get(view.status, ""))
 
 
 def ending_in_words(view: ExecutionView) -> str:
     """How an execution ended, after how long, and why if it did not complete."""
     why = view.failure.message if view.failure is not None else view.cause
-    return f"{view.status.value} after {_took(view)}" + (f": {printable(str(why))}" if why is not None else "")
+    told = f"{view.status.value} after {_took(view)}{_still_stopping(view)}"
+    return told + (f": {printable(str(why))}" if why is not None else "")
+
+
+def stopping_in_words(view: ExecutionView) -> str:
+    """What of an execution that is cancelled, or has ended, still stops: ``2 at work, in 1 child``; or nothing."""
+    below = view.children_stopping or 0
+    own = (view.stopping or 0) - below
+    parts = [f"{own:,} at work"] if own else []
+    return ", ".join(parts + ([f"in {below:,} {'child' if below == 1 else 'children'}"] if below else []))
+
+
+def _still_stopping(view: ExecutionView) -> str:
+    return STILL_STOPPING if view.stopping and view.status in TERMINAL_EXECUTION else ""
 
 
 def _facts(view: ExecutionView) -> list[Text]:
@@ -105,6 +118,8 @@ def _named_facts(view: ExecutionView) -> Iterator[tuple[str, str]]:
         yield "error", view.failure.message
     if view.cause is not None:
         yield "cancelled", str(view.cause)
+    if view.stopping:
+        yield "stopping", stopping_in_words(view)
     if view.parked is not None:
         yield "parked", view.parked
     if view.budget is not None or view.usage != NOTHING_USED:

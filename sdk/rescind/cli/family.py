@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +12,7 @@ from rescind.cli.columns import columns
 from rescind.cli.demo_bars import QUIET
 from rescind.cli.execution_parts import MARGIN
 from rescind.errors import NotFound, ServerUnavailable
-from rescind.model.status import ExecutionStatus
+from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus
 from rescind.model.views import ChildView, ExecutionDetails
 
 if TYPE_CHECKING:
@@ -21,36 +21,47 @@ if TYPE_CHECKING:
 
 MOST_SHOWN: Final = 200
 """How many descendants are looked up; a larger tree is shown without the deepest of them."""
+STILL_STOPPING: Final = ", still stopping"
+"""What stands behind the status of an execution that has ended, and of which something still stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A descendant, with what it has spawned itself."""
+    """A descendant, with what it has spawned itself.
+
+    Attributes:
+        child: itself, as its parent knows it.
+        children: what it has spawned.
+        stopping: how much of it is still being stopped, if it is cancelled or has ended; None if that is not known.
+    """
 
     child: ChildView
     children: tuple[Member, ...] = ()
+    stopping: int | None = None
 
 
 async def family_of(client: Client | TemporalClient, details: ExecutionDetails) -> tuple[Member, ...]:
     """All that an execution has spawned, level by level, as far as it is not too much."""
     below: dict[str, tuple[ChildView, ...]] = {details.execution.execution_id: details.children}
+    stopping: dict[str, int | None] = {}
     waiting = list(details.children)
     while waiting and len(below) <= MOST_SHOWN:
         child = waiting.pop(0)
         try:
-            found = (await client.handle(child.execution_id).details()).children
+            looked_up = await client.handle(child.execution_id).details()
+            found, stopping[child.execution_id] = looked_up.children, looked_up.execution.stopping
         except (NotFound, ServerUnavailable):
             # Removed since, or not to be reached: it is shown as its parent knows it.
             found = ()
         below[child.execution_id] = found
         waiting += found
-    return _members(details.execution.execution_id, below)
+    return _members(details.execution.execution_id, below, stopping)
 
 
 def family_lines(members: Sequence[Member]) -> list[Text]:
     """The tree, a line for each."""
     rows = [
-        (f"{'  ' * depth}{member.child.execution_id}", member.child.kind, _status(member.child), _policy(member.child))
+        (f"{'  ' * depth}{member.child.execution_id}", member.child.kind, _status(member), _policy(member.child))
         for depth, member in _in_order(members, 0)
     ]
     return columns(("CHILDREN", "KIND", "STATUS", ""), rows, margin=MARGIN) if rows else []
@@ -64,14 +75,20 @@ def family_document(members: Sequence[Member]) -> list[dict[str, Any]]:
             "kind": member.child.kind,
             "parent_close": member.child.parent_close.value,
             "status": member.child.status.value if member.child.status is not None else None,
+            "stopping": member.stopping,
             "children": family_document(member.children),
         }
         for member in members
     ]
 
 
-def _members(execution_id: str, below: dict[str, tuple[ChildView, ...]]) -> tuple[Member, ...]:
-    return tuple(Member(child, _members(child.execution_id, below)) for child in below.get(execution_id, ()))
+def _members(
+    execution_id: str, below: Mapping[str, tuple[ChildView, ...]], stopping: Mapping[str, int | None]
+) -> tuple[Member, ...]:
+    return tuple(
+        Member(child, _members(child.execution_id, below, stopping), stopping.get(child.execution_id))
+        for child in below.get(execution_id, ())
+    )
 
 
 def _in_order(members: Sequence[Member], depth: int) -> Iterator[tuple[int, Member]]:
@@ -80,11 +97,13 @@ def _in_order(members: Sequence[Member], depth: int) -> Iterator[tuple[int, Memb
         yield from _in_order(member.children, depth + 1)
 
 
-def _status(child: ChildView) -> Text:
-    if child.status is None:
+def _status(member: Member) -> Text:
+    status = member.child.status
+    if status is None:
         return Text("unknown", QUIET)
     colours = {ExecutionStatus.COMPLETED: "green", ExecutionStatus.FAILED: "red", ExecutionStatus.CANCELLED: "yellow"}
-    return Text(child.status.value, colours.get(child.status, ""))
+    is_stopping = bool(member.stopping) and status in TERMINAL_EXECUTION
+    return Text(status.value + (STILL_STOPPING if is_stopping else ""), colours.get(status, ""))
 
 
 def _policy(child: ChildView) -> Text:

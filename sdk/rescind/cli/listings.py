@@ -14,7 +14,7 @@ from rescind.cli.columns import console_for_lines
 from rescind.cli.conditions import conditions_given, conditions_of, task_filter
 from rescind.cli.listings_view import show_tasks, show_workers
 from rescind.cli.operator_json import listed_task_document, worker_document
-from rescind.cli.options import Remote, json_option, limit_option, remote_options
+from rescind.cli.options import Remote, age_options, json_option, limit_option, remote_options
 from rescind.cli.refusals import refusals_in_one_line
 from rescind.cli.remote import ask_either, print_json
 from rescind.errors import NotAllAnswered
@@ -42,6 +42,7 @@ _SERVER: Final = "The server to ask."
 @click.option("--agent", metavar="KIND", help="Only those of executions of this kind.")
 @click.option("--creator", help="Only those of executions that this caller started.")
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="Only those with this label.")
+@age_options("scheduled")
 @click.option("--where", default="", metavar="CONDITIONS", help="The same in words: 'queue=default age>1h'.")
 @limit_option()
 @remote_options(_SERVER, clusters=True)

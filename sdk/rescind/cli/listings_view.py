@@ -16,10 +16,11 @@ from rescind.model.overviews import AttemptView, ListedTask, WorkerView
 from rescind.model.status import STOP_ENDED, StopState, TaskStatus
 
 _TASK_HEADINGS: Final = ("EXECUTION", "TASK", "KIND", "STATUS", "STOP", "ATTEMPTS", "WORKER", "QUEUE", "AGE")
-_WORKER_HEADINGS: Final = ("WORKER", "STATE", "RUNNING", "STOPPING", "AGENTS HELD", "QUEUES", "LAST CONTACT")
+_WORKER_HEADINGS: Final = ("WORKER", "STATE", "RUNNING", "STOPPING", "AGENTS HELD", "QUEUES", "LAST CONTACT", "RUNS")
 
 # Of a worker that has not come back since the server was started anew, only what it runs is known.
 _UNKNOWN: Final = "-"
+_MOST_NAMED: Final = 3
 
 
 def show_tasks(console: Console, shown: Sequence[ListedTask], now: Instant) -> None:
@@ -81,6 +82,21 @@ def _seen_until(listed: ListedTask, now: Instant) -> Instant:
     return now if ended_at is None or listed.at_work else ended_at
 
 
+def runs_in_words(workers: Sequence[WorkerView]) -> str:
+    """What these workers run between them: ``agents a, b; tasks c; workflows d``. Of each sort the first few."""
+    sorts = {
+        "agents": {kind for worker in workers for kind in worker.agents},
+        "tasks": {kind for worker in workers for kind in worker.tasks},
+        "workflows": {kind for worker in workers for kind in worker.workflows},
+    }
+    return "; ".join(f"{sort} {_first_of(sorted(kinds))}" for sort, kinds in sorts.items() if kinds)
+
+
+def _first_of(kinds: Sequence[str]) -> str:
+    rest = len(kinds) - _MOST_NAMED
+    return ", ".join(kinds[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def _worker_row(worker: WorkerView, now: Instant) -> Sequence[str | Text]:
     stopping = f"{worker.stopping}" + (f" ({worker.unresponsive} unresponsive)" if worker.unresponsive else "")
     return (
@@ -91,6 +107,7 @@ def _worker_row(worker: WorkerView, now: Instant) -> Sequence[str | Text]:
         str(worker.held),
         ", ".join(worker.queues) or _UNKNOWN,
         f"{age_in_words(now - worker.last_contact)} ago" if worker.last_contact else _UNKNOWN,
+        runs_in_words([worker]) or _UNKNOWN,
     )
 
 
@@ -99,6 +116,8 @@ def _state(worker: WorkerView, now: Instant) -> Text:
         return Text("leaving", "yellow")
     if worker.connected:
         return Text("connected", "green")
+    if worker.polls:
+        return Text("polls", "green")
     if worker.lease_ends is None:
         return Text("away", "yellow")
     return Text(f"away, lost in {age_in_words(worker.lease_ends - now)}", "yellow")

@@ -39,6 +39,7 @@ _COMMANDS: Final = {
     "history": "rescind.cli.queries:history",
     "replay": "rescind.cli.replay:replay",
     "signal": "rescind.cli.requests:signal",
+    "retry": "rescind.cli.requests:retry",
     "cancel": "rescind.cli.cancelling:cancel",
     "tasks": "rescind.cli.listings:tasks",
     "workers": "rescind.cli.listings:workers",

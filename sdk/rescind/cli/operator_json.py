@@ -28,6 +28,8 @@ def worker_document(worker: WorkerView) -> dict[str, Any]:
         "queues": list(worker.queues),
         "agents": list(worker.agents),
         "tasks": list(worker.tasks),
+        "workflows": list(worker.workflows),
+        "polls": worker.polls,
         "slots": worker.slots,
         "running": worker.running,
         "stopping": worker.stopping,

@@ -205,6 +205,17 @@ def limit_option() -> Decorator:
     return click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="How many at most.")
 
 
+def age_options(begun: str) -> Decorator:
+    """The options `--older-than` and `--within`, of lists; `begun` is what happened to their members so long ago."""
+
+    def add(command: CommandT) -> CommandT:
+        within = click.option("--within", metavar="AGE", help=f"Only those {begun} less than so long ago, as 15m.")
+        older = click.option("--older-than", metavar="AGE", help=f"Only those {begun} longer ago, as 12h or 30d.")
+        return older(within(command))
+
+    return add
+
+
 def checked_retention(context: click.Context, parameter: click.Parameter, given: str | None) -> timedelta | None:
     """The value of `--retention`, or else the setting. Raises Refused if it is no length of time, or too short."""
     with refusals_in_one_line():

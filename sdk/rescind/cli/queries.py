@@ -15,9 +15,9 @@ from rescind.cli.execution_json import details_document, execution_document
 from rescind.cli.execution_view import show_execution, show_list
 from rescind.cli.family import Member, family_document, family_of
 from rescind.cli.listings import first_of, tell_rest
-from rescind.cli.options import Remote, json_option, limit_option, remote_options
+from rescind.cli.options import Remote, age_options, json_option, limit_option, remote_options
 from rescind.cli.printable import printable
-from rescind.cli.refusals import refusals_in_one_line
+from rescind.cli.refusals import EXIT_BAD_INPUT, Refused, refusals_in_one_line
 from rescind.cli.remote import ask_either, print_json
 from rescind.cli.workflow_parts import events_document
 from rescind.client.records import History
@@ -49,6 +49,7 @@ _SERVER = "The server to ask."
 @click.option("--creator", help="Only those that this caller started.")
 @click.option("--worker", help="Only those in the memory of this worker.")
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="Only those with this label.")
+@age_options("started")
 @click.option("--where", default="", metavar="CONDITIONS", help="The same in words: 'status=waiting age>1h'.")
 @limit_option()
 @remote_options(_SERVER, clusters=True)
@@ -123,8 +124,19 @@ async def _log_of(client: Client | TemporalClient, execution_id: str) -> Sequenc
 def history(execution_id: str, remote: Remote, as_json: bool, only_log: bool) -> None:
     """Print everything that happened to an execution, in order: a JSON object per line."""
     if only_log:
-        log = ask_either(remote, lambda client: client.workflow_events(execution_id))
-        click.echo(exported(log), nl=False)
+        click.echo(exported(ask_either(remote, lambda client: _own_log_of(client, execution_id))), nl=False)
         return
     told = ask_either(remote, lambda client: client.handle(execution_id).history())
     click.echo(told.to_jsonl(), nl=False)
+
+
+async def _own_log_of(client: Client | TemporalClient, execution_id: str) -> Sequence[LoggedEvent]:
+    try:
+        return await client.workflow_events(execution_id)
+    except NotFound:
+        if (await client.handle(execution_id).describe()).is_workflow:
+            raise
+    raise Refused(
+        f"{execution_id!r} is an agent, and has no event log. Its history, without --events, tells what happened.",
+        EXIT_BAD_INPUT,
+    )

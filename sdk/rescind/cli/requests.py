@@ -1,4 +1,4 @@
-"""`rescind start` and `rescind signal`: begin work, and tell it something."""
+"""`rescind start`, `rescind signal` and `rescind retry`: begin work, tell it something, and let it go on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SERVER: Final = "The server to ask."
 @click.option("--id", "execution_id", help="Its id: starting the same again under it starts nothing new.")
 @setting_option("--queue", setting="queue", default=DEFAULT_QUEUE, help="Where it is put.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be given several times.")
-@click.option("--workflow", "is_workflow", is_flag=True, help="The kind is that of a workflow, and not of an agent.")
+@click.option("--workflow", "is_workflow", is_flag=True, help="The kind is that of a workflow, whatever workers run.")
 @click.option("--wait", "waits", is_flag=True, help="Wait for its end; the exit code is 1 unless it completed.")
 @remote_options(_SERVER, clusters=True)
 @json_option("Print one JSON object: its id, or with --wait how it ended.")
@@ -49,6 +49,8 @@ def start(
     as_json: bool,
 ) -> None:
     """Start an agent, or a workflow, of a KIND; it exists, durably, when this returns.
+
+    It is a workflow if the workers of its queue run this kind as a workflow, and none as an agent.
 
     Its input is JSON, or JSON from a file, or with - from standard input; null if none is given.
     """
@@ -103,3 +105,20 @@ def signal(execution_id: str, name: str, given: str | None, remote: Remote, as_j
         print_json({"execution_id": execution_id, "signal": name})
     else:
         click.echo(f"{printable(execution_id)} got the signal {printable(name)}.")
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--reason", help="Why, in words; its history and its log tell it.")
+@remote_options(_SERVER, clusters=True)
+@json_option("Print one JSON object: its id, and how often it was let go on.")
+def retry(execution_id: str, reason: str | None, remote: Remote, as_json: bool) -> None:
+    """Let the workflow ID, which has FAILED, go on from its log: when its code was mended, for instance.
+
+    What it has done stays done. The exit code is 4 if it has not failed, was cancelled, or is an agent.
+    """
+    attempt = ask_either(remote, lambda client: client.handle(execution_id).retry(reason))
+    if as_json:
+        print_json({"execution_id": execution_id, "attempt": attempt})
+    else:
+        click.echo(f"{printable(execution_id)} goes on.")

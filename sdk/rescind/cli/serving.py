@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from rescind.cli.access import Access, Serving
+from rescind.interpreter import settle
 from rescind_server.access.certificates import Certificates, certificates_of
 from rescind_server.app import Server, serve, stop_on_signals
 from rescind_server.store.sqlite import Durability
@@ -73,4 +74,5 @@ async def serve_until_told(
     certificates = certificates_of(access.certificate, access.key, access.client_authority)
     stop = asyncio.Event()
     stop_on_signals(stop)
+    settle()
     await serve(_TellingServer(store, address, durability, retention, access, certificates, tell), stop)

@@ -83,9 +83,11 @@ def _tell_end(details: ExecutionDetails) -> None:
     if view.output is not None:
         click.echo(json.dumps(value_of(view.output), indent=2, ensure_ascii=False))
     stopping = [task for task in details.tasks if any(stop.state not in STOP_ENDED for stop in task.stops)]
-    if stopping:
-        told = f"Still being stopped: {counted(len(stopping), 'task')}; see rescind tasks --stopping."
-        click.echo(told, err=True)
+    below = view.children_stopping or 0
+    if stopping or below:
+        parts = [counted(len(stopping), "task")] if stopping else []
+        parts += [f"what runs in {below:,} {'child' if below == 1 else 'children'}"] if below else []
+        click.echo(f"Still being stopped: {' and '.join(parts)}; see rescind tasks --stopping.", err=True)
 
 
 class _Audience(Protocol):

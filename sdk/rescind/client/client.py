@@ -10,7 +10,7 @@ from rescind.authoring.agent import AgentDefinition
 from rescind.authoring.conversion import decode, encode
 from rescind.authoring.workflow import WorkflowDefinition
 from rescind.client.records import History, TaskRecord
-from rescind.client.workflows import WorkflowCalls
+from rescind.client.workflows import WorkflowCalls, workflow_port
 from rescind.errors import ExecutionWasCancelled, InvalidInput, ServerUnavailable
 from rescind.model.agent_values import LoadedMessage, StreamEvent
 from rescind.model.events import HistoryEvent
@@ -146,6 +146,28 @@ class ExecutionHandle(Generic[OutputT]):
         with calling("signal execution", {EXECUTION_ID: self.id, "rescind.signal": name}):
             await self._port.signal_execution(self.id, name, payload)
 
+    async def retry(self, reason: str | None = None) -> int:
+        """Let a workflow that has failed go on from its log, for instance when its code was mended.
+
+        What ended or came due while it was not there is told to it now; a `timeout` that it was started with begins
+        anew.
+
+        Args:
+            reason: why, in words; its history and its log tell it.
+
+        Returns:
+            How often it was let go on, this time counted.
+
+        Raises:
+            RequestError: it has not ended, or is an agent.
+            ExecutionEnded: it has completed, or was cancelled.
+            NotFound: no such execution.
+            NotSupported: this backend has no workflows, or lets none go on.
+        """
+        reason = checked_reason(reason)
+        with calling("retry execution", {EXECUTION_ID: self.id}):
+            return await workflow_port(self._port).retry_workflow(self.id, reason or "")
+
     async def cancel(self, reason: str | None = None, *, hard: bool = False) -> CancelTaskResult:
         """Cancel it: its code is told, its work is stopped; `result()` tells when it has ended.
 
@@ -233,10 +255,11 @@ class BaseClient(WorkflowCalls):
         queue: str = DEFAULT_QUEUE,
         labels: Mapping[str, str] | None = None,
     ) -> ExecutionHandle[Any]:
-        """Start an agent, or a workflow by its definition; it exists, durably, when this returns.
+        """Start an agent or a workflow; it exists, durably, when this returns.
 
         Args:
-            agent: its definition, or an agent's kind. A workflow is started by its kind with `start_workflow`.
+            agent: its definition, or a kind. A kind is that of a workflow if the queue's workers run it as a workflow
+                and none as an agent; else that of an agent. `start_workflow` does not ask them.
             agent_input: its input.
             id: its id, which makes the start repeatable: the same id, kind and input are the same execution.
             queue: where it is put.
@@ -262,7 +285,14 @@ class BaseClient(WorkflowCalls):
             raise InvalidInput(f"start() was given {agent!r}. Give it a function decorated with @agent, or a kind.")
         labels = checked_labels(labels or {})
         with calling(f"start {kind}", {}) as note:
-            execution_id = await self._port.start_execution(kind, payload, execution_id=id, queue=queue, labels=labels)
+            execution_id = await self._port.start_execution(
+                kind,
+                payload,
+                execution_id=id,
+                queue=queue,
+                labels=labels,
+                or_workflow=isinstance(agent, str),
+            )
             note(EXECUTION_ID, execution_id)
         return ExecutionHandle(self._port, execution_id, result_type, self._payload_limit)
 

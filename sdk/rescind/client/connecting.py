@@ -13,7 +13,7 @@ from rescind.model.audit import AuditFilter, AuditRecord
 from rescind.model.commands import StartExecution
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId
-from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
+from rescind.model.overviews import CancelReach, ListedTask, ServerFacts, Stuck, WorkerView
 from rescind.model.payload import DEFAULT_PAYLOAD_LIMIT
 from rescind.model.status import CancelMode, CancelTaskResult
 from rescind.model.texts import checked_choice, checked_reason, checked_task_id
@@ -204,6 +204,15 @@ class Client(BaseClient):
     async def count(self, selection: ExecutionFilter | TaskFilter) -> int:
         """How many `cancel_where` with the same filter would ask to stop now."""
         return await self._remote.count(selection)
+
+    async def reach(self, selection: ExecutionFilter | TaskFilter, *, hard: bool = False) -> CancelReach:
+        """What `cancel_where` with the same filter would reach now: executions, all below them, and work.
+
+        Args:
+            selection: which; without statuses, what is open.
+            hard: by force, which reaches what is being stopped already, too.
+        """
+        return await self._remote.reach(selection, hard=hard)
 
     async def cancel_task(
         self,

@@ -190,9 +190,7 @@ class WorkflowCalls:
 
     @property
     def _workflows(self) -> WorkflowClientPort:
-        if not isinstance(self._port, WorkflowClientPort):
-            raise NotSupported("this backend has no workflows. Use the embedded engine, or a server.")
-        return self._port
+        return workflow_port(self._port)
 
     def _command(
         self,
@@ -232,6 +230,13 @@ class WorkflowCalls:
             trace_parent=current_trace_parent(),
         )
         return command, result_type
+
+
+def workflow_port(port: ClientPort) -> WorkflowClientPort:
+    """A client's port, if it knows workflows. Raises NotSupported."""
+    if not isinstance(port, WorkflowClientPort):
+        raise NotSupported("this backend has no workflows. Use the embedded engine, or a server.")
+    return port
 
 
 def _promise(execution_id: str | None, name: str) -> tuple[str, bool]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from rescind_proto.flovyn.v1 import agent_pb2 as wire
 
-from rescind.errors import ExecutionEnded, RescindError, ServerUnavailable, StoreError
+from rescind.errors import ExecutionEnded, RequestError, RescindError
 from rescind.flovyn.calls import Calls, Pause, insisting
 from rescind.flovyn.waiting import Waiting
 from rescind.model.ids import ExecutionId, Instant, TaskId, task_id_from_key
@@ -107,7 +107,9 @@ class AgentCalls:
             try:
                 await self._calls.ask("SubmitCheckpoint", request)
                 return
-            except (ServerUnavailable, StoreError):
+            except RequestError:
+                raise
+            except RescindError:
                 await pause.wait()
             if await self._last_checkpoint() >= number:
                 return
@@ -175,12 +177,14 @@ class AgentCalls:
             try:
                 await self._calls.ask("SuspendAgent", request)
                 return
-            except (ServerUnavailable, StoreError):
-                is_repeated = True
             except ExecutionEnded:
                 if is_repeated:
                     return  # the first request has arrived
                 raise
+            except RequestError:
+                raise
+            except RescindError:
+                is_repeated = True
             await pause.wait()
 
     async def resume(self, worker_id: str) -> wire.AgentExecutionInfo | None:

@@ -174,7 +174,8 @@ class Agents:
         if len(self._held) < self._slots:
             return
         for execution_id, held in self._held.items():
-            if held.is_resting and not held.has_time:
+            is_claimed = self._claimed[execution_id].is_set()
+            if held.is_suspended and not is_claimed and not held.has_time:
                 self._lives[execution_id].cancel()
                 held.forget()
                 del self._held[execution_id], self._claimed[execution_id], self._lives[execution_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -10,13 +11,14 @@ from typing import Any, Final, TypeVar
 from google.protobuf.message import Message
 from rescind_proto.flovyn.v1 import agent_pb2, flovyn_pb2
 
-from rescind.errors import ServerUnavailable, StoreError
+from rescind.errors import RequestError, RescindError
 from rescind.transport.grpc_client import GrpcConnection
 from rescind.transport.grpc_methods import methods_of
 
 POLL_SECONDS: Final = 30
 """How long the server may hold a poll."""
 
+_LOG: Final = logging.getLogger("rescind.flovyn")
 _MORE_THAN_THE_POLL: Final = 15.0
 _AGENTS: Final = methods_of(agent_pb2.DESCRIPTOR.services_by_name["AgentDispatch"])
 _TASKS: Final = methods_of(flovyn_pb2.DESCRIPTOR.services_by_name["TaskExecution"])
@@ -56,19 +58,28 @@ class Calls:
         """Make a call, again and again while no server can be reached.
 
         Raises:
-            RescindError: the server refused.
+            RequestError: the server refused.
         """
         return await insisting(lambda: self.ask(name, request))
 
 
 async def insisting(ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
-    """The answer to a call that may be repeated, made until a server answers. Raises what the server refuses with."""
+    """The answer to a call that may be repeated, made until a server answers.
+
+    A server that fails over a call has refused nothing: one that is killed may look so.
+
+    Raises:
+        RequestError: the server refused.
+    """
     pause = Pause()
     while True:
         try:
             return await ask()
-        except (ServerUnavailable, StoreError):
-            await pause.wait()
+        except RequestError:
+            raise
+        except RescindError as error:
+            _LOG.debug("a call is made again: %s", error)
+        await pause.wait()
 
 
 class Pause:

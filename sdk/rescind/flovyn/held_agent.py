@@ -11,7 +11,7 @@ from typing import Final
 
 from rescind_proto.flovyn.v1 import agent_pb2 as wire
 
-from rescind.errors import ExecutionEnded, NotFound, RequestError, RescindError
+from rescind.errors import AlreadyExists, InvalidInput, LimitReached, RequestError, RescindError
 from rescind.flovyn.agent_calls import AgentCalls
 from rescind.flovyn.local_run import LocalRun
 from rescind.flovyn.waiting import Waiting, waiting_of
@@ -48,10 +48,13 @@ LOOK_EVERY: Final = 1.0
 FromAgent = AgentProgress | AgentParked | StepReported
 """What the worker tells of an agent."""
 
+_REFUSED_FOR_GOOD: Final = (InvalidInput, AlreadyExists, LimitReached)
+"""Refusals of what the agent asks for, which would be the same wherever it runs."""
+
 _OF_CHILDREN: Final = (SpawnChild, CancelChild, AwaitChildren, SignalChild, SignalParent)
 _NO_CHILDREN: Final = (
-    "children, and signals to parents, are not for workers with protocol 'flovyn.v1'. Run this agent with a worker of "
-    "the native protocol."
+    "agent {!r} asks for children, or signals its parent: a worker cannot do that over flovyn.v1. Run this agent by a "
+    "worker with protocol 'native' (--protocol native, which is the default)."
 )
 
 
@@ -60,6 +63,7 @@ class HeldAgent:
 
     Attributes:
         is_resting: whether it waits, and nobody has it claimed, as far as this side knows.
+        is_suspended: whether it rests, and the server has said so: before that, to forget it would leave it claimed.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class HeldAgent:
             look_every: seconds between looks, where looks are needed.
         """
         self.is_resting = False
+        self.is_suspended = False
         self._run = run
         self._calls = calls
         self._worker_id = worker_id
@@ -107,7 +112,7 @@ class HeldAgent:
 
     async def run_on(self) -> bool:
         """Run the claimed agent on; returns True when it rests, False when it has ended or is not ours any more."""
-        self.is_resting = False
+        self.is_resting = self.is_suspended = False
         try:
             await self._learn()
             while not self._has_ended:
@@ -121,10 +126,11 @@ class HeldAgent:
                     return True
                 else:
                     await self._wait_for_news()
-        except (ExecutionEnded, NotFound) as error:
-            _LOG.warning("agent %s is run no further here: %s", self._run.execution_id, error)
-        except RescindError as error:
+        except _REFUSED_FOR_GOOD as error:
             await self._give_up(error)
+        except RequestError as error:
+            # It has ended, or another worker has it: that one is not to be failed for what comes late from here.
+            _LOG.warning("agent %s is run no further here: %s", self._run.execution_id, error)
         self.forget()
         return False
 
@@ -173,7 +179,7 @@ class HeldAgent:
         """Let another worker run it on."""
         try:
             is_needed = self._run.seconds_until_due() is not None or (self._waiting and self._waiting.needs_looks)
-            if self.is_resting and (not is_needed or await self._calls.resume(self._worker_id()) is None):
+            if self.is_suspended and (not is_needed or await self._calls.resume(self._worker_id()) is None):
                 return  # the server wakes it, wherever there is a worker
             await self._calls.hand_back()
         except RequestError as error:
@@ -213,7 +219,7 @@ class HeldAgent:
             await self._calls.stream(progress.streamed, self._now())
         for operation in progress.operations:
             if isinstance(operation, _OF_CHILDREN):
-                await self._calls.fail(_NO_CHILDREN, "NotSupported")
+                await self._calls.fail(_NO_CHILDREN.format(self._run.kind), "NotSupported")
                 self._has_ended = True
                 return
             await self._prepare(operation)
@@ -282,6 +288,7 @@ class HeldAgent:
         self._waiting = waiting
         self.is_resting = True
         await self._calls.suspend(waiting)
+        self.is_suspended = True
 
     async def _wait_for_news(self) -> None:
         """Wait while it stays claimed: for its side effects, for a time, for what no condition says."""

@@ -119,6 +119,11 @@ class LocalRun:
     # ── the agent ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def kind(self) -> str:
+        """The agent's kind."""
+        return self._execution.kind
+
+    @property
     def run(self) -> int:
         """The number of the run of its code."""
         return self._execution.run

@@ -30,6 +30,8 @@ class StartExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
         organisation: whose it is.
         trace_parent: the span that asks, as W3C Trace Context writes it; None if nobody traces it.
         spawned: what it knows of its parent, if that lives elsewhere (see `rescind.model.children`).
+        or_workflow: whether to start a workflow instead, where workers run this kind as a workflow and none as an
+            agent: who asks has named a kind, and does not say what it is.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class StartExecution(msgspec.Struct, frozen=True, gc=False, tag=True):
     organisation: str = DEFAULT_ORGANISATION
     trace_parent: str | None = None
     spawned: Spawned | None = None
+    or_workflow: bool = False
 
 
 class SignalExecution(msgspec.Struct, frozen=True, gc=False, tag=True):

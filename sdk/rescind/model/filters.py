@@ -23,6 +23,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
         worker_id: in the memory of this worker.
         id_prefix: their id begins so.
         parent_id: spawned by this execution.
+        stopping: ended, while something of it, or below it, is still being stopped.
     """
 
     statuses: tuple[ExecutionStatus, ...] = ()
@@ -36,6 +37,7 @@ class ExecutionFilter(msgspec.Struct, frozen=True, gc=False):
     worker_id: WorkerId | None = None
     id_prefix: str | None = None
     parent_id: ExecutionId | None = None
+    stopping: bool = False
 
 
 class TaskFilter(msgspec.Struct, frozen=True, gc=False):

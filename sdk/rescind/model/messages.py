@@ -215,6 +215,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, gc=False, tag=True):
         silence_ms: the longest silence after which it is taken for lost; None if its end is noticed otherwise.
         agent_slots: how many runs of agents it keeps in memory. When it is full and another agent waits for a worker,
             one that waits for something is evicted; it is replayed when it is woken.
+        workflows: what kinds of workflows it runs. It gets them by polling; this says so to those who start and look.
     """
 
     worker_id: WorkerId
@@ -226,6 +227,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, gc=False, tag=True):
     running: tuple[Lease, ...] = ()
     silence_ms: int | None = None
     agent_slots: int = DEFAULT_AGENT_SLOTS
+    workflows: tuple[str, ...] = ()
 
 
 class WorkerLeft(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from rescind.model.ids import ExecutionId, Instant, WorkerId
+from rescind.model.ids import ExecutionId, Instant, TaskId, WorkerId
 from rescind.model.status import StopState
 from rescind.model.views import TaskView
 
@@ -55,6 +55,40 @@ class ListedTask(msgspec.Struct, frozen=True, gc=False):
     at_work: tuple[AttemptView, ...] = ()
 
 
+class StillStopping(NamedTuple):
+    """What is still being stopped of an execution that is cancelled, or has ended.
+
+    Attributes:
+        attempts: how many attempts of its own tasks.
+        children: of how many of its children something is, at whatever level below. Those that were left on their own
+            are not among them.
+    """
+
+    attempts: int = 0
+    children: int = 0
+
+    @property
+    def total(self) -> int:
+        """Of both; 0 if all has stopped that belongs to it."""
+        return self.attempts + self.children
+
+
+class CancelReach(msgspec.Struct, frozen=True, gc=False):
+    """What a cancel of many would reach. What is counted once is not counted again.
+
+    Attributes:
+        executions: those that are selected; 0 where tasks are.
+        descendants: executions below them that would be cancelled with them, at whatever level.
+        tasks: open tasks that would be cancelled: those selected, or those of all these executions.
+        attempts: how many attempts of tasks would be told to stop.
+    """
+
+    executions: int = 0
+    descendants: int = 0
+    tasks: int = 0
+    attempts: int = 0
+
+
 class WorkerView(msgspec.Struct, frozen=True, gc=False):
     """A worker that is connected, or whose attempts are still its own.
 
@@ -71,6 +105,8 @@ class WorkerView(msgspec.Struct, frozen=True, gc=False):
         lease_ends: when its attempts are lost, if it is not connected.
         stopping: how many of its attempts were ordered to stop and have not yet stopped.
         unresponsive: how many of those run on after the end of their grace.
+        workflows: the kinds of workflows that it runs.
+        polls: whether it has no session, and asks for its work: it is never connected, and there until `lease_ends`.
     """
 
     worker_id: WorkerId
@@ -85,6 +121,32 @@ class WorkerView(msgspec.Struct, frozen=True, gc=False):
     lease_ends: Instant | None = None
     stopping: int = 0
     unresponsive: int = 0
+    workflows: tuple[str, ...] = ()
+    polls: bool = False
+
+
+class RunningWork(msgspec.Struct, frozen=True, gc=False):
+    """Something that a worker runs now: an attempt of a task, or a pass of an agent or a workflow.
+
+    Attributes:
+        subject: ``task``, ``agent`` or ``workflow``.
+        execution_id: the execution that it belongs to.
+        agent: the kind of that execution.
+        kind: of a task, its kind; else the same as `agent`.
+        task_id: the task; None of a pass.
+        number: the attempt's number within the task, or that of the run of the agent's or workflow's code, from 1.
+        since: when the attempt was claimed; None of a pass, of which no time is kept.
+        is_stopping: whether it was told to stop.
+    """
+
+    subject: str
+    execution_id: ExecutionId
+    agent: str
+    kind: str
+    task_id: TaskId | None
+    number: int
+    since: Instant | None
+    is_stopping: bool
 
 
 class StuckReason(StrEnum):
@@ -136,12 +198,15 @@ class WaitingWork(msgspec.Struct, frozen=True, gc=False):
     """Work of one queue and kind that waits for a worker.
 
     Attributes:
-        is_agent: whether agents wait; else tasks.
+        is_agent: whether agents wait; else tasks, or workflows.
         queue: where.
         kind: of what kind.
         count: how many; some that were cancelled while they waited may be among them.
         since: when the oldest was scheduled or started.
         workers: how many connected workers take this kind from this queue, whether they have room or not.
+        is_workflow: whether workflows wait.
+        workers_of_workflow: of agents, how many workers run a workflow of this kind from this queue: perhaps one was
+            meant.
     """
 
     is_agent: bool
@@ -150,6 +215,15 @@ class WaitingWork(msgspec.Struct, frozen=True, gc=False):
     count: int
     since: Instant
     workers: int
+    is_workflow: bool = False
+    workers_of_workflow: int = 0
+
+    @property
+    def sort(self) -> str:
+        """What waits, in a word: ``agent``, ``task`` or ``workflow``."""
+        if self.is_workflow:
+            return "workflow"
+        return "agent" if self.is_agent else "task"
 
 
 class ParkedAgents(msgspec.Struct, frozen=True, gc=False):

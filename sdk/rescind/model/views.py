@@ -110,6 +110,9 @@ class ExecutionView(msgspec.Struct, frozen=True, gc=False):
         budget: what it may use up; None is no limit.
         usage: what it has used up.
         is_workflow: whether it is a workflow, and no agent.
+        stopping: of one that is cancelled or has ended, how much of it is still being stopped: attempts of its tasks,
+            and those of its children of which, at whatever level below, something is. None if that cannot be told.
+        children_stopping: how many of `stopping` are such children.
     """
 
     execution_id: ExecutionId
@@ -130,6 +133,8 @@ class ExecutionView(msgspec.Struct, frozen=True, gc=False):
     budget: Budget | None = None
     usage: Usage = NOTHING_USED
     is_workflow: bool = False
+    stopping: int | None = None
+    children_stopping: int | None = None
 
 
 class ChildView(msgspec.Struct, frozen=True, gc=False):

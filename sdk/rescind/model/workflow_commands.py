@@ -73,7 +73,7 @@ class ScheduleTask(WorkflowCommand, frozen=True, gc=False, tag="SCHEDULE_TASK"):
         kind: its kind.
         input: its input.
         task_execution_id: its id, which the worker derived.
-        max_retries: how often it is tried again; None is 3.
+        max_retries: how often it is tried again, a million times at most; None is 3.
         timeout_ms: its longest time in all; None is no limit.
         queue: its queue; None is the workflow's.
         priority_seconds: is kept, and has no effect.

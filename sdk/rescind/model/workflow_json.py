@@ -30,6 +30,8 @@ _ALIASES: Final[Mapping[type, Mapping[str, str]]] = {
 _TYPES: Final = {str(each.__struct_config__.tag): each for each in AnyWorkflowEvent.__args__}
 _COMMAND_TYPES: Final = {str(each.__struct_config__.tag): each for each in AnyWorkflowCommand.__args__}
 _encode: Final = msgspec.json.Encoder().encode
+_SMALLEST: Final = -(2**63)
+_LARGEST: Final = 2**63 - 1
 _decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _OTHER_ENCODING: Final = "$encoding"
 
@@ -101,7 +103,9 @@ def _fields(event_class: type[msgspec.Struct], given: Mapping[str, msgspec.Raw])
         if field.type is Payload:
             fields[field.name] = _payload(bytes(raw))
         else:
-            fields[field.name] = msgspec.json.decode(raw)
+            fields[field.name] = value = msgspec.json.decode(raw)
+            if isinstance(value, int) and not _SMALLEST <= value <= _LARGEST:
+                raise msgspec.ValidationError(f"{_camel_case(field.name)} does not fit into 64 bits")
     return fields
 
 

@@ -24,6 +24,11 @@ _DEFAULT_ORGANISATION: Final = "default"
 MOST_SIGNALS: Final = 10_000
 """How many signals a workflow takes in all."""
 
+PASS_CLAIM_MS: Final = 60_000
+"""How long a claim lasts over gRPC if its worker does not say that it makes the pass still, in milliseconds."""
+PASS_BEAT_MS: Final = 5_000
+"""How often workers say that, in milliseconds: soon enough also behind a restart of the server."""
+
 
 # ── asked by clients ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -73,11 +78,18 @@ class SignalWithStart(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Signal the open workflow that has `start.idempotency_key`, or start it and signal it: one transition.
 
     Answered by SignalledWithStart, or Refused. The engine chooses the id: `start.execution_id` is not looked at.
+
+    Attributes:
+        start: what is started if no open workflow has its key.
+        name: the signal's name.
+        value: what it carries.
+        only_own: whether the key of a workflow that another than `start.by` has started is refused as taken.
     """
 
     start: StartWorkflow
     name: str
     value: Payload = NULL_PAYLOAD
+    only_own: bool = False
 
 
 class SettlePromise(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -133,9 +145,11 @@ class PollWorkflow(msgspec.Struct, frozen=True, gc=False, tag=True):
         organisation: whose workflows; None is anyone's.
         brings_log: whether the answer is to carry the log.
         only_uuids: whether to pass over those whose id is no UUID, since who asks could not read it.
-        pass_ms: how long the claim lasts without its submission, whatever else the worker says; None is no limit.
+        pass_ms: how long the claim lasts without its submission, whatever else the worker says but HoldWorkflows;
+            None is no limit.
         cleanup_budgets_ms: by kind, how long the clean-up of a cancelled workflow may take; of kinds that are not in it
             nothing changes. Raises InvalidInput: a budget is below 0, or above 100 years.
+        announces: whether the worker has no session, so that its polls alone tell that it is there, and what it runs.
     """
 
     poll: str
@@ -149,6 +163,7 @@ class PollWorkflow(msgspec.Struct, frozen=True, gc=False, tag=True):
     only_uuids: bool = False
     pass_ms: int | None = None
     cleanup_budgets_ms: dict[str, int] = {}
+    announces: bool = False
 
     def __post_init__(self) -> None:
         for kind, budget in self.cleanup_budgets_ms.items():
@@ -166,6 +181,20 @@ class WorkerSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A sign of life of a worker that polls: its claims are prolonged."""
 
     worker_id: WorkerId
+
+
+class HoldWorkflows(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A worker still makes these passes: each claim among them that stands lasts anew. Answered by Accepted.
+
+    Attributes:
+        worker_id: who says so; claims of others are passed over, as are those that are over.
+        claims: the workflows, each with the number of its claim.
+        pass_ms: how long each of them lasts from now on, as in PollWorkflow.
+    """
+
+    worker_id: WorkerId
+    claims: tuple[tuple[ExecutionId, int], ...]
+    pass_ms: int
 
 
 class WorkerGone(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -293,7 +322,9 @@ class WorkflowRetried(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 FromWorkflowClient = StartWorkflow | SignalWithStart | SettlePromise | RetryWorkflow
-FromWorkflowWorker = PollWorkflow | WithdrawPoll | WorkerSeen | WorkerGone | SubmitWorkflowCommands | ReleaseWorkflow
+FromWorkflowWorker = (
+    PollWorkflow | WithdrawPoll | WorkerSeen | HoldWorkflows | WorkerGone | SubmitWorkflowCommands | ReleaseWorkflow
+)
 WorkflowReply = WorkflowClaimed | NoWorkflow | Submitted | SignalledWithStart | PromiseSettled | WorkflowRetried
 
 
@@ -311,7 +342,7 @@ class WorkflowView(msgspec.Struct, frozen=True, gc=False):
         state: the fold of STATE_SET and STATE_CLEARED.
         parent_id: its parent, if it is a child.
         child_execution_name: its name within its parent.
-        children: ids of its children, by name.
+        children: names of its children, by id. Those that were started from outside may have none, or that of another.
         worker_id: who has claimed it; None if nobody has.
         retries: how often it was let go on by hand.
     """
@@ -323,6 +354,6 @@ class WorkflowView(msgspec.Struct, frozen=True, gc=False):
     state: dict[str, Payload] = {}
     parent_id: ExecutionId | None = None
     child_execution_name: str = ""
-    children: dict[str, ExecutionId] = {}
+    children: dict[ExecutionId, str] = {}
     worker_id: WorkerId | None = None
     retries: int = 0

@@ -194,8 +194,12 @@ class ClientPort(Protocol):
         execution_id: str | None,
         queue: str,
         labels: Mapping[str, str],
+        or_workflow: bool = False,
     ) -> ExecutionId:
-        """Start an agent; returns its id. Repeating it with the same id is harmless."""
+        """Start an agent; returns its id. Repeating it with the same id is harmless.
+
+        With `or_workflow` it is a workflow, where workers run this kind as a workflow and none as an agent.
+        """
 
     async def signal_execution(self, execution_id: ExecutionId, name: str, value: Payload) -> None:
         """Send a signal."""

@@ -85,6 +85,7 @@ class WorkflowPort(Protocol):
 
         Raises:
             ServerUnavailable: the server cannot be reached.
+            StoreError: it can, and takes no commits.
         """
 
     async def events(self, claimed: WorkflowClaimed, after: int) -> Sequence[LoggedEvent]:
@@ -110,11 +111,22 @@ class WorkflowPort(Protocol):
 
         Raises:
             RequestError: it was refused, and nothing of it is recorded: the claim is void, or a command is bad.
-            ServerUnavailable: whether it was recorded is not known.
+            ServerUnavailable, StoreError: whether it was recorded is not known.
+        """
+
+    async def hold(self, claims: Sequence[WorkflowClaimed]) -> None:
+        """Say that these passes are made still, so that their claims last. Those that are over are passed over.
+
+        Raises:
+            ServerUnavailable: whether that was heard is not known.
         """
 
     async def release(self, claimed: WorkflowClaimed) -> None:
-        """Give a claimed workflow back without a result."""
+        """Give a claimed workflow back without a result. Repeating it is harmless.
+
+        Raises:
+            ServerUnavailable: whether that was heard is not known.
+        """
 
 
 @runtime_checkable
@@ -129,6 +141,9 @@ class WorkflowClientPort(Protocol):
 
     async def settle_promise(self, promise: str, by_key: bool, value: Payload, error: str | None) -> bool:
         """Resolve a promise, or reject it if there is an error; returns whether this call did."""
+
+    async def retry_workflow(self, execution_id: ExecutionId, reason: str) -> int:
+        """Let a workflow that has failed go on from its log; returns how often that was done, this time counted."""
 
     async def workflow_events(self, execution_id: ExecutionId) -> Sequence[LoggedEvent]:
         """The log of a workflow. Raises NotFound."""

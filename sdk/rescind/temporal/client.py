@@ -15,7 +15,7 @@ from rescind.model.audit import AuditFilter, AuditRecord
 from rescind.model.commands import StartExecution
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId
-from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
+from rescind.model.overviews import CancelReach, ListedTask, ServerFacts, Stuck, WorkerView
 from rescind.model.status import CancelMode, CancelTaskResult
 from rescind.model.texts import checked_choice, checked_reason, checked_task_id
 from rescind.model.views import ExecutionView
@@ -221,6 +221,14 @@ class TemporalClient(BaseClient):
             NotAllAnswered: some executions did not tell of their tasks; its `found` is how many the others have.
         """
         return await Finding(self.port).count(selection)
+
+    async def reach(self, selection: ExecutionFilter | TaskFilter, *, hard: bool = False) -> CancelReach:
+        """Not on a cluster.
+
+        Raises:
+            NotSupported: always.
+        """
+        raise NotSupported("a Temporal cluster does not tell what lies below many executions. Ask for their `count`.")
 
     async def cancel_task(
         self,

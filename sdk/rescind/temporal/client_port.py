@@ -78,11 +78,18 @@ class TemporalClientPort(Starting):
         self._payload_limit = payload_limit
 
     async def start_execution(
-        self, kind: str, payload: Payload, *, execution_id: str | None, queue: str, labels: Mapping[str, str]
+        self,
+        kind: str,
+        payload: Payload,
+        *,
+        execution_id: str | None,
+        queue: str,
+        labels: Mapping[str, str],
+        or_workflow: bool = False,
     ) -> ExecutionId:
-        """See `ClientPort`. The execution's id is the workflow's."""
+        """See `ClientPort`. The execution's id is the workflow's. What a kind is, its worker knows."""
         wanted = execution_id if execution_id is not None else str(uuid4())
-        memo = self._memo(labels, payload, current_trace_parent())
+        memo = msgspec.structs.replace(self._memo(labels, payload, current_trace_parent()), is_by_kind=or_workflow)
         return await self._begin(kind, payload, wanted, queue, memo)
 
     async def start_many(self, starts: Iterable[StartExecution]) -> list[ExecutionId | RescindError]:

@@ -81,6 +81,7 @@ def begun_host(
     if known.workflows.has(info.workflow_type) or not len(known.agents):
         flow = known.workflows.get(info.workflow_type)
         host = WorkflowHost(flow, info.workflow_id, effects, payload_limit, memo)
+        effects.relatives.are_workflows = True
     else:
         definition = known.agents.get(info.workflow_type)
         host = agent = Host(definition, info.workflow_id, effects, payload_limit)

@@ -9,6 +9,8 @@ MEMO_KEY: Final = "rescind"
 """The memo of a workflow that says who started it, and with what labels."""
 STATUS_KEY: Final = "rescind_status"
 """The memo that an agent's status stands in, as soon as it differs from what Temporal knows of its workflow."""
+WORKFLOW_KEY: Final = "rescind_is_workflow"
+"""The memo by which a worker shows that what was started by its kind alone is a workflow, and no agent."""
 
 CANCEL_UPDATE: Final = "rescind.cancel"
 CANCEL_TASK_UPDATE: Final = "rescind.cancel_task"

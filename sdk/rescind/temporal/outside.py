@@ -73,6 +73,7 @@ async def view_of(found: WorkflowExecution) -> ExecutionView | None:
         checkpoint=-1,
         parent_id=start.spawned.parent_id if start.spawned is not None else None,
         budget=start.spawned.budget if start.spawned is not None else None,
+        is_workflow=start.is_workflow or bool(await found.memo_value(names.WORKFLOW_KEY, False)),
     )
 
 

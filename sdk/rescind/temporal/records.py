@@ -50,6 +50,8 @@ class StartMemo(msgspec.Struct, frozen=True, omit_defaults=True):
         created_at: when its first run was started, if this is a later one.
         version: the version of a workflow's code.
         timeout_ms: a workflow's longest time in all; None is no limit.
+        is_workflow: whether it is a workflow, and no agent.
+        is_by_kind: whether its client has named a kind alone: its worker shows whether it is a workflow.
     """
 
     by: str = "temporal"
@@ -62,6 +64,8 @@ class StartMemo(msgspec.Struct, frozen=True, omit_defaults=True):
     created_at: Instant | None = None
     version: str | None = None
     timeout_ms: int | None = None
+    is_workflow: bool = False
+    is_by_kind: bool = False
 
     @classmethod
     def of_workflow(cls, memo: TemporalPayload | None) -> StartMemo:

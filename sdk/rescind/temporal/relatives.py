@@ -93,9 +93,11 @@ class Relatives:
     Attributes:
         moves_on: whether its workflow may continue as new. Temporal would close children with the run that began them,
             and tell their ends to no other: so these are left alone, and tell their ends themselves.
+        are_workflows: whether its children are workflows; those of agents are agents.
     """
 
     moves_on: bool = False
+    are_workflows: bool = False
 
     def __init__(self, later: Later, tell: Tell, start: StartMemo) -> None:
         """For the workflow that runs on the present event loop.
@@ -218,6 +220,7 @@ class Relatives:
             mine.trace_parent,
             effect.spawned,
             tells_end=self.moves_on,
+            is_workflow=self.are_workflows,
         )
 
     def _outcome(self, child: _Child, error: BaseException | None) -> Outcome:

@@ -87,6 +87,13 @@ class Starting:
         asked = PromiseRequest(name, self._by, value, error)
         return await self._asking.settle_promise(ExecutionId(execution_id), asked)
 
+    async def retry_workflow(self, execution_id: ExecutionId, reason: str) -> int:
+        """See `WorkflowClientPort`. Raises NotSupported."""
+        raise NotSupported(
+            f"execution {execution_id!r} is on a Temporal cluster, where nothing goes on that has ended. Mend the code "
+            "and start another one, or reset that one with Temporal's own tools."
+        )
+
     async def workflow_events(self, execution_id: ExecutionId) -> Sequence[LoggedEvent]:
         """See `WorkflowClientPort`."""
         events: list[LoggedEvent] = []
@@ -106,6 +113,7 @@ class Starting:
             trace_parent=trace_parent,
             version=flow.version if flow is not None else None,
             timeout_ms=flow.timeout_ms if flow is not None else None,
+            is_workflow=flow is not None,
         )
 
     async def _begin(

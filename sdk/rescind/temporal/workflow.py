@@ -45,7 +45,7 @@ from rescind.temporal.records import (
     ToldByChild,
 )
 from rescind.temporal.showing import Showing
-from rescind.temporal.workflow_host import settled
+from rescind.temporal.workflow_host import WorkflowHost, settled
 from rescind.worker.agent_spans import tell_agent
 
 DEFAULT_LEASE_MS = 10_000
@@ -101,6 +101,8 @@ class AgentWorkflow:
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> RawValue:
         """Run the agent to its end, and until nothing of it is at work; returns its output."""
+        if self._memo.is_by_kind and isinstance(self._host, WorkflowHost):
+            workflow.upsert_memo({names.WORKFLOW_KEY: True})
         self._inbox.append(self._host.run)
         try:
             while not self._is_done:

@@ -194,7 +194,12 @@ class GrpcConnection:
 
     def error_of(self, failure: grpc.RpcError) -> RescindError:
         """What to raise for a call that failed."""
-        return error_of(failure, self.address, is_encrypted=self._credentials is not None)
+        is_encrypted = self._credentials is not None
+        return error_of(failure, self.address, is_encrypted=is_encrypted, was_connected=self._was_connected)
+
+    def note_answered(self) -> None:
+        """The server has answered over the raw call: it is one, and both sides agree on TLS."""
+        self._was_connected = True
 
     def open_session(self) -> Any:
         """The raw call of the Worker service: bytes in both directions."""

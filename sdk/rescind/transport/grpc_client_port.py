@@ -19,7 +19,7 @@ from rescind.model.events import EXECUTION_ENDS, HistoryEvent
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId
 from rescind.model.messages import StreamedEvent
-from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
+from rescind.model.overviews import CancelReach, ListedTask, ServerFacts, Stuck, WorkerView
 from rescind.model.payload import Payload
 from rescind.model.status import CancelMode, CancelTaskResult
 from rescind.model.views import ExecutionDetails, ExecutionView
@@ -64,12 +64,20 @@ class GrpcClientPort(GrpcWorkflowClient):
         self._patience = patience
 
     async def start_execution(
-        self, kind: str, payload: Payload, *, execution_id: str | None, queue: str, labels: Mapping[str, str]
+        self,
+        kind: str,
+        payload: Payload,
+        *,
+        execution_id: str | None,
+        queue: str,
+        labels: Mapping[str, str],
+        or_workflow: bool = False,
     ) -> ExecutionId:
         """See `ClientPort`."""
         # An id of our own makes the call repeatable, so that a lost answer does not leave a second execution behind.
         wanted = ExecutionId(execution_id if execution_id is not None else str(uuid4()))
-        request = self._start_request(StartExecution(kind, payload, wanted, queue, dict(labels)))
+        start = StartExecution(kind, payload, wanted, queue, dict(labels), or_workflow=or_workflow)
+        request = self._start_request(start)
         started = await self._repeated("Start", request)
         return ExecutionId(started.execution_id)
 
@@ -198,6 +206,14 @@ class GrpcClientPort(GrpcWorkflowClient):
         count: int = (await self._call("Count", request)).count
         return count
 
+    async def reach(self, selection: ExecutionFilter | TaskFilter, *, hard: bool) -> CancelReach:
+        """What `cancel_where` with the same filter would reach."""
+        request = client_pb2.CountRequest(hard=hard)
+        fill(selection, _target(request, selection))
+        reply = await self._call("Count", request)
+        executions = reply.count if isinstance(selection, ExecutionFilter) else 0
+        return CancelReach(executions, reply.descendants, reply.tasks, reply.attempts)
+
     async def describe(self, execution_id: ExecutionId) -> ExecutionDetails:
         """See `ClientPort`."""
         reply = await self._repeated("Get", client_pb2.GetRequest(execution_id=execution_id))
@@ -250,8 +266,14 @@ class GrpcClientPort(GrpcWorkflowClient):
 
     def _start_request(self, start: StartExecution) -> client_pb2.StartRequest:
         request = client_pb2.StartRequest(
-            kind=start.kind, execution_id=start.execution_id, queue=start.queue, labels=start.labels, by=self._by
+            kind=start.kind,
+            execution_id=start.execution_id,
+            queue=start.queue,
+            labels=start.labels,
+            by=self._by,
         )
+        if not start.or_workflow:
+            request.workflow = False
         fill(start.input, request.input)
         return request
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import grpc
@@ -96,13 +96,16 @@ def code_of(error: RescindError) -> grpc.StatusCode:
     return grpc.StatusCode.INTERNAL
 
 
-def error_of(failure: grpc.RpcError, address: str, *, is_encrypted: bool = False) -> RescindError:
+def error_of(
+    failure: grpc.RpcError, address: str, *, is_encrypted: bool = False, was_connected: bool = False
+) -> RescindError:
     """What to raise for a call that failed.
 
     Args:
         failure: what gRPC raised.
         address: where the call went, for the text.
         is_encrypted: whether it went over TLS.
+        was_connected: whether such a call was answered there before, so that both sides agree on TLS.
     """
     code, text = failure.code(), failure.details() or ""
     name = dict(failure.trailing_metadata() or ()).get(ERROR_NAME)
@@ -114,7 +117,10 @@ def error_of(failure: grpc.RpcError, address: str, *, is_encrypted: bool = False
     if code in _ITS_FAULT and text != _CUT_WITHIN_GRPC:
         return RescindError(f"the server at {address} failed ({code.name}: {text}). Its log tells why.")
     error_class = _ERRORS.get(code)
-    return error_class(text) if error_class is not None else _unavailable(code, text, address, is_encrypted)
+    if error_class is not None:
+        return error_class(text)
+    signs = _OVER_TLS if is_encrypted else () if was_connected else _IN_THE_CLEAR
+    return _unavailable(code, text, address, signs)
 
 
 def was_never_sent(failure: grpc.RpcError) -> bool:
@@ -123,11 +129,11 @@ def was_never_sent(failure: grpc.RpcError) -> bool:
     return failure.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_CONNECTION)
 
 
-def _unavailable(code: grpc.StatusCode, text: str, address: str, is_encrypted: bool) -> ServerUnavailable:
+def _unavailable(code: grpc.StatusCode, text: str, address: str, signs: Iterable[tuple[str, str]]) -> ServerUnavailable:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return ServerUnavailable(f"the server at {address} did not answer in time. Try again, or allow it more time.")
     if code is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_CONNECTION):
-        for sign, meaning in _OVER_TLS if is_encrypted else _IN_THE_CLEAR:
+        for sign, meaning in signs:
             if found := re.search(sign, text):
                 return TlsFailed(f"no TLS with the server at {address}: {meaning.format(*found.groups())}")
     if code is grpc.StatusCode.UNAVAILABLE:

@@ -136,6 +136,7 @@ class GrpcSession:
         async for data in call:
             batch = parse(data, worker_pb2.ServerBatch, f"the server at {self._connection.address}")
             if batch.HasField("welcome"):
+                self._connection.note_answered()
                 self.welcomed.set()
                 self._beat()
             for message in batch.messages:

@@ -13,7 +13,7 @@ from rescind.model.ids import ExecutionId
 from rescind.model.payload import Payload
 from rescind.model.workflow_commands import AnyWorkflowCommand, PassStatus
 from rescind.model.workflow_events import LoggedEvent
-from rescind.model.workflows import StartWorkflow, WorkflowClaimed
+from rescind.model.workflows import PASS_BEAT_MS, StartWorkflow, WorkflowClaimed
 from rescind.transport.conversion.pairs import fill
 from rescind.transport.grpc_client import DEFAULT_TIMEOUT, GrpcConnection
 from rescind.transport.workflow_messages import (
@@ -72,6 +72,12 @@ class GrpcWorkflows:
         )
         await self._connection.call("SubmitWorkflow", request)
 
+    async def hold(self, claims: Sequence[WorkflowClaimed]) -> None:
+        """See `WorkflowPort`."""
+        held = [wire.HeldWorkflow(execution_id=each.execution_id, claim=each.claim) for each in claims]
+        request = wire.HoldWorkflowsRequest(worker_id=self._worker_id, claims=held)
+        await self._connection.call("HoldWorkflows", request, timeout=PASS_BEAT_MS / 1_000)
+
     async def release(self, claimed: WorkflowClaimed) -> None:
         """See `WorkflowPort`."""
         request = wire.ReleaseWorkflowRequest(execution_id=claimed.execution_id, claim=claimed.claim)
@@ -107,6 +113,12 @@ class GrpcWorkflowClient:
         fill(value, request.value)
         reply = await self._connection.call("SettlePromise", request, timeout=self._timeout)
         return not reply.already
+
+    async def retry_workflow(self, execution_id: ExecutionId, reason: str) -> int:
+        """See `WorkflowClientPort`."""
+        request = wire.RetryWorkflowRequest(execution_id=execution_id, reason=reason, by=self._by)
+        reply = await self._connection.call("RetryWorkflow", request, timeout=self._timeout)
+        return int(reply.attempt)
 
     async def workflow_events(self, execution_id: ExecutionId) -> Sequence[LoggedEvent]:
         """See `WorkflowClientPort`."""

@@ -81,6 +81,9 @@ class InProcessWorkflows:
         if isinstance(reply, Refused):
             raise named_error(reply.error, reply.message) or RequestError(reply.message)
 
+    async def hold(self, claims: Sequence[WorkflowClaimed]) -> None:
+        """See `WorkflowPort`. These claims last without it: nothing is lost on the way to an engine in this process."""
+
     async def release(self, claimed: WorkflowClaimed) -> None:
         """See `WorkflowPort`."""
         await self._ask(ReleaseWorkflow(claimed.execution_id, claimed.claim))

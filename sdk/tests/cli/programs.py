@@ -61,6 +61,11 @@ async def clings(ctx: AgentContext) -> None:
     await ctx.schedule(stubborn)
 
 
+@agent("oversees")
+async def oversees(ctx: AgentContext) -> None:
+    await (await ctx.spawn_agent(clings))
+
+
 @agent("tells")
 async def tells(ctx: AgentContext) -> str:
     await ctx.wait_for_signal_raw("go")
@@ -78,10 +83,10 @@ async def fails(ctx: AgentContext) -> str:
     raise ValueError("there is no way")
 
 
-EVERYTHING = [quote, fastest, one_quote, stubborn, clings, tells, waits, fails]
+EVERYTHING = [quote, fastest, one_quote, stubborn, clings, oversees, tells, waits, fails]
 """
 
-AGENTS: Final = ["fastest-quote", "one-quote", "clings", "tells", "waits", "fails"]
+AGENTS: Final = ["fastest-quote", "one-quote", "clings", "oversees", "tells", "waits", "fails"]
 TASKS: Final = ["quote", "stubborn"]
 
 FoundT = TypeVar("FoundT")

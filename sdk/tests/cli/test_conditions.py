@@ -66,6 +66,25 @@ def test_what_is_older_began_before_and_what_is_younger_behind_that_time() -> No
     assert (younger.scheduled_before, younger.scheduled_after is None) == (None, False)
 
 
+def test_ages_are_options_too() -> None:
+    hour = 3_600_000_000
+    selected = execution_filter(conditions_given(older_than="1h", within="2h"))
+    assert selected.created_before is not None
+    assert selected.created_after is not None
+    assert selected.created_before > selected.created_after
+    assert selected.created_before <= time.time_ns() // 1_000 - hour
+    with pytest.raises(Refused, match="--older-than soon") as caught:
+        execution_filter(conditions_given(older_than="soon"))
+    assert caught.value.exit_code == EXIT_BAD_INPUT
+
+
+@pytest.mark.parametrize("label", ["team", "=eu", ""])
+def test_a_label_without_its_value_is_refused(label: str) -> None:
+    with pytest.raises(Refused, match=r"is no label with its value\. Give NAME=VALUE\.") as caught:
+        conditions_given(label=(label,))
+    assert caught.value.exit_code == EXIT_BAD_INPUT
+
+
 def test_options_are_conditions_too() -> None:
     conditions = conditions_given(status=("running", "waiting"), kind="a b", queue=None, label=("team=x y",))
     assert execution_filter(conditions) == ExecutionFilter(

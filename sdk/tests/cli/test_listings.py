@@ -44,7 +44,7 @@ def cells(console: Console) -> list[str]:
 
 
 def test_a_worker_is_shown_with_what_it_runs_and_when_it_was_heard_of() -> None:
-    assert worker_line() == ["w-1", "connected", "1 of 10", "0", "0", "default", "3 s ago"]
+    assert worker_line() == ["w-1", "connected", "1 of 10", "0", "0", "default", "3 s ago", "-"]
 
 
 def test_a_worker_that_takes_nothing_new_is_leaving() -> None:
@@ -54,9 +54,18 @@ def test_a_worker_that_takes_nothing_new_is_leaving() -> None:
 def test_of_a_worker_that_has_not_come_back_to_a_new_server_nothing_is_made_up() -> None:
     absent = {"queues": (), "slots": 0, "connected": False, "last_contact": Instant(0)}
     line = worker_line(**absent, lease_ends=ago(-7))
-    assert line == ["w-1", "away, lost in 7 s", "1", "0", "0", "-", "-"]
+    assert line == ["w-1", "away, lost in 7 s", "1", "0", "0", "-", "-", "-"]
     view = WorkerView(WorkerId("w-1"), (), (), (), 0, 1, 0, connected=False, last_contact=Instant(0))
     assert worker_document(view)["last_contact"] is None
+
+
+def test_the_kinds_that_a_worker_runs_are_told_apart() -> None:
+    kinds = {"agents": ("greet",), "tasks": ("d", "c", "b", "a"), "workflows": ("order",)}
+    assert worker_line(**kinds)[-1] == "agents greet; tasks a, b, c and 1 more; workflows order"
+
+
+def test_a_worker_without_a_session_polls_and_is_not_away() -> None:
+    assert worker_line(connected=False, polls=True, lease_ends=ago(-60))[1] == "polls"
 
 
 def test_a_cancelled_task_ages_as_long_as_it_is_at_work() -> None:

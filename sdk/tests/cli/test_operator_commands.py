@@ -96,6 +96,31 @@ def test_force_ends_the_grace_of_what_is_being_stopped_and_changes_no_outcome(se
     assert "cancel task by force" in served.run("audit").stdout
 
 
+def test_what_is_cancelled_says_that_work_below_it_still_stops(served: Programs) -> None:
+    served.json("start", "oversees", "--id", "root")
+
+    def at_work() -> Any:
+        return [each for each in served.json("tasks")["tasks"] if each["status"] == "RUNNING"] or None
+
+    (task,) = in_time(at_work)
+    served.json("cancel", "root", "--hard")
+    shown = served.json("show", "root")
+    assert (shown["status"], shown["stopping"], shown["children_stopping"]) == ("CANCELLED", 1, 1)
+    (child,) = shown["children"]
+    assert (child["execution_id"], child["status"], child["stopping"]) == (task["execution_id"], "CANCELLED", 1)
+    listed = {each["execution_id"]: each for each in served.json("list")["executions"]}
+    counts = [(each["stopping"], each["children_stopping"]) for each in (listed["root"], listed[task["execution_id"]])]
+    assert counts == [(1, 1), (1, 0)]
+    _, *rows = served.run("list").stdout.splitlines()
+    assert all("CANCELLED, still stopping" in row for row in rows)
+    heading, *lines = served.run("show", "root").stdout.splitlines()
+    assert heading == "root  oversees  CANCELLED, still stopping"
+    assert any(line.split() == ["stopping", "in", "1", "child"] for line in lines)
+    watched = served.run("watch", "root")
+    assert ", still stopping: " in watched.stdout.splitlines()[-1]
+    assert "Still being stopped: what runs in 1 child" in watched.stderr
+
+
 def test_lists_tell_on_stderr_that_they_are_empty_or_not_whole(served: Programs) -> None:
     assert served.run("tasks").stderr == "No tasks.\n"
     start_many(served, 2)
@@ -170,6 +195,17 @@ def test_many_are_cancelled_by_what_they_are_and_counted(served: Programs) -> No
         },
     }
     assert served.run(*where).stdout == "No open execution is selected; nothing was cancelled.\n"
+
+
+def test_a_dry_run_tells_what_would_be_hit_and_cancels_nothing(served: Programs) -> None:
+    start_many(served, 2)
+    served.json("start", "one-quote", '"van"', "--id", "working")
+    task_of(served, "working")
+    dry = ("cancel", "--where", "age>0s", "--dry-run")
+    assert served.json(*dry) == {"found": 3, "dry_run": True, "descendants": 0, "tasks": 1, "attempts": 1}
+    words = "It would cancel 3 executions, 1 open task and 1 running attempt. Nothing was cancelled.\n"
+    assert served.run(*dry).stdout == words
+    assert served.json("show", "w-0")["status"] == "PENDING"
 
 
 def test_tasks_are_cancelled_by_what_they_are_or_one_by_its_id(served: Programs) -> None:

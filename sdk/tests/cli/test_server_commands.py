@@ -51,6 +51,7 @@ def test_what_is_started_is_worked_on_listed_shown_and_told(served: Programs) ->
 def test_people_see_a_line_per_execution_and_a_bar_per_task(served: Programs) -> None:
     started = served.run("start", "fastest-quote", '["bike", "van"]', "--id", "first", "--wait").stdout.splitlines()
     assert (started[0], started[1].split()[0], started[2]) == ("Started first", "COMPLETED", '"bike can do it"')
+    in_time(lambda: served.json("show", "first")["stopping"] == 0 or None)
     heading, row = served.run("list").stdout.splitlines()
     assert heading.split() == ["ID", "KIND", "STATUS", "QUEUE", "STARTED", "TOOK"]
     assert row.split()[:4] == ["first", "fastest-quote", "COMPLETED", "default"]

@@ -212,7 +212,7 @@ async def test_an_agent_with_children_fails_with_the_reason(server: Server, clie
 
     async with worker_of(server, agents=[parent, spawns]):
         handle = await client.start("spawns")
-        with pytest.raises(ExecutionFailed, match="native protocol"):
+        with pytest.raises(ExecutionFailed, match=r"agent 'spawns' asks for children.*protocol 'native'"):
             await asyncio.wait_for(handle.result(), LONGEST)
 
 

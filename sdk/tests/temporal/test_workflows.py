@@ -12,6 +12,7 @@ import pytest
 import rescind
 from fixtures.temporal_servers.running import DevelopmentServer
 from rescind import (
+    AgentContext,
     ChildWorkflowCancelled,
     ExecutionCancelled,
     ExecutionHandle,
@@ -20,11 +21,13 @@ from rescind import (
     TimerCancelled,
     WorkflowContext,
     WorkflowDefinition,
+    agent,
     workflow,
 )
 from rescind.client.client import BaseClient
 from rescind.errors import AlreadyExists, DuplicateKind, ExecutionWasCancelled, NotFound, NotSupported
 from rescind.model.cause import CancelSource
+from rescind.model.filters import ExecutionFilter
 from rescind.model.workflow_events import ChildWorkflowInitiated, LoggedEvent, WorkflowSuspended
 from rescind.temporal import TemporalClient, TemporalReplayer, TemporalWorker
 
@@ -304,6 +307,39 @@ async def test_a_key_finds_its_workflow_and_a_signal_starts_one(development_serv
 
     given, _ = await both(development_server, play)
     assert given == [True, ["tea", True, "one"]]
+
+
+@workflow("lists-child")
+async def lists_child(ctx: WorkflowContext) -> Any:
+    return await ctx.schedule_workflow("below", asks, "tea")
+
+
+@agent("waits-beside")
+async def waits_beside(ctx: AgentContext) -> Any:
+    return await ctx.wait_for_signal_raw("go")
+
+
+async def test_lists_tell_workflows_from_agents(development_server: DevelopmentServer) -> None:
+    queue = f"queue-{uuid4()}"
+    worker = TemporalWorker(
+        development_server.address, agents=[waits_beside], workflows=[asks, lists_child], queue=queue
+    )
+    async with worker, TemporalClient(development_server.address) as client, asyncio.timeout(LONGEST):
+        by_definition = await client.start(asks, "tea", queue=queue)
+        by_kind = await client.start("asks", "tea", queue=queue)
+        parent = await client.start_workflow("lists-child", queue=queue)
+        agents = [await client.start("waits-beside", queue=queue), await client.start(waits_beside, queue=queue)]
+        wanted: dict[str, bool] = {each.id: True for each in (by_definition, by_kind, parent)}
+        wanted |= {each.id: False for each in agents}
+        told: dict[str, bool] = {}
+        # Temporal's list is a moment behind, and the child comes a moment after its parent.
+        while len(told) != len(wanted) + 1 or not told[by_kind.id]:
+            views = [view async for view in client.list(ExecutionFilter(queue=queue))]
+            told = {str(view.execution_id): view.is_workflow for view in views}
+        (child,) = told.keys() - wanted.keys()
+        assert told == {**wanted, child: True}
+        for each in told:
+            await client.handle(each).cancel()
 
 
 async def test_what_a_cluster_cannot_do_is_refused(development_server: DevelopmentServer) -> None:

@@ -5,19 +5,14 @@
 # source: rescind/v1/client.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-_runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    6,
-    31,
-    1,
-    '',
-    'rescind/v1/client.proto'
-)
+
+_runtime_version.ValidateProtobufRuntimeVersion(_runtime_version.Domain.PUBLIC, 6, 31, 1, "", "rescind/v1/client.proto")
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
@@ -26,143 +21,145 @@ _sym_db = _symbol_database.Default()
 from rescind_proto.rescind.v1 import values_pb2 as rescind_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17rescind/v1/client.proto\x12\nrescind.v1\x1a\x17rescind/v1/values.proto\"\x87\x02\n\x0cStartRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\"\n\x05input\x18\x02 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x19\n\x0c\x65xecution_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05queue\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x34\n\x06labels\x18\x05 \x03(\x0b\x32$.rescind.v1.StartRequest.LabelsEntry\x12\x0f\n\x02\x62y\x18\x06 \x01(\tH\x02\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_execution_idB\x08\n\x06_queueB\x05\n\x03_by\"0\n\x07Started\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"<\n\x10StartManyRequest\x12(\n\x06starts\x18\x01 \x03(\x0b\x32\x18.rescind.v1.StartRequest\"e\n\x0bStartResult\x12&\n\x07started\x18\x01 \x01(\x0b\x32\x13.rescind.v1.StartedH\x00\x12&\n\x07refused\x18\x02 \x01(\x0b\x32\x13.rescind.v1.RefusedH\x00\x42\x06\n\x04kind\")\n\x07Refused\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\":\n\x0eStartManyReply\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.rescind.v1.StartResult\"\"\n\nGetRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\"\x86\x04\n\x0f\x45xecutionFilter\x12-\n\x08statuses\x18\x01 \x03(\x0e\x32\x1b.rescind.v1.ExecutionStatus\x12\x11\n\x04kind\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05queue\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x17\n\ncreated_by\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x37\n\x06labels\x18\x05 \x03(\x0b\x32\'.rescind.v1.ExecutionFilter.LabelsEntry\x12\x1b\n\x0e\x63reated_before\x18\x06 \x01(\x03H\x03\x88\x01\x01\x12\x1a\n\rcreated_after\x18\x07 \x01(\x03H\x04\x88\x01\x01\x12\x19\n\x0corganisation\x18\x08 \x01(\tH\x05\x88\x01\x01\x12\x16\n\tworker_id\x18\t \x01(\tH\x06\x88\x01\x01\x12\x16\n\tid_prefix\x18\n \x01(\tH\x07\x88\x01\x01\x12\x16\n\tparent_id\x18\x0b \x01(\tH\x08\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_kindB\x08\n\x06_queueB\r\n\x0b_created_byB\x11\n\x0f_created_beforeB\x10\n\x0e_created_afterB\x0f\n\r_organisationB\x0c\n\n_worker_idB\x0c\n\n_id_prefixB\x0c\n\n_parent_id\"\xa2\x04\n\nTaskFilter\x12(\n\x08statuses\x18\x01 \x03(\x0e\x32\x16.rescind.v1.TaskStatus\x12\x11\n\x04kind\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05queue\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x16\n\tworker_id\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0c\x65xecution_id\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x17\n\ncreated_by\x18\x06 \x01(\tH\x04\x88\x01\x01\x12\x32\n\x06labels\x18\x07 \x03(\x0b\x32\".rescind.v1.TaskFilter.LabelsEntry\x12\x1d\n\x10scheduled_before\x18\x08 \x01(\x03H\x05\x88\x01\x01\x12\x19\n\x0corganisation\x18\t \x01(\tH\x06\x88\x01\x01\x12\x1c\n\x0fscheduled_after\x18\n \x01(\x03H\x07\x88\x01\x01\x12\x12\n\x05\x61gent\x18\x0b \x01(\tH\x08\x88\x01\x01\x12\x10\n\x08stopping\x18\x0c \x01(\x08\x12\x11\n\tunsettled\x18\r \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_kindB\x08\n\x06_queueB\x0c\n\n_worker_idB\x0f\n\r_execution_idB\r\n\x0b_created_byB\x13\n\x11_scheduled_beforeB\x0f\n\r_organisationB\x12\n\x10_scheduled_afterB\x08\n\x06_agent\"t\n\x0bListRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.rescind.v1.ExecutionFilter\x12\x16\n\tpage_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_page_size\"S\n\tListReply\x12-\n\nexecutions\x18\x01 \x03(\x0b\x32\x19.rescind.v1.ExecutionView\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"t\n\x10ListTasksRequest\x12&\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x16.rescind.v1.TaskFilter\x12\x16\n\tpage_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_page_size\"P\n\x0eListTasksReply\x12%\n\x05tasks\x18\x01 \x03(\x0b\x32\x16.rescind.v1.ListedTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x12ListWorkersRequest\x12\x16\n\tpage_size\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x02 \x01(\tB\x0c\n\n_page_size\"T\n\x10ListWorkersReply\x12\'\n\x07workers\x18\x01 \x03(\x0b\x32\x16.rescind.v1.WorkerView\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"q\n\x0b\x41uditFilter\x12\x12\n\x05since\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x03who\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x19\n\x0c\x65xecution_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\x08\n\x06_sinceB\x06\n\x04_whoB\x0f\n\r_execution_id\"u\n\x10ListAuditRequest\x12\'\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x17.rescind.v1.AuditFilter\x12\x16\n\tpage_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_page_size\"S\n\x0eListAuditReply\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.rescind.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"S\n\x0fGetStuckRequest\x12\x12\n\x05limit\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08quiet_ms\x18\x02 \x01(\x03H\x01\x88\x01\x01\x42\x08\n\x06_limitB\x0b\n\t_quiet_ms\"\x12\n\x10GetServerRequest\"t\n\x0c\x43ountRequest\x12\x31\n\nexecutions\x18\x01 \x01(\x0b\x32\x1b.rescind.v1.ExecutionFilterH\x00\x12\'\n\x05tasks\x18\x02 \x01(\x0b\x32\x16.rescind.v1.TaskFilterH\x00\x42\x08\n\x06target\"\x1b\n\nCountReply\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\"o\n\rSignalRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x0f\n\x02\x62y\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_by\"\x1d\n\tSignalled\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"t\n\x16\x43\x61ncelExecutionRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x13\n\x06reason\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04hard\x18\x03 \x01(\x08\x12\x0f\n\x02\x62y\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\t\n\x07_reasonB\x05\n\x03_by\"\xa6\x01\n\x11\x43\x61ncelTaskRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x13\n\x06reason\x18\x03 \x01(\tH\x00\x88\x01\x01\x12)\n\x04mode\x18\x04 \x01(\x0e\x32\x16.rescind.v1.CancelModeH\x01\x88\x01\x01\x12\x0f\n\x02\x62y\x18\x05 \x01(\tH\x02\x88\x01\x01\x42\t\n\x07_reasonB\x07\n\x05_modeB\x05\n\x03_by\">\n\x0e\x43\x61ncelAnswered\x12,\n\x06result\x18\x01 \x01(\x0e\x32\x1c.rescind.v1.CancelTaskResult\"\xc0\x01\n\x12\x43\x61ncelWhereRequest\x12\x31\n\nexecutions\x18\x01 \x01(\x0b\x32\x1b.rescind.v1.ExecutionFilterH\x00\x12\'\n\x05tasks\x18\x02 \x01(\x0b\x32\x16.rescind.v1.TaskFilterH\x00\x12\x13\n\x06reason\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x0c\n\x04hard\x18\x04 \x01(\x08\x12\x0f\n\x02\x62y\x18\x05 \x01(\tH\x02\x88\x01\x01\x42\x08\n\x06targetB\t\n\x07_reasonB\x05\n\x03_by\"U\n\x0e\x43\x61ncelProgress\x12\x0c\n\x04seen\x18\x01 \x01(\x03\x12\'\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x17.rescind.v1.CancelCount\x12\x0c\n\x04\x64one\x18\x03 \x01(\x08\"J\n\x0b\x43\x61ncelCount\x12,\n\x06result\x18\x01 \x01(\x0e\x32\x1c.rescind.v1.CancelTaskResult\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"5\n\x0eHistoryRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\"8\n\x0cHistoryBatch\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.rescind.v1.HistoryEvent\"C\n\x0cWatchRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\x0e\n\x06output\x18\x03 \x01(\x08\"D\n\nWatchBatch\x12\x1e\n\x04seen\x18\x01 \x03(\x0b\x32\x10.rescind.v1.Seen\x12\x16\n\x0eis_kept_output\x18\x02 \x01(\x08\"v\n\x04Seen\x12\x31\n\rhistory_event\x18\x01 \x01(\x0b\x32\x18.rescind.v1.HistoryEventH\x00\x12\x33\n\x0estreamed_event\x18\x02 \x01(\x0b\x32\x19.rescind.v1.StreamedEventH\x00\x42\x06\n\x04kind\"(\n\x10WaitEndedRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\"\xed\x04\n\rExecutionView\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05queue\x18\x03 \x01(\t\x12+\n\x06status\x18\x04 \x01(\x0e\x32\x1b.rescind.v1.ExecutionStatus\x12\"\n\x05input\x18\x05 \x01(\x0b\x32\x13.rescind.v1.Payload\x12#\n\x06output\x18\x06 \x01(\x0b\x32\x13.rescind.v1.Payload\x12$\n\x07\x66\x61ilure\x18\x07 \x01(\x0b\x32\x13.rescind.v1.Failure\x12&\n\x05\x63\x61use\x18\x08 \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12\x13\n\x06parked\x18\t \x01(\tH\x00\x88\x01\x01\x12\x35\n\x06labels\x18\n \x03(\x0b\x32%.rescind.v1.ExecutionView.LabelsEntry\x12\x12\n\ncreated_by\x18\x0b \x01(\t\x12\x12\n\ncreated_at\x18\x0c \x01(\x03\x12\x15\n\x08\x65nded_at\x18\r \x01(\x03H\x01\x88\x01\x01\x12\x12\n\ncheckpoint\x18\x0e \x01(\x03\x12\x16\n\tparent_id\x18\x0f \x01(\tH\x02\x88\x01\x01\x12\"\n\x06\x62udget\x18\x10 \x01(\x0b\x32\x12.rescind.v1.Budget\x12 \n\x05usage\x18\x11 \x01(\x0b\x32\x11.rescind.v1.Usage\x12\x13\n\x0bis_workflow\x18\x12 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_parkedB\x0b\n\t_ended_atB\x0c\n\n_parent_id\"\xe1\x01\n\x08StopView\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x03\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.rescind.v1.StopState\x12\x14\n\x0crequested_at\x18\x03 \x01(\x03\x12\x19\n\x0c\x64\x65livered_at\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08\x65nded_at\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x16\n\tforced_at\x18\x06 \x01(\x03H\x02\x88\x01\x01\x12\x12\n\ndeliveries\x18\x07 \x01(\x03\x42\x0f\n\r_delivered_atB\x0b\n\t_ended_atB\x0c\n\n_forced_at\"\xb4\x05\n\x08TaskView\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05queue\x18\x03 \x01(\t\x12&\n\x06status\x18\x04 \x01(\x0e\x32\x16.rescind.v1.TaskStatus\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\x03\x12.\n\nstop_state\x18\x06 \x01(\x0e\x32\x15.rescind.v1.StopStateH\x00\x88\x01\x01\x12#\n\x05stops\x18\x07 \x03(\x0b\x32\x14.rescind.v1.StopView\x12\"\n\x05input\x18\x08 \x01(\x0b\x32\x13.rescind.v1.Payload\x12#\n\x06output\x18\t \x01(\x0b\x32\x13.rescind.v1.Payload\x12$\n\x07\x66\x61ilure\x18\n \x01(\x0b\x32\x13.rescind.v1.Failure\x12&\n\x05\x63\x61use\x18\x0b \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12 \n\x13\x63\x61ncel_requested_at\x18\x0c \x01(\x03H\x01\x88\x01\x01\x12\x14\n\x0cscheduled_at\x18\r \x01(\x03\x12\x17\n\nstarted_at\x18\x0e \x01(\x03H\x02\x88\x01\x01\x12\x15\n\x08\x65nded_at\x18\x0f \x01(\x03H\x03\x88\x01\x01\x12\x16\n\tworker_id\x18\x10 \x01(\tH\x04\x88\x01\x01\x12\x15\n\x08progress\x18\x11 \x01(\x01H\x05\x88\x01\x01\x12\x30\n\x06labels\x18\x12 \x03(\x0b\x32 .rescind.v1.TaskView.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_stop_stateB\x16\n\x14_cancel_requested_atB\r\n\x0b_started_atB\x0b\n\t_ended_atB\x0c\n\n_worker_idB\x0b\n\t_progress\"\x80\x01\n\x0e\x43heckpointView\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\"\n\x05state\x18\x02 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\n\n\x02\x61t\x18\x03 \x01(\x03\x12\x1a\n\rleaf_entry_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x10\n\x0e_leaf_entry_id\"\xa7\x01\n\tChildView\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x38\n\x0cparent_close\x18\x03 \x01(\x0e\x32\x1d.rescind.v1.ParentClosePolicyH\x00\x88\x01\x01\x12+\n\x06status\x18\x04 \x01(\x0e\x32\x1b.rescind.v1.ExecutionStatusB\x0f\n\r_parent_close\"\xe9\x01\n\x10\x45xecutionDetails\x12,\n\texecution\x18\x01 \x01(\x0b\x32\x19.rescind.v1.ExecutionView\x12#\n\x05tasks\x18\x02 \x03(\x0b\x32\x14.rescind.v1.TaskView\x12(\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x17.rescind.v1.EntryRecord\x12/\n\x0b\x63heckpoints\x18\x04 \x03(\x0b\x32\x1a.rescind.v1.CheckpointView\x12\'\n\x08\x63hildren\x18\x05 \x03(\x0b\x32\x15.rescind.v1.ChildView\"\x8b\x02\n\x0b\x41ttemptView\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x12\n\nstarted_at\x18\x03 \x01(\x03\x12\x14\n\x0clast_contact\x18\x04 \x01(\x03\x12\x15\n\x08progress\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12.\n\nstop_state\x18\x06 \x01(\x0e\x32\x15.rescind.v1.StopStateH\x01\x88\x01\x01\x12\x15\n\x08stop_due\x18\x07 \x01(\x03H\x02\x88\x01\x01\x12\x12\n\ndeliveries\x18\x08 \x01(\x03\x12\x14\n\x0c\x61\x63knowledged\x18\t \x01(\x08\x42\x0b\n\t_progressB\r\n\x0b_stop_stateB\x0b\n\t_stop_due\"\x7f\n\nListedTask\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\"\n\x04task\x18\x03 \x01(\x0b\x32\x14.rescind.v1.TaskView\x12(\n\x07\x61t_work\x18\x04 \x03(\x0b\x32\x17.rescind.v1.AttemptView\"\xf5\x01\n\nWorkerView\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06queues\x18\x02 \x03(\t\x12\x0e\n\x06\x61gents\x18\x03 \x03(\t\x12\r\n\x05tasks\x18\x04 \x03(\t\x12\r\n\x05slots\x18\x05 \x01(\x03\x12\x0f\n\x07running\x18\x06 \x01(\x03\x12\x0c\n\x04held\x18\x07 \x01(\x03\x12\x11\n\tconnected\x18\x08 \x01(\x08\x12\x14\n\x0clast_contact\x18\t \x01(\x03\x12\x17\n\nlease_ends\x18\n \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08stopping\x18\x0b \x01(\x03\x12\x14\n\x0cunresponsive\x18\x0c \x01(\x03\x42\r\n\x0b_lease_ends\"k\n\tStuckTask\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.rescind.v1.StuckReason\x12\r\n\x05since\x18\x02 \x01(\x03\x12&\n\x06listed\x18\x03 \x01(\x0b\x32\x16.rescind.v1.ListedTask\"k\n\x0bWaitingWork\x12\x10\n\x08is_agent\x18\x01 \x01(\x08\x12\r\n\x05queue\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\r\n\x05since\x18\x05 \x01(\x03\x12\x0f\n\x07workers\x18\x06 \x01(\x03\"Q\n\x0cParkedAgents\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x04 \x01(\t\"\x95\x01\n\x05Stuck\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.rescind.v1.StuckTask\x12\x12\n\ntask_count\x18\x02 \x01(\x03\x12(\n\x07waiting\x18\x03 \x03(\x0b\x32\x17.rescind.v1.WaitingWork\x12(\n\x06parked\x18\x04 \x03(\x0b\x32\x18.rescind.v1.ParkedAgents\"\x91\x03\n\x0bServerFacts\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03now\x18\x02 \x01(\x03\x12\x12\n\nstarted_at\x18\x03 \x01(\x03\x12\r\n\x05store\x18\x04 \x01(\t\x12\x17\n\nstore_path\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x12\n\ndurability\x18\x06 \x01(\t\x12\x1a\n\rstore_problem\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0bstore_bytes\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x1d\n\x10store_free_bytes\x18\t \x01(\x03H\x03\x88\x01\x01\x12\x17\n\x0fopen_executions\x18\n \x01(\x03\x12\x14\n\x0cqueued_tasks\x18\x0b \x01(\x03\x12\x18\n\x10running_attempts\x18\x0c \x01(\x03\x12\x19\n\x11\x63onnected_workers\x18\r \x01(\x03\x12\x15\n\rknown_workers\x18\x0e \x01(\x03\x42\r\n\x0b_store_pathB\x10\n\x0e_store_problemB\x0e\n\x0c_store_bytesB\x13\n\x11_store_free_bytes\"\xa0\x02\n\x0b\x41uditRecord\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x12\x0b\n\x03who\x18\x02 \x01(\t\x12\'\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x17.rescind.v1.AuditAction\x12\x0e\n\x06result\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x19\n\x0c\x65xecution_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07task_id\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08sequence\x18\x08 \x01(\x03\x12\x13\n\x06source\x18\t \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06reason\x18\n \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x06\x66orced\x18\x0b \x01(\x08\x42\x0f\n\r_execution_idB\n\n\x08_task_idB\t\n\x07_sourceB\t\n\x07_reason\"\x95\x01\n\x0cHistoryEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\n\n\x02\x61t\x18\x02 \x01(\x03\x12#\n\x04type\x18\x03 \x01(\x0e\x32\x15.rescind.v1.EventType\x12\x14\n\x07task_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x03\x12\x0f\n\x07\x64\x65tails\x18\x06 \x01(\x0c\x42\n\n\x08_task_id*\xc6\x01\n\x0bStuckReason\x12\x1c\n\x18STUCK_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18STUCK_REASON_NOT_STOPPED\x10\x01\x12\x1c\n\x18STUCK_REASON_WORKER_AWAY\x10\x02\x12\x1d\n\x19STUCK_REASON_NO_HEARTBEAT\x10\x03\x12!\n\x1dSTUCK_REASON_NOT_ACKNOWLEDGED\x10\x04\x12\x1b\n\x17STUCK_REASON_STOP_WAITS\x10\x05*\xf1\x02\n\x0b\x41uditAction\x12\x1c\n\x18\x41UDIT_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41UDIT_ACTION_START\x10\x01\x12\x17\n\x13\x41UDIT_ACTION_SIGNAL\x10\x02\x12\x17\n\x13\x41UDIT_ACTION_CANCEL\x10\x03\x12\x1c\n\x18\x41UDIT_ACTION_CANCEL_TASK\x10\x04\x12\x1d\n\x19\x41UDIT_ACTION_CREATE_TOKEN\x10\x05\x12\x1d\n\x19\x41UDIT_ACTION_REVOKE_TOKEN\x10\x06\x12\x1c\n\x18\x41UDIT_ACTION_ADD_WEBHOOK\x10\x07\x12\x1f\n\x1b\x41UDIT_ACTION_REMOVE_WEBHOOK\x10\x08\x12\x1f\n\x1b\x41UDIT_ACTION_ENABLE_WEBHOOK\x10\t\x12&\n\"AUDIT_ACTION_ROTATE_WEBHOOK_SECRET\x10\n\x12\x16\n\x12\x41UDIT_ACTION_RETRY\x10\x0b*\xaa\n\n\tEventType\x12\x1a\n\x16\x45VENT_TYPE_UNSPECIFIED\x10\x00\x12 \n\x1c\x45VENT_TYPE_EXECUTION_STARTED\x10\x01\x12\"\n\x1e\x45VENT_TYPE_EXECUTION_ACTIVATED\x10\x02\x12\"\n\x1e\x45VENT_TYPE_EXECUTION_SUSPENDED\x10\x03\x12!\n\x1d\x45VENT_TYPE_EXECUTION_RELEASED\x10\x04\x12\x1f\n\x1b\x45VENT_TYPE_EXECUTION_PARKED\x10\x05\x12)\n%EVENT_TYPE_EXECUTION_CANCEL_REQUESTED\x10\x06\x12\"\n\x1e\x45VENT_TYPE_EXECUTION_COMPLETED\x10\x07\x12\x1f\n\x1b\x45VENT_TYPE_EXECUTION_FAILED\x10\x08\x12\"\n\x1e\x45VENT_TYPE_EXECUTION_CANCELLED\x10\t\x12\x1d\n\x19\x45VENT_TYPE_TASK_SCHEDULED\x10\n\x12\x1b\n\x17\x45VENT_TYPE_TASK_STARTED\x10\x0b\x12\"\n\x1e\x45VENT_TYPE_TASK_ATTEMPT_FAILED\x10\x0c\x12$\n EVENT_TYPE_TASK_CANCEL_REQUESTED\x10\r\x12\x1d\n\x19\x45VENT_TYPE_TASK_COMPLETED\x10\x0e\x12\x1a\n\x16\x45VENT_TYPE_TASK_FAILED\x10\x0f\x12\x1d\n\x19\x45VENT_TYPE_TASK_CANCELLED\x10\x10\x12\x1f\n\x1b\x45VENT_TYPE_RESULT_DISCARDED\x10\x11\x12\x1d\n\x19\x45VENT_TYPE_STOP_REQUESTED\x10\x12\x12\x1d\n\x19\x45VENT_TYPE_STOP_DELIVERED\x10\x13\x12\x19\n\x15\x45VENT_TYPE_STOP_ENDED\x10\x14\x12\x1b\n\x17\x45VENT_TYPE_WAIT_STARTED\x10\x15\x12\x1b\n\x17\x45VENT_TYPE_WAIT_SETTLED\x10\x16\x12\x18\n\x14\x45VENT_TYPE_WITHDRAWN\x10\x17\x12\x1c\n\x18\x45VENT_TYPE_TIMER_STARTED\x10\x18\x12\x1a\n\x16\x45VENT_TYPE_TIMER_FIRED\x10\x19\x12\x1e\n\x1a\x45VENT_TYPE_SIGNAL_RECEIVED\x10\x1a\x12\x1c\n\x18\x45VENT_TYPE_SIGNALS_TAKEN\x10\x1b\x12\x1e\n\x1a\x45VENT_TYPE_SIGNAL_RETURNED\x10\x1c\x12\x1d\n\x19\x45VENT_TYPE_ENTRY_APPENDED\x10\x1d\x12\x1f\n\x1b\x45VENT_TYPE_CHECKPOINT_SAVED\x10\x1e\x12\x19\n\x15\x45VENT_TYPE_STEP_BEGUN\x10\x1f\x12\x1c\n\x18\x45VENT_TYPE_STEP_RECORDED\x10 \x12\x1d\n\x19\x45VENT_TYPE_SIGNAL_REFUSED\x10!\x12\x1c\n\x18\x45VENT_TYPE_CHILD_SPAWNED\x10\"\x12%\n!EVENT_TYPE_CHILD_CANCEL_REQUESTED\x10#\x12\x1e\n\x1a\x45VENT_TYPE_CHILD_SIGNALLED\x10$\x12\x1a\n\x16\x45VENT_TYPE_CHILD_ENDED\x10%\x12\x1f\n\x1b\x45VENT_TYPE_PARENT_SIGNALLED\x10&\x12\x1d\n\x19\x45VENT_TYPE_USAGE_REPORTED\x10\'\x12 \n\x1c\x45VENT_TYPE_EXECUTION_RETRIED\x10(2\xfd\x08\n\x06\x43lient\x12\x36\n\x05Start\x12\x18.rescind.v1.StartRequest\x1a\x13.rescind.v1.Started\x12\x45\n\tStartMany\x12\x1c.rescind.v1.StartManyRequest\x1a\x1a.rescind.v1.StartManyReply\x12;\n\x03Get\x12\x16.rescind.v1.GetRequest\x1a\x1c.rescind.v1.ExecutionDetails\x12\x36\n\x04List\x12\x17.rescind.v1.ListRequest\x1a\x15.rescind.v1.ListReply\x12\x45\n\tListTasks\x12\x1c.rescind.v1.ListTasksRequest\x1a\x1a.rescind.v1.ListTasksReply\x12K\n\x0bListWorkers\x12\x1e.rescind.v1.ListWorkersRequest\x1a\x1c.rescind.v1.ListWorkersReply\x12:\n\x08GetStuck\x12\x1b.rescind.v1.GetStuckRequest\x1a\x11.rescind.v1.Stuck\x12\x42\n\tGetServer\x12\x1c.rescind.v1.GetServerRequest\x1a\x17.rescind.v1.ServerFacts\x12\x45\n\tListAudit\x12\x1c.rescind.v1.ListAuditRequest\x1a\x1a.rescind.v1.ListAuditReply\x12\x39\n\x05\x43ount\x12\x18.rescind.v1.CountRequest\x1a\x16.rescind.v1.CountReply\x12:\n\x06Signal\x12\x19.rescind.v1.SignalRequest\x1a\x15.rescind.v1.Signalled\x12Q\n\x0f\x43\x61ncelExecution\x12\".rescind.v1.CancelExecutionRequest\x1a\x1a.rescind.v1.CancelAnswered\x12G\n\nCancelTask\x12\x1d.rescind.v1.CancelTaskRequest\x1a\x1a.rescind.v1.CancelAnswered\x12K\n\x0b\x43\x61ncelWhere\x12\x1e.rescind.v1.CancelWhereRequest\x1a\x1a.rescind.v1.CancelProgress0\x01\x12\x41\n\x07History\x12\x1a.rescind.v1.HistoryRequest\x1a\x18.rescind.v1.HistoryBatch0\x01\x12;\n\x05Watch\x12\x18.rescind.v1.WatchRequest\x1a\x16.rescind.v1.WatchBatch0\x01\x12\x44\n\tWaitEnded\x12\x1c.rescind.v1.WaitEndedRequest\x1a\x19.rescind.v1.ExecutionViewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n\x17rescind/v1/client.proto\x12\nrescind.v1\x1a\x17rescind/v1/values.proto"\xab\x02\n\x0cStartRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12"\n\x05input\x18\x02 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x19\n\x0c\x65xecution_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05queue\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x34\n\x06labels\x18\x05 \x03(\x0b\x32$.rescind.v1.StartRequest.LabelsEntry\x12\x0f\n\x02\x62y\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x15\n\x08workflow\x18\x07 \x01(\x08H\x03\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_execution_idB\x08\n\x06_queueB\x05\n\x03_byB\x0b\n\t_workflow"0\n\x07Started\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08"<\n\x10StartManyRequest\x12(\n\x06starts\x18\x01 \x03(\x0b\x32\x18.rescind.v1.StartRequest"e\n\x0bStartResult\x12&\n\x07started\x18\x01 \x01(\x0b\x32\x13.rescind.v1.StartedH\x00\x12&\n\x07refused\x18\x02 \x01(\x0b\x32\x13.rescind.v1.RefusedH\x00\x42\x06\n\x04kind")\n\x07Refused\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t":\n\x0eStartManyReply\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.rescind.v1.StartResult""\n\nGetRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t"\x98\x04\n\x0f\x45xecutionFilter\x12-\n\x08statuses\x18\x01 \x03(\x0e\x32\x1b.rescind.v1.ExecutionStatus\x12\x11\n\x04kind\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05queue\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x17\n\ncreated_by\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x37\n\x06labels\x18\x05 \x03(\x0b\x32\'.rescind.v1.ExecutionFilter.LabelsEntry\x12\x1b\n\x0e\x63reated_before\x18\x06 \x01(\x03H\x03\x88\x01\x01\x12\x1a\n\rcreated_after\x18\x07 \x01(\x03H\x04\x88\x01\x01\x12\x19\n\x0corganisation\x18\x08 \x01(\tH\x05\x88\x01\x01\x12\x16\n\tworker_id\x18\t \x01(\tH\x06\x88\x01\x01\x12\x16\n\tid_prefix\x18\n \x01(\tH\x07\x88\x01\x01\x12\x16\n\tparent_id\x18\x0b \x01(\tH\x08\x88\x01\x01\x12\x10\n\x08stopping\x18\x0c \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_kindB\x08\n\x06_queueB\r\n\x0b_created_byB\x11\n\x0f_created_beforeB\x10\n\x0e_created_afterB\x0f\n\r_organisationB\x0c\n\n_worker_idB\x0c\n\n_id_prefixB\x0c\n\n_parent_id"\xa2\x04\n\nTaskFilter\x12(\n\x08statuses\x18\x01 \x03(\x0e\x32\x16.rescind.v1.TaskStatus\x12\x11\n\x04kind\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05queue\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x16\n\tworker_id\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0c\x65xecution_id\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x17\n\ncreated_by\x18\x06 \x01(\tH\x04\x88\x01\x01\x12\x32\n\x06labels\x18\x07 \x03(\x0b\x32".rescind.v1.TaskFilter.LabelsEntry\x12\x1d\n\x10scheduled_before\x18\x08 \x01(\x03H\x05\x88\x01\x01\x12\x19\n\x0corganisation\x18\t \x01(\tH\x06\x88\x01\x01\x12\x1c\n\x0fscheduled_after\x18\n \x01(\x03H\x07\x88\x01\x01\x12\x12\n\x05\x61gent\x18\x0b \x01(\tH\x08\x88\x01\x01\x12\x10\n\x08stopping\x18\x0c \x01(\x08\x12\x11\n\tunsettled\x18\r \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_kindB\x08\n\x06_queueB\x0c\n\n_worker_idB\x0f\n\r_execution_idB\r\n\x0b_created_byB\x13\n\x11_scheduled_beforeB\x0f\n\r_organisationB\x12\n\x10_scheduled_afterB\x08\n\x06_agent"t\n\x0bListRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.rescind.v1.ExecutionFilter\x12\x16\n\tpage_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_page_size"S\n\tListReply\x12-\n\nexecutions\x18\x01 \x03(\x0b\x32\x19.rescind.v1.ExecutionView\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t"t\n\x10ListTasksRequest\x12&\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x16.rescind.v1.TaskFilter\x12\x16\n\tpage_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_page_size"P\n\x0eListTasksReply\x12%\n\x05tasks\x18\x01 \x03(\x0b\x32\x16.rescind.v1.ListedTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t"N\n\x12ListWorkersRequest\x12\x16\n\tpage_size\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x02 \x01(\tB\x0c\n\n_page_size"T\n\x10ListWorkersReply\x12\'\n\x07workers\x18\x01 \x03(\x0b\x32\x16.rescind.v1.WorkerView\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t"q\n\x0b\x41uditFilter\x12\x12\n\x05since\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x03who\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x19\n\x0c\x65xecution_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\x08\n\x06_sinceB\x06\n\x04_whoB\x0f\n\r_execution_id"u\n\x10ListAuditRequest\x12\'\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x17.rescind.v1.AuditFilter\x12\x16\n\tpage_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_page_size"S\n\x0eListAuditReply\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.rescind.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t"S\n\x0fGetStuckRequest\x12\x12\n\x05limit\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08quiet_ms\x18\x02 \x01(\x03H\x01\x88\x01\x01\x42\x08\n\x06_limitB\x0b\n\t_quiet_ms"\x12\n\x10GetServerRequest"\x82\x01\n\x0c\x43ountRequest\x12\x31\n\nexecutions\x18\x01 \x01(\x0b\x32\x1b.rescind.v1.ExecutionFilterH\x00\x12\'\n\x05tasks\x18\x02 \x01(\x0b\x32\x16.rescind.v1.TaskFilterH\x00\x12\x0c\n\x04hard\x18\x03 \x01(\x08\x42\x08\n\x06target"Q\n\nCountReply\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x13\n\x0b\x64\x65scendants\x18\x02 \x01(\x03\x12\r\n\x05tasks\x18\x03 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x03"o\n\rSignalRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12"\n\x05value\x18\x03 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x0f\n\x02\x62y\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_by"\x1d\n\tSignalled\x12\x10\n\x08sequence\x18\x01 \x01(\x03"t\n\x16\x43\x61ncelExecutionRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x13\n\x06reason\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04hard\x18\x03 \x01(\x08\x12\x0f\n\x02\x62y\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\t\n\x07_reasonB\x05\n\x03_by"\xa6\x01\n\x11\x43\x61ncelTaskRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x13\n\x06reason\x18\x03 \x01(\tH\x00\x88\x01\x01\x12)\n\x04mode\x18\x04 \x01(\x0e\x32\x16.rescind.v1.CancelModeH\x01\x88\x01\x01\x12\x0f\n\x02\x62y\x18\x05 \x01(\tH\x02\x88\x01\x01\x42\t\n\x07_reasonB\x07\n\x05_modeB\x05\n\x03_by">\n\x0e\x43\x61ncelAnswered\x12,\n\x06result\x18\x01 \x01(\x0e\x32\x1c.rescind.v1.CancelTaskResult"\xc0\x01\n\x12\x43\x61ncelWhereRequest\x12\x31\n\nexecutions\x18\x01 \x01(\x0b\x32\x1b.rescind.v1.ExecutionFilterH\x00\x12\'\n\x05tasks\x18\x02 \x01(\x0b\x32\x16.rescind.v1.TaskFilterH\x00\x12\x13\n\x06reason\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x0c\n\x04hard\x18\x04 \x01(\x08\x12\x0f\n\x02\x62y\x18\x05 \x01(\tH\x02\x88\x01\x01\x42\x08\n\x06targetB\t\n\x07_reasonB\x05\n\x03_by"U\n\x0e\x43\x61ncelProgress\x12\x0c\n\x04seen\x18\x01 \x01(\x03\x12\'\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x17.rescind.v1.CancelCount\x12\x0c\n\x04\x64one\x18\x03 \x01(\x08"J\n\x0b\x43\x61ncelCount\x12,\n\x06result\x18\x01 \x01(\x0e\x32\x1c.rescind.v1.CancelTaskResult\x12\r\n\x05\x63ount\x18\x02 \x01(\x03"5\n\x0eHistoryRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03"8\n\x0cHistoryBatch\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.rescind.v1.HistoryEvent"C\n\x0cWatchRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\x0e\n\x06output\x18\x03 \x01(\x08"D\n\nWatchBatch\x12\x1e\n\x04seen\x18\x01 \x03(\x0b\x32\x10.rescind.v1.Seen\x12\x16\n\x0eis_kept_output\x18\x02 \x01(\x08"v\n\x04Seen\x12\x31\n\rhistory_event\x18\x01 \x01(\x0b\x32\x18.rescind.v1.HistoryEventH\x00\x12\x33\n\x0estreamed_event\x18\x02 \x01(\x0b\x32\x19.rescind.v1.StreamedEventH\x00\x42\x06\n\x04kind"(\n\x10WaitEndedRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t"\xc7\x05\n\rExecutionView\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05queue\x18\x03 \x01(\t\x12+\n\x06status\x18\x04 \x01(\x0e\x32\x1b.rescind.v1.ExecutionStatus\x12"\n\x05input\x18\x05 \x01(\x0b\x32\x13.rescind.v1.Payload\x12#\n\x06output\x18\x06 \x01(\x0b\x32\x13.rescind.v1.Payload\x12$\n\x07\x66\x61ilure\x18\x07 \x01(\x0b\x32\x13.rescind.v1.Failure\x12&\n\x05\x63\x61use\x18\x08 \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12\x13\n\x06parked\x18\t \x01(\tH\x00\x88\x01\x01\x12\x35\n\x06labels\x18\n \x03(\x0b\x32%.rescind.v1.ExecutionView.LabelsEntry\x12\x12\n\ncreated_by\x18\x0b \x01(\t\x12\x12\n\ncreated_at\x18\x0c \x01(\x03\x12\x15\n\x08\x65nded_at\x18\r \x01(\x03H\x01\x88\x01\x01\x12\x12\n\ncheckpoint\x18\x0e \x01(\x03\x12\x16\n\tparent_id\x18\x0f \x01(\tH\x02\x88\x01\x01\x12"\n\x06\x62udget\x18\x10 \x01(\x0b\x32\x12.rescind.v1.Budget\x12 \n\x05usage\x18\x11 \x01(\x0b\x32\x11.rescind.v1.Usage\x12\x13\n\x0bis_workflow\x18\x12 \x01(\x08\x12\x15\n\x08stopping\x18\x13 \x01(\x03H\x03\x88\x01\x01\x12\x1e\n\x11\x63hildren_stopping\x18\x14 \x01(\x03H\x04\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_parkedB\x0b\n\t_ended_atB\x0c\n\n_parent_idB\x0b\n\t_stoppingB\x14\n\x12_children_stopping"\xe1\x01\n\x08StopView\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x03\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.rescind.v1.StopState\x12\x14\n\x0crequested_at\x18\x03 \x01(\x03\x12\x19\n\x0c\x64\x65livered_at\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08\x65nded_at\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x16\n\tforced_at\x18\x06 \x01(\x03H\x02\x88\x01\x01\x12\x12\n\ndeliveries\x18\x07 \x01(\x03\x42\x0f\n\r_delivered_atB\x0b\n\t_ended_atB\x0c\n\n_forced_at"\xb4\x05\n\x08TaskView\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05queue\x18\x03 \x01(\t\x12&\n\x06status\x18\x04 \x01(\x0e\x32\x16.rescind.v1.TaskStatus\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\x03\x12.\n\nstop_state\x18\x06 \x01(\x0e\x32\x15.rescind.v1.StopStateH\x00\x88\x01\x01\x12#\n\x05stops\x18\x07 \x03(\x0b\x32\x14.rescind.v1.StopView\x12"\n\x05input\x18\x08 \x01(\x0b\x32\x13.rescind.v1.Payload\x12#\n\x06output\x18\t \x01(\x0b\x32\x13.rescind.v1.Payload\x12$\n\x07\x66\x61ilure\x18\n \x01(\x0b\x32\x13.rescind.v1.Failure\x12&\n\x05\x63\x61use\x18\x0b \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12 \n\x13\x63\x61ncel_requested_at\x18\x0c \x01(\x03H\x01\x88\x01\x01\x12\x14\n\x0cscheduled_at\x18\r \x01(\x03\x12\x17\n\nstarted_at\x18\x0e \x01(\x03H\x02\x88\x01\x01\x12\x15\n\x08\x65nded_at\x18\x0f \x01(\x03H\x03\x88\x01\x01\x12\x16\n\tworker_id\x18\x10 \x01(\tH\x04\x88\x01\x01\x12\x15\n\x08progress\x18\x11 \x01(\x01H\x05\x88\x01\x01\x12\x30\n\x06labels\x18\x12 \x03(\x0b\x32 .rescind.v1.TaskView.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_stop_stateB\x16\n\x14_cancel_requested_atB\r\n\x0b_started_atB\x0b\n\t_ended_atB\x0c\n\n_worker_idB\x0b\n\t_progress"\x80\x01\n\x0e\x43heckpointView\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12"\n\x05state\x18\x02 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\n\n\x02\x61t\x18\x03 \x01(\x03\x12\x1a\n\rleaf_entry_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x10\n\x0e_leaf_entry_id"\xa7\x01\n\tChildView\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x38\n\x0cparent_close\x18\x03 \x01(\x0e\x32\x1d.rescind.v1.ParentClosePolicyH\x00\x88\x01\x01\x12+\n\x06status\x18\x04 \x01(\x0e\x32\x1b.rescind.v1.ExecutionStatusB\x0f\n\r_parent_close"\xe9\x01\n\x10\x45xecutionDetails\x12,\n\texecution\x18\x01 \x01(\x0b\x32\x19.rescind.v1.ExecutionView\x12#\n\x05tasks\x18\x02 \x03(\x0b\x32\x14.rescind.v1.TaskView\x12(\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x17.rescind.v1.EntryRecord\x12/\n\x0b\x63heckpoints\x18\x04 \x03(\x0b\x32\x1a.rescind.v1.CheckpointView\x12\'\n\x08\x63hildren\x18\x05 \x03(\x0b\x32\x15.rescind.v1.ChildView"\x8b\x02\n\x0b\x41ttemptView\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x12\n\nstarted_at\x18\x03 \x01(\x03\x12\x14\n\x0clast_contact\x18\x04 \x01(\x03\x12\x15\n\x08progress\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12.\n\nstop_state\x18\x06 \x01(\x0e\x32\x15.rescind.v1.StopStateH\x01\x88\x01\x01\x12\x15\n\x08stop_due\x18\x07 \x01(\x03H\x02\x88\x01\x01\x12\x12\n\ndeliveries\x18\x08 \x01(\x03\x12\x14\n\x0c\x61\x63knowledged\x18\t \x01(\x08\x42\x0b\n\t_progressB\r\n\x0b_stop_stateB\x0b\n\t_stop_due"\x7f\n\nListedTask\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12"\n\x04task\x18\x03 \x01(\x0b\x32\x14.rescind.v1.TaskView\x12(\n\x07\x61t_work\x18\x04 \x03(\x0b\x32\x17.rescind.v1.AttemptView"\x97\x02\n\nWorkerView\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06queues\x18\x02 \x03(\t\x12\x0e\n\x06\x61gents\x18\x03 \x03(\t\x12\r\n\x05tasks\x18\x04 \x03(\t\x12\r\n\x05slots\x18\x05 \x01(\x03\x12\x0f\n\x07running\x18\x06 \x01(\x03\x12\x0c\n\x04held\x18\x07 \x01(\x03\x12\x11\n\tconnected\x18\x08 \x01(\x08\x12\x14\n\x0clast_contact\x18\t \x01(\x03\x12\x17\n\nlease_ends\x18\n \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08stopping\x18\x0b \x01(\x03\x12\x14\n\x0cunresponsive\x18\x0c \x01(\x03\x12\x11\n\tworkflows\x18\r \x03(\t\x12\r\n\x05polls\x18\x0e \x01(\x08\x42\r\n\x0b_lease_ends"k\n\tStuckTask\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.rescind.v1.StuckReason\x12\r\n\x05since\x18\x02 \x01(\x03\x12&\n\x06listed\x18\x03 \x01(\x0b\x32\x16.rescind.v1.ListedTask"\x9d\x01\n\x0bWaitingWork\x12\x10\n\x08is_agent\x18\x01 \x01(\x08\x12\r\n\x05queue\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\r\n\x05since\x18\x05 \x01(\x03\x12\x0f\n\x07workers\x18\x06 \x01(\x03\x12\x13\n\x0bis_workflow\x18\x07 \x01(\x08\x12\x1b\n\x13workers_of_workflow\x18\x08 \x01(\x03"Q\n\x0cParkedAgents\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x04 \x01(\t"\x95\x01\n\x05Stuck\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.rescind.v1.StuckTask\x12\x12\n\ntask_count\x18\x02 \x01(\x03\x12(\n\x07waiting\x18\x03 \x03(\x0b\x32\x17.rescind.v1.WaitingWork\x12(\n\x06parked\x18\x04 \x03(\x0b\x32\x18.rescind.v1.ParkedAgents"\x91\x03\n\x0bServerFacts\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03now\x18\x02 \x01(\x03\x12\x12\n\nstarted_at\x18\x03 \x01(\x03\x12\r\n\x05store\x18\x04 \x01(\t\x12\x17\n\nstore_path\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x12\n\ndurability\x18\x06 \x01(\t\x12\x1a\n\rstore_problem\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0bstore_bytes\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x1d\n\x10store_free_bytes\x18\t \x01(\x03H\x03\x88\x01\x01\x12\x17\n\x0fopen_executions\x18\n \x01(\x03\x12\x14\n\x0cqueued_tasks\x18\x0b \x01(\x03\x12\x18\n\x10running_attempts\x18\x0c \x01(\x03\x12\x19\n\x11\x63onnected_workers\x18\r \x01(\x03\x12\x15\n\rknown_workers\x18\x0e \x01(\x03\x42\r\n\x0b_store_pathB\x10\n\x0e_store_problemB\x0e\n\x0c_store_bytesB\x13\n\x11_store_free_bytes"\xa0\x02\n\x0b\x41uditRecord\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x12\x0b\n\x03who\x18\x02 \x01(\t\x12\'\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x17.rescind.v1.AuditAction\x12\x0e\n\x06result\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x19\n\x0c\x65xecution_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07task_id\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08sequence\x18\x08 \x01(\x03\x12\x13\n\x06source\x18\t \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06reason\x18\n \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x06\x66orced\x18\x0b \x01(\x08\x42\x0f\n\r_execution_idB\n\n\x08_task_idB\t\n\x07_sourceB\t\n\x07_reason"\x95\x01\n\x0cHistoryEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\n\n\x02\x61t\x18\x02 \x01(\x03\x12#\n\x04type\x18\x03 \x01(\x0e\x32\x15.rescind.v1.EventType\x12\x14\n\x07task_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x03\x12\x0f\n\x07\x64\x65tails\x18\x06 \x01(\x0c\x42\n\n\x08_task_id*\xc6\x01\n\x0bStuckReason\x12\x1c\n\x18STUCK_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18STUCK_REASON_NOT_STOPPED\x10\x01\x12\x1c\n\x18STUCK_REASON_WORKER_AWAY\x10\x02\x12\x1d\n\x19STUCK_REASON_NO_HEARTBEAT\x10\x03\x12!\n\x1dSTUCK_REASON_NOT_ACKNOWLEDGED\x10\x04\x12\x1b\n\x17STUCK_REASON_STOP_WAITS\x10\x05*\xf1\x02\n\x0b\x41uditAction\x12\x1c\n\x18\x41UDIT_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41UDIT_ACTION_START\x10\x01\x12\x17\n\x13\x41UDIT_ACTION_SIGNAL\x10\x02\x12\x17\n\x13\x41UDIT_ACTION_CANCEL\x10\x03\x12\x1c\n\x18\x41UDIT_ACTION_CANCEL_TASK\x10\x04\x12\x1d\n\x19\x41UDIT_ACTION_CREATE_TOKEN\x10\x05\x12\x1d\n\x19\x41UDIT_ACTION_REVOKE_TOKEN\x10\x06\x12\x1c\n\x18\x41UDIT_ACTION_ADD_WEBHOOK\x10\x07\x12\x1f\n\x1b\x41UDIT_ACTION_REMOVE_WEBHOOK\x10\x08\x12\x1f\n\x1b\x41UDIT_ACTION_ENABLE_WEBHOOK\x10\t\x12&\n"AUDIT_ACTION_ROTATE_WEBHOOK_SECRET\x10\n\x12\x16\n\x12\x41UDIT_ACTION_RETRY\x10\x0b*\xaa\n\n\tEventType\x12\x1a\n\x16\x45VENT_TYPE_UNSPECIFIED\x10\x00\x12 \n\x1c\x45VENT_TYPE_EXECUTION_STARTED\x10\x01\x12"\n\x1e\x45VENT_TYPE_EXECUTION_ACTIVATED\x10\x02\x12"\n\x1e\x45VENT_TYPE_EXECUTION_SUSPENDED\x10\x03\x12!\n\x1d\x45VENT_TYPE_EXECUTION_RELEASED\x10\x04\x12\x1f\n\x1b\x45VENT_TYPE_EXECUTION_PARKED\x10\x05\x12)\n%EVENT_TYPE_EXECUTION_CANCEL_REQUESTED\x10\x06\x12"\n\x1e\x45VENT_TYPE_EXECUTION_COMPLETED\x10\x07\x12\x1f\n\x1b\x45VENT_TYPE_EXECUTION_FAILED\x10\x08\x12"\n\x1e\x45VENT_TYPE_EXECUTION_CANCELLED\x10\t\x12\x1d\n\x19\x45VENT_TYPE_TASK_SCHEDULED\x10\n\x12\x1b\n\x17\x45VENT_TYPE_TASK_STARTED\x10\x0b\x12"\n\x1e\x45VENT_TYPE_TASK_ATTEMPT_FAILED\x10\x0c\x12$\n EVENT_TYPE_TASK_CANCEL_REQUESTED\x10\r\x12\x1d\n\x19\x45VENT_TYPE_TASK_COMPLETED\x10\x0e\x12\x1a\n\x16\x45VENT_TYPE_TASK_FAILED\x10\x0f\x12\x1d\n\x19\x45VENT_TYPE_TASK_CANCELLED\x10\x10\x12\x1f\n\x1b\x45VENT_TYPE_RESULT_DISCARDED\x10\x11\x12\x1d\n\x19\x45VENT_TYPE_STOP_REQUESTED\x10\x12\x12\x1d\n\x19\x45VENT_TYPE_STOP_DELIVERED\x10\x13\x12\x19\n\x15\x45VENT_TYPE_STOP_ENDED\x10\x14\x12\x1b\n\x17\x45VENT_TYPE_WAIT_STARTED\x10\x15\x12\x1b\n\x17\x45VENT_TYPE_WAIT_SETTLED\x10\x16\x12\x18\n\x14\x45VENT_TYPE_WITHDRAWN\x10\x17\x12\x1c\n\x18\x45VENT_TYPE_TIMER_STARTED\x10\x18\x12\x1a\n\x16\x45VENT_TYPE_TIMER_FIRED\x10\x19\x12\x1e\n\x1a\x45VENT_TYPE_SIGNAL_RECEIVED\x10\x1a\x12\x1c\n\x18\x45VENT_TYPE_SIGNALS_TAKEN\x10\x1b\x12\x1e\n\x1a\x45VENT_TYPE_SIGNAL_RETURNED\x10\x1c\x12\x1d\n\x19\x45VENT_TYPE_ENTRY_APPENDED\x10\x1d\x12\x1f\n\x1b\x45VENT_TYPE_CHECKPOINT_SAVED\x10\x1e\x12\x19\n\x15\x45VENT_TYPE_STEP_BEGUN\x10\x1f\x12\x1c\n\x18\x45VENT_TYPE_STEP_RECORDED\x10 \x12\x1d\n\x19\x45VENT_TYPE_SIGNAL_REFUSED\x10!\x12\x1c\n\x18\x45VENT_TYPE_CHILD_SPAWNED\x10"\x12%\n!EVENT_TYPE_CHILD_CANCEL_REQUESTED\x10#\x12\x1e\n\x1a\x45VENT_TYPE_CHILD_SIGNALLED\x10$\x12\x1a\n\x16\x45VENT_TYPE_CHILD_ENDED\x10%\x12\x1f\n\x1b\x45VENT_TYPE_PARENT_SIGNALLED\x10&\x12\x1d\n\x19\x45VENT_TYPE_USAGE_REPORTED\x10\'\x12 \n\x1c\x45VENT_TYPE_EXECUTION_RETRIED\x10(2\xfd\x08\n\x06\x43lient\x12\x36\n\x05Start\x12\x18.rescind.v1.StartRequest\x1a\x13.rescind.v1.Started\x12\x45\n\tStartMany\x12\x1c.rescind.v1.StartManyRequest\x1a\x1a.rescind.v1.StartManyReply\x12;\n\x03Get\x12\x16.rescind.v1.GetRequest\x1a\x1c.rescind.v1.ExecutionDetails\x12\x36\n\x04List\x12\x17.rescind.v1.ListRequest\x1a\x15.rescind.v1.ListReply\x12\x45\n\tListTasks\x12\x1c.rescind.v1.ListTasksRequest\x1a\x1a.rescind.v1.ListTasksReply\x12K\n\x0bListWorkers\x12\x1e.rescind.v1.ListWorkersRequest\x1a\x1c.rescind.v1.ListWorkersReply\x12:\n\x08GetStuck\x12\x1b.rescind.v1.GetStuckRequest\x1a\x11.rescind.v1.Stuck\x12\x42\n\tGetServer\x12\x1c.rescind.v1.GetServerRequest\x1a\x17.rescind.v1.ServerFacts\x12\x45\n\tListAudit\x12\x1c.rescind.v1.ListAuditRequest\x1a\x1a.rescind.v1.ListAuditReply\x12\x39\n\x05\x43ount\x12\x18.rescind.v1.CountRequest\x1a\x16.rescind.v1.CountReply\x12:\n\x06Signal\x12\x19.rescind.v1.SignalRequest\x1a\x15.rescind.v1.Signalled\x12Q\n\x0f\x43\x61ncelExecution\x12".rescind.v1.CancelExecutionRequest\x1a\x1a.rescind.v1.CancelAnswered\x12G\n\nCancelTask\x12\x1d.rescind.v1.CancelTaskRequest\x1a\x1a.rescind.v1.CancelAnswered\x12K\n\x0b\x43\x61ncelWhere\x12\x1e.rescind.v1.CancelWhereRequest\x1a\x1a.rescind.v1.CancelProgress0\x01\x12\x41\n\x07History\x12\x1a.rescind.v1.HistoryRequest\x1a\x18.rescind.v1.HistoryBatch0\x01\x12;\n\x05Watch\x12\x18.rescind.v1.WatchRequest\x1a\x16.rescind.v1.WatchBatch0\x01\x12\x44\n\tWaitEnded\x12\x1c.rescind.v1.WaitEndedRequest\x1a\x19.rescind.v1.ExecutionViewb\x06proto3'
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rescind.v1.client_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "rescind.v1.client_pb2", _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_STARTREQUEST_LABELSENTRY']._loaded_options = None
-  _globals['_STARTREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_EXECUTIONFILTER_LABELSENTRY']._loaded_options = None
-  _globals['_EXECUTIONFILTER_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_TASKFILTER_LABELSENTRY']._loaded_options = None
-  _globals['_TASKFILTER_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_EXECUTIONVIEW_LABELSENTRY']._loaded_options = None
-  _globals['_EXECUTIONVIEW_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_TASKVIEW_LABELSENTRY']._loaded_options = None
-  _globals['_TASKVIEW_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_STUCKREASON']._serialized_start=8193
-  _globals['_STUCKREASON']._serialized_end=8391
-  _globals['_AUDITACTION']._serialized_start=8394
-  _globals['_AUDITACTION']._serialized_end=8763
-  _globals['_EVENTTYPE']._serialized_start=8766
-  _globals['_EVENTTYPE']._serialized_end=10088
-  _globals['_STARTREQUEST']._serialized_start=65
-  _globals['_STARTREQUEST']._serialized_end=328
-  _globals['_STARTREQUEST_LABELSENTRY']._serialized_start=249
-  _globals['_STARTREQUEST_LABELSENTRY']._serialized_end=294
-  _globals['_STARTED']._serialized_start=330
-  _globals['_STARTED']._serialized_end=378
-  _globals['_STARTMANYREQUEST']._serialized_start=380
-  _globals['_STARTMANYREQUEST']._serialized_end=440
-  _globals['_STARTRESULT']._serialized_start=442
-  _globals['_STARTRESULT']._serialized_end=543
-  _globals['_REFUSED']._serialized_start=545
-  _globals['_REFUSED']._serialized_end=586
-  _globals['_STARTMANYREPLY']._serialized_start=588
-  _globals['_STARTMANYREPLY']._serialized_end=646
-  _globals['_GETREQUEST']._serialized_start=648
-  _globals['_GETREQUEST']._serialized_end=682
-  _globals['_EXECUTIONFILTER']._serialized_start=685
-  _globals['_EXECUTIONFILTER']._serialized_end=1203
-  _globals['_EXECUTIONFILTER_LABELSENTRY']._serialized_start=249
-  _globals['_EXECUTIONFILTER_LABELSENTRY']._serialized_end=294
-  _globals['_TASKFILTER']._serialized_start=1206
-  _globals['_TASKFILTER']._serialized_end=1752
-  _globals['_TASKFILTER_LABELSENTRY']._serialized_start=249
-  _globals['_TASKFILTER_LABELSENTRY']._serialized_end=294
-  _globals['_LISTREQUEST']._serialized_start=1754
-  _globals['_LISTREQUEST']._serialized_end=1870
-  _globals['_LISTREPLY']._serialized_start=1872
-  _globals['_LISTREPLY']._serialized_end=1955
-  _globals['_LISTTASKSREQUEST']._serialized_start=1957
-  _globals['_LISTTASKSREQUEST']._serialized_end=2073
-  _globals['_LISTTASKSREPLY']._serialized_start=2075
-  _globals['_LISTTASKSREPLY']._serialized_end=2155
-  _globals['_LISTWORKERSREQUEST']._serialized_start=2157
-  _globals['_LISTWORKERSREQUEST']._serialized_end=2235
-  _globals['_LISTWORKERSREPLY']._serialized_start=2237
-  _globals['_LISTWORKERSREPLY']._serialized_end=2321
-  _globals['_AUDITFILTER']._serialized_start=2323
-  _globals['_AUDITFILTER']._serialized_end=2436
-  _globals['_LISTAUDITREQUEST']._serialized_start=2438
-  _globals['_LISTAUDITREQUEST']._serialized_end=2555
-  _globals['_LISTAUDITREPLY']._serialized_start=2557
-  _globals['_LISTAUDITREPLY']._serialized_end=2640
-  _globals['_GETSTUCKREQUEST']._serialized_start=2642
-  _globals['_GETSTUCKREQUEST']._serialized_end=2725
-  _globals['_GETSERVERREQUEST']._serialized_start=2727
-  _globals['_GETSERVERREQUEST']._serialized_end=2745
-  _globals['_COUNTREQUEST']._serialized_start=2747
-  _globals['_COUNTREQUEST']._serialized_end=2863
-  _globals['_COUNTREPLY']._serialized_start=2865
-  _globals['_COUNTREPLY']._serialized_end=2892
-  _globals['_SIGNALREQUEST']._serialized_start=2894
-  _globals['_SIGNALREQUEST']._serialized_end=3005
-  _globals['_SIGNALLED']._serialized_start=3007
-  _globals['_SIGNALLED']._serialized_end=3036
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=3038
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=3154
-  _globals['_CANCELTASKREQUEST']._serialized_start=3157
-  _globals['_CANCELTASKREQUEST']._serialized_end=3323
-  _globals['_CANCELANSWERED']._serialized_start=3325
-  _globals['_CANCELANSWERED']._serialized_end=3387
-  _globals['_CANCELWHEREREQUEST']._serialized_start=3390
-  _globals['_CANCELWHEREREQUEST']._serialized_end=3582
-  _globals['_CANCELPROGRESS']._serialized_start=3584
-  _globals['_CANCELPROGRESS']._serialized_end=3669
-  _globals['_CANCELCOUNT']._serialized_start=3671
-  _globals['_CANCELCOUNT']._serialized_end=3745
-  _globals['_HISTORYREQUEST']._serialized_start=3747
-  _globals['_HISTORYREQUEST']._serialized_end=3800
-  _globals['_HISTORYBATCH']._serialized_start=3802
-  _globals['_HISTORYBATCH']._serialized_end=3858
-  _globals['_WATCHREQUEST']._serialized_start=3860
-  _globals['_WATCHREQUEST']._serialized_end=3927
-  _globals['_WATCHBATCH']._serialized_start=3929
-  _globals['_WATCHBATCH']._serialized_end=3997
-  _globals['_SEEN']._serialized_start=3999
-  _globals['_SEEN']._serialized_end=4117
-  _globals['_WAITENDEDREQUEST']._serialized_start=4119
-  _globals['_WAITENDEDREQUEST']._serialized_end=4159
-  _globals['_EXECUTIONVIEW']._serialized_start=4162
-  _globals['_EXECUTIONVIEW']._serialized_end=4783
-  _globals['_EXECUTIONVIEW_LABELSENTRY']._serialized_start=249
-  _globals['_EXECUTIONVIEW_LABELSENTRY']._serialized_end=294
-  _globals['_STOPVIEW']._serialized_start=4786
-  _globals['_STOPVIEW']._serialized_end=5011
-  _globals['_TASKVIEW']._serialized_start=5014
-  _globals['_TASKVIEW']._serialized_end=5706
-  _globals['_TASKVIEW_LABELSENTRY']._serialized_start=249
-  _globals['_TASKVIEW_LABELSENTRY']._serialized_end=294
-  _globals['_CHECKPOINTVIEW']._serialized_start=5709
-  _globals['_CHECKPOINTVIEW']._serialized_end=5837
-  _globals['_CHILDVIEW']._serialized_start=5840
-  _globals['_CHILDVIEW']._serialized_end=6007
-  _globals['_EXECUTIONDETAILS']._serialized_start=6010
-  _globals['_EXECUTIONDETAILS']._serialized_end=6243
-  _globals['_ATTEMPTVIEW']._serialized_start=6246
-  _globals['_ATTEMPTVIEW']._serialized_end=6513
-  _globals['_LISTEDTASK']._serialized_start=6515
-  _globals['_LISTEDTASK']._serialized_end=6642
-  _globals['_WORKERVIEW']._serialized_start=6645
-  _globals['_WORKERVIEW']._serialized_end=6890
-  _globals['_STUCKTASK']._serialized_start=6892
-  _globals['_STUCKTASK']._serialized_end=6999
-  _globals['_WAITINGWORK']._serialized_start=7001
-  _globals['_WAITINGWORK']._serialized_end=7108
-  _globals['_PARKEDAGENTS']._serialized_start=7110
-  _globals['_PARKEDAGENTS']._serialized_end=7191
-  _globals['_STUCK']._serialized_start=7194
-  _globals['_STUCK']._serialized_end=7343
-  _globals['_SERVERFACTS']._serialized_start=7346
-  _globals['_SERVERFACTS']._serialized_end=7747
-  _globals['_AUDITRECORD']._serialized_start=7750
-  _globals['_AUDITRECORD']._serialized_end=8038
-  _globals['_HISTORYEVENT']._serialized_start=8041
-  _globals['_HISTORYEVENT']._serialized_end=8190
-  _globals['_CLIENT']._serialized_start=10091
-  _globals['_CLIENT']._serialized_end=11240
+    DESCRIPTOR._loaded_options = None
+    _globals["_STARTREQUEST_LABELSENTRY"]._loaded_options = None
+    _globals["_STARTREQUEST_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_EXECUTIONFILTER_LABELSENTRY"]._loaded_options = None
+    _globals["_EXECUTIONFILTER_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_TASKFILTER_LABELSENTRY"]._loaded_options = None
+    _globals["_TASKFILTER_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_EXECUTIONVIEW_LABELSENTRY"]._loaded_options = None
+    _globals["_EXECUTIONVIEW_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_TASKVIEW_LABELSENTRY"]._loaded_options = None
+    _globals["_TASKVIEW_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_STUCKREASON"]._serialized_start = 8491
+    _globals["_STUCKREASON"]._serialized_end = 8689
+    _globals["_AUDITACTION"]._serialized_start = 8692
+    _globals["_AUDITACTION"]._serialized_end = 9061
+    _globals["_EVENTTYPE"]._serialized_start = 9064
+    _globals["_EVENTTYPE"]._serialized_end = 10386
+    _globals["_STARTREQUEST"]._serialized_start = 65
+    _globals["_STARTREQUEST"]._serialized_end = 364
+    _globals["_STARTREQUEST_LABELSENTRY"]._serialized_start = 272
+    _globals["_STARTREQUEST_LABELSENTRY"]._serialized_end = 317
+    _globals["_STARTED"]._serialized_start = 366
+    _globals["_STARTED"]._serialized_end = 414
+    _globals["_STARTMANYREQUEST"]._serialized_start = 416
+    _globals["_STARTMANYREQUEST"]._serialized_end = 476
+    _globals["_STARTRESULT"]._serialized_start = 478
+    _globals["_STARTRESULT"]._serialized_end = 579
+    _globals["_REFUSED"]._serialized_start = 581
+    _globals["_REFUSED"]._serialized_end = 622
+    _globals["_STARTMANYREPLY"]._serialized_start = 624
+    _globals["_STARTMANYREPLY"]._serialized_end = 682
+    _globals["_GETREQUEST"]._serialized_start = 684
+    _globals["_GETREQUEST"]._serialized_end = 718
+    _globals["_EXECUTIONFILTER"]._serialized_start = 721
+    _globals["_EXECUTIONFILTER"]._serialized_end = 1257
+    _globals["_EXECUTIONFILTER_LABELSENTRY"]._serialized_start = 272
+    _globals["_EXECUTIONFILTER_LABELSENTRY"]._serialized_end = 317
+    _globals["_TASKFILTER"]._serialized_start = 1260
+    _globals["_TASKFILTER"]._serialized_end = 1806
+    _globals["_TASKFILTER_LABELSENTRY"]._serialized_start = 272
+    _globals["_TASKFILTER_LABELSENTRY"]._serialized_end = 317
+    _globals["_LISTREQUEST"]._serialized_start = 1808
+    _globals["_LISTREQUEST"]._serialized_end = 1924
+    _globals["_LISTREPLY"]._serialized_start = 1926
+    _globals["_LISTREPLY"]._serialized_end = 2009
+    _globals["_LISTTASKSREQUEST"]._serialized_start = 2011
+    _globals["_LISTTASKSREQUEST"]._serialized_end = 2127
+    _globals["_LISTTASKSREPLY"]._serialized_start = 2129
+    _globals["_LISTTASKSREPLY"]._serialized_end = 2209
+    _globals["_LISTWORKERSREQUEST"]._serialized_start = 2211
+    _globals["_LISTWORKERSREQUEST"]._serialized_end = 2289
+    _globals["_LISTWORKERSREPLY"]._serialized_start = 2291
+    _globals["_LISTWORKERSREPLY"]._serialized_end = 2375
+    _globals["_AUDITFILTER"]._serialized_start = 2377
+    _globals["_AUDITFILTER"]._serialized_end = 2490
+    _globals["_LISTAUDITREQUEST"]._serialized_start = 2492
+    _globals["_LISTAUDITREQUEST"]._serialized_end = 2609
+    _globals["_LISTAUDITREPLY"]._serialized_start = 2611
+    _globals["_LISTAUDITREPLY"]._serialized_end = 2694
+    _globals["_GETSTUCKREQUEST"]._serialized_start = 2696
+    _globals["_GETSTUCKREQUEST"]._serialized_end = 2779
+    _globals["_GETSERVERREQUEST"]._serialized_start = 2781
+    _globals["_GETSERVERREQUEST"]._serialized_end = 2799
+    _globals["_COUNTREQUEST"]._serialized_start = 2802
+    _globals["_COUNTREQUEST"]._serialized_end = 2932
+    _globals["_COUNTREPLY"]._serialized_start = 2934
+    _globals["_COUNTREPLY"]._serialized_end = 3015
+    _globals["_SIGNALREQUEST"]._serialized_start = 3017
+    _globals["_SIGNALREQUEST"]._serialized_end = 3128
+    _globals["_SIGNALLED"]._serialized_start = 3130
+    _globals["_SIGNALLED"]._serialized_end = 3159
+    _globals["_CANCELEXECUTIONREQUEST"]._serialized_start = 3161
+    _globals["_CANCELEXECUTIONREQUEST"]._serialized_end = 3277
+    _globals["_CANCELTASKREQUEST"]._serialized_start = 3280
+    _globals["_CANCELTASKREQUEST"]._serialized_end = 3446
+    _globals["_CANCELANSWERED"]._serialized_start = 3448
+    _globals["_CANCELANSWERED"]._serialized_end = 3510
+    _globals["_CANCELWHEREREQUEST"]._serialized_start = 3513
+    _globals["_CANCELWHEREREQUEST"]._serialized_end = 3705
+    _globals["_CANCELPROGRESS"]._serialized_start = 3707
+    _globals["_CANCELPROGRESS"]._serialized_end = 3792
+    _globals["_CANCELCOUNT"]._serialized_start = 3794
+    _globals["_CANCELCOUNT"]._serialized_end = 3868
+    _globals["_HISTORYREQUEST"]._serialized_start = 3870
+    _globals["_HISTORYREQUEST"]._serialized_end = 3923
+    _globals["_HISTORYBATCH"]._serialized_start = 3925
+    _globals["_HISTORYBATCH"]._serialized_end = 3981
+    _globals["_WATCHREQUEST"]._serialized_start = 3983
+    _globals["_WATCHREQUEST"]._serialized_end = 4050
+    _globals["_WATCHBATCH"]._serialized_start = 4052
+    _globals["_WATCHBATCH"]._serialized_end = 4120
+    _globals["_SEEN"]._serialized_start = 4122
+    _globals["_SEEN"]._serialized_end = 4240
+    _globals["_WAITENDEDREQUEST"]._serialized_start = 4242
+    _globals["_WAITENDEDREQUEST"]._serialized_end = 4282
+    _globals["_EXECUTIONVIEW"]._serialized_start = 4285
+    _globals["_EXECUTIONVIEW"]._serialized_end = 4996
+    _globals["_EXECUTIONVIEW_LABELSENTRY"]._serialized_start = 272
+    _globals["_EXECUTIONVIEW_LABELSENTRY"]._serialized_end = 317
+    _globals["_STOPVIEW"]._serialized_start = 4999
+    _globals["_STOPVIEW"]._serialized_end = 5224
+    _globals["_TASKVIEW"]._serialized_start = 5227
+    _globals["_TASKVIEW"]._serialized_end = 5919
+    _globals["_TASKVIEW_LABELSENTRY"]._serialized_start = 272
+    _globals["_TASKVIEW_LABELSENTRY"]._serialized_end = 317
+    _globals["_CHECKPOINTVIEW"]._serialized_start = 5922
+    _globals["_CHECKPOINTVIEW"]._serialized_end = 6050
+    _globals["_CHILDVIEW"]._serialized_start = 6053
+    _globals["_CHILDVIEW"]._serialized_end = 6220
+    _globals["_EXECUTIONDETAILS"]._serialized_start = 6223
+    _globals["_EXECUTIONDETAILS"]._serialized_end = 6456
+    _globals["_ATTEMPTVIEW"]._serialized_start = 6459
+    _globals["_ATTEMPTVIEW"]._serialized_end = 6726
+    _globals["_LISTEDTASK"]._serialized_start = 6728
+    _globals["_LISTEDTASK"]._serialized_end = 6855
+    _globals["_WORKERVIEW"]._serialized_start = 6858
+    _globals["_WORKERVIEW"]._serialized_end = 7137
+    _globals["_STUCKTASK"]._serialized_start = 7139
+    _globals["_STUCKTASK"]._serialized_end = 7246
+    _globals["_WAITINGWORK"]._serialized_start = 7249
+    _globals["_WAITINGWORK"]._serialized_end = 7406
+    _globals["_PARKEDAGENTS"]._serialized_start = 7408
+    _globals["_PARKEDAGENTS"]._serialized_end = 7489
+    _globals["_STUCK"]._serialized_start = 7492
+    _globals["_STUCK"]._serialized_end = 7641
+    _globals["_SERVERFACTS"]._serialized_start = 7644
+    _globals["_SERVERFACTS"]._serialized_end = 8045
+    _globals["_AUDITRECORD"]._serialized_start = 8048
+    _globals["_AUDITRECORD"]._serialized_end = 8336
+    _globals["_HISTORYEVENT"]._serialized_start = 8339
+    _globals["_HISTORYEVENT"]._serialized_end = 8488
+    _globals["_CLIENT"]._serialized_start = 10389
+    _globals["_CLIENT"]._serialized_end = 11538
 # @@protoc_insertion_point(module_scope)

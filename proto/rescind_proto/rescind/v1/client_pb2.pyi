@@ -137,7 +137,7 @@ EVENT_TYPE_USAGE_REPORTED: EventType
 EVENT_TYPE_EXECUTION_RETRIED: EventType
 
 class StartRequest(_message.Message):
-    __slots__ = ("kind", "input", "execution_id", "queue", "labels", "by")
+    __slots__ = ("kind", "input", "execution_id", "queue", "labels", "by", "workflow")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -151,13 +151,15 @@ class StartRequest(_message.Message):
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     kind: str
     input: _values_pb2.Payload
     execution_id: str
     queue: str
     labels: _containers.ScalarMap[str, str]
     by: str
-    def __init__(self, kind: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., execution_id: _Optional[str] = ..., queue: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., by: _Optional[str] = ...) -> None: ...
+    workflow: bool
+    def __init__(self, kind: _Optional[str] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., execution_id: _Optional[str] = ..., queue: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., by: _Optional[str] = ..., workflow: bool = ...) -> None: ...
 
 class Started(_message.Message):
     __slots__ = ("execution_id", "created")
@@ -202,7 +204,7 @@ class GetRequest(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
 
 class ExecutionFilter(_message.Message):
-    __slots__ = ("statuses", "kind", "queue", "created_by", "labels", "created_before", "created_after", "organisation", "worker_id", "id_prefix", "parent_id")
+    __slots__ = ("statuses", "kind", "queue", "created_by", "labels", "created_before", "created_after", "organisation", "worker_id", "id_prefix", "parent_id", "stopping")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +223,7 @@ class ExecutionFilter(_message.Message):
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
     PARENT_ID_FIELD_NUMBER: _ClassVar[int]
+    STOPPING_FIELD_NUMBER: _ClassVar[int]
     statuses: _containers.RepeatedScalarFieldContainer[_values_pb2.ExecutionStatus]
     kind: str
     queue: str
@@ -232,7 +235,8 @@ class ExecutionFilter(_message.Message):
     worker_id: str
     id_prefix: str
     parent_id: str
-    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.ExecutionStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_before: _Optional[int] = ..., created_after: _Optional[int] = ..., organisation: _Optional[str] = ..., worker_id: _Optional[str] = ..., id_prefix: _Optional[str] = ..., parent_id: _Optional[str] = ...) -> None: ...
+    stopping: bool
+    def __init__(self, statuses: _Optional[_Iterable[_Union[_values_pb2.ExecutionStatus, str]]] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., created_by: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_before: _Optional[int] = ..., created_after: _Optional[int] = ..., organisation: _Optional[str] = ..., worker_id: _Optional[str] = ..., id_prefix: _Optional[str] = ..., parent_id: _Optional[str] = ..., stopping: bool = ...) -> None: ...
 
 class TaskFilter(_message.Message):
     __slots__ = ("statuses", "kind", "queue", "worker_id", "execution_id", "created_by", "labels", "scheduled_before", "organisation", "scheduled_after", "agent", "stopping", "unsettled")
@@ -364,18 +368,26 @@ class GetServerRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class CountRequest(_message.Message):
-    __slots__ = ("executions", "tasks")
+    __slots__ = ("executions", "tasks", "hard")
     EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
+    HARD_FIELD_NUMBER: _ClassVar[int]
     executions: ExecutionFilter
     tasks: TaskFilter
-    def __init__(self, executions: _Optional[_Union[ExecutionFilter, _Mapping]] = ..., tasks: _Optional[_Union[TaskFilter, _Mapping]] = ...) -> None: ...
+    hard: bool
+    def __init__(self, executions: _Optional[_Union[ExecutionFilter, _Mapping]] = ..., tasks: _Optional[_Union[TaskFilter, _Mapping]] = ..., hard: bool = ...) -> None: ...
 
 class CountReply(_message.Message):
-    __slots__ = ("count",)
+    __slots__ = ("count", "descendants", "tasks", "attempts")
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    DESCENDANTS_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     count: int
-    def __init__(self, count: _Optional[int] = ...) -> None: ...
+    descendants: int
+    tasks: int
+    attempts: int
+    def __init__(self, count: _Optional[int] = ..., descendants: _Optional[int] = ..., tasks: _Optional[int] = ..., attempts: _Optional[int] = ...) -> None: ...
 
 class SignalRequest(_message.Message):
     __slots__ = ("execution_id", "name", "value", "by")
@@ -506,7 +518,7 @@ class WaitEndedRequest(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
 
 class ExecutionView(_message.Message):
-    __slots__ = ("execution_id", "kind", "queue", "status", "input", "output", "failure", "cause", "parked", "labels", "created_by", "created_at", "ended_at", "checkpoint", "parent_id", "budget", "usage", "is_workflow")
+    __slots__ = ("execution_id", "kind", "queue", "status", "input", "output", "failure", "cause", "parked", "labels", "created_by", "created_at", "ended_at", "checkpoint", "parent_id", "budget", "usage", "is_workflow", "stopping", "children_stopping")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -532,6 +544,8 @@ class ExecutionView(_message.Message):
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     IS_WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    STOPPING_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_STOPPING_FIELD_NUMBER: _ClassVar[int]
     execution_id: str
     kind: str
     queue: str
@@ -550,7 +564,9 @@ class ExecutionView(_message.Message):
     budget: _values_pb2.Budget
     usage: _values_pb2.Usage
     is_workflow: bool
-    def __init__(self, execution_id: _Optional[str] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., status: _Optional[_Union[_values_pb2.ExecutionStatus, str]] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., output: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_values_pb2.Failure, _Mapping]] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., parked: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_by: _Optional[str] = ..., created_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., checkpoint: _Optional[int] = ..., parent_id: _Optional[str] = ..., budget: _Optional[_Union[_values_pb2.Budget, _Mapping]] = ..., usage: _Optional[_Union[_values_pb2.Usage, _Mapping]] = ..., is_workflow: bool = ...) -> None: ...
+    stopping: int
+    children_stopping: int
+    def __init__(self, execution_id: _Optional[str] = ..., kind: _Optional[str] = ..., queue: _Optional[str] = ..., status: _Optional[_Union[_values_pb2.ExecutionStatus, str]] = ..., input: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., output: _Optional[_Union[_values_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_values_pb2.Failure, _Mapping]] = ..., cause: _Optional[_Union[_values_pb2.CancelCause, _Mapping]] = ..., parked: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., created_by: _Optional[str] = ..., created_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., checkpoint: _Optional[int] = ..., parent_id: _Optional[str] = ..., budget: _Optional[_Union[_values_pb2.Budget, _Mapping]] = ..., usage: _Optional[_Union[_values_pb2.Usage, _Mapping]] = ..., is_workflow: bool = ..., stopping: _Optional[int] = ..., children_stopping: _Optional[int] = ...) -> None: ...
 
 class StopView(_message.Message):
     __slots__ = ("attempt", "state", "requested_at", "delivered_at", "ended_at", "forced_at", "deliveries")
@@ -690,7 +706,7 @@ class ListedTask(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ..., agent: _Optional[str] = ..., task: _Optional[_Union[TaskView, _Mapping]] = ..., at_work: _Optional[_Iterable[_Union[AttemptView, _Mapping]]] = ...) -> None: ...
 
 class WorkerView(_message.Message):
-    __slots__ = ("worker_id", "queues", "agents", "tasks", "slots", "running", "held", "connected", "last_contact", "lease_ends", "stopping", "unresponsive")
+    __slots__ = ("worker_id", "queues", "agents", "tasks", "slots", "running", "held", "connected", "last_contact", "lease_ends", "stopping", "unresponsive", "workflows", "polls")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     QUEUES_FIELD_NUMBER: _ClassVar[int]
     AGENTS_FIELD_NUMBER: _ClassVar[int]
@@ -703,6 +719,8 @@ class WorkerView(_message.Message):
     LEASE_ENDS_FIELD_NUMBER: _ClassVar[int]
     STOPPING_FIELD_NUMBER: _ClassVar[int]
     UNRESPONSIVE_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
+    POLLS_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     queues: _containers.RepeatedScalarFieldContainer[str]
     agents: _containers.RepeatedScalarFieldContainer[str]
@@ -715,7 +733,9 @@ class WorkerView(_message.Message):
     lease_ends: int
     stopping: int
     unresponsive: int
-    def __init__(self, worker_id: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., agents: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., running: _Optional[int] = ..., held: _Optional[int] = ..., connected: bool = ..., last_contact: _Optional[int] = ..., lease_ends: _Optional[int] = ..., stopping: _Optional[int] = ..., unresponsive: _Optional[int] = ...) -> None: ...
+    workflows: _containers.RepeatedScalarFieldContainer[str]
+    polls: bool
+    def __init__(self, worker_id: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., agents: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., running: _Optional[int] = ..., held: _Optional[int] = ..., connected: bool = ..., last_contact: _Optional[int] = ..., lease_ends: _Optional[int] = ..., stopping: _Optional[int] = ..., unresponsive: _Optional[int] = ..., workflows: _Optional[_Iterable[str]] = ..., polls: bool = ...) -> None: ...
 
 class StuckTask(_message.Message):
     __slots__ = ("reason", "since", "listed")
@@ -728,20 +748,24 @@ class StuckTask(_message.Message):
     def __init__(self, reason: _Optional[_Union[StuckReason, str]] = ..., since: _Optional[int] = ..., listed: _Optional[_Union[ListedTask, _Mapping]] = ...) -> None: ...
 
 class WaitingWork(_message.Message):
-    __slots__ = ("is_agent", "queue", "kind", "count", "since", "workers")
+    __slots__ = ("is_agent", "queue", "kind", "count", "since", "workers", "is_workflow", "workers_of_workflow")
     IS_AGENT_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
+    IS_WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_OF_WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     is_agent: bool
     queue: str
     kind: str
     count: int
     since: int
     workers: int
-    def __init__(self, is_agent: bool = ..., queue: _Optional[str] = ..., kind: _Optional[str] = ..., count: _Optional[int] = ..., since: _Optional[int] = ..., workers: _Optional[int] = ...) -> None: ...
+    is_workflow: bool
+    workers_of_workflow: int
+    def __init__(self, is_agent: bool = ..., queue: _Optional[str] = ..., kind: _Optional[str] = ..., count: _Optional[int] = ..., since: _Optional[int] = ..., workers: _Optional[int] = ..., is_workflow: bool = ..., workers_of_workflow: _Optional[int] = ...) -> None: ...
 
 class ParkedAgents(_message.Message):
     __slots__ = ("kind", "count", "reason", "execution_id")

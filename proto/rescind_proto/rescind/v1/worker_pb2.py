@@ -5,19 +5,14 @@
 # source: rescind/v1/worker.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-_runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    6,
-    31,
-    1,
-    '',
-    'rescind/v1/worker.proto'
-)
+
+_runtime_version.ValidateProtobufRuntimeVersion(_runtime_version.Domain.PUBLIC, 6, 31, 1, "", "rescind/v1/worker.proto")
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
@@ -27,77 +22,79 @@ from rescind_proto.rescind.v1 import operations_pb2 as rescind_dot_v1_dot_operat
 from rescind_proto.rescind.v1 import values_pb2 as rescind_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17rescind/v1/worker.proto\x12\nrescind.v1\x1a\x1brescind/v1/operations.proto\x1a\x17rescind/v1/values.proto\"\\\n\x0bWorkerBatch\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x11.rescind.v1.Hello\x12+\n\x08messages\x18\x02 \x03(\x0b\x32\x19.rescind.v1.WorkerMessage\"@\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\x03\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0b\n\x03sdk\x18\x03 \x01(\t\"`\n\x0bServerBatch\x12$\n\x07welcome\x18\x01 \x01(\x0b\x32\x13.rescind.v1.Welcome\x12+\n\x08messages\x18\x02 \x03(\x0b\x32\x19.rescind.v1.ServerMessage\"J\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\x03\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\x15\n\rpayload_limit\x18\x03 \x01(\x03\"\xe9\x01\n\rServerMessage\x12\x37\n\x10\x61gent_activation\x18\x01 \x01(\x0b\x32\x1b.rescind.v1.AgentActivationH\x00\x12\x33\n\x0e\x61gent_eviction\x18\x02 \x01(\x0b\x32\x19.rescind.v1.AgentEvictionH\x00\x12\x35\n\x0ftask_activation\x18\x03 \x01(\x0b\x32\x1a.rescind.v1.TaskActivationH\x00\x12+\n\nstop_order\x18\x04 \x01(\x0b\x32\x15.rescind.v1.StopOrderH\x00\x42\x06\n\x04kind\"\xce\x01\n\x0f\x41gentActivation\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\x12\x0e\n\x06number\x18\x03 \x01(\x03\x12\x0b\n\x03now\x18\x04 \x01(\x03\x12+\n\x0bresolutions\x18\x05 \x03(\x0b\x32\x16.rescind.v1.Resolution\x12\'\n\x06\x63\x61ncel\x18\x06 \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12%\n\x05start\x18\x07 \x01(\x0b\x32\x16.rescind.v1.AgentStart\"\xbc\x04\n\nAgentStart\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05queue\x18\x02 \x01(\t\x12\x14\n\x0corganisation\x18\x03 \x01(\t\x12\"\n\x05input\x18\x04 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x16\n\tparent_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x32\n\x06labels\x18\x06 \x03(\x0b\x32\".rescind.v1.AgentStart.LabelsEntry\x12\"\n\x05state\x18\x07 \x01(\x0b\x32\x13.rescind.v1.Payload\x12 \n\x13\x63heckpoint_sequence\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12(\n\x07\x65ntries\x18\t \x03(\x0b\x32\x17.rescind.v1.EntryRecord\x12\x15\n\rbase_position\x18\n \x01(\x03\x12)\n\x07journal\x18\x0b \x03(\x0b\x32\x18.rescind.v1.JournalEntry\x12\x19\n\x0ctrace_parent\x18\x0c \x01(\tH\x02\x88\x01\x01\x12\x12\n\nstarted_at\x18\r \x01(\x03\x12\"\n\x06\x62udget\x18\x0e \x01(\x0b\x32\x12.rescind.v1.Budget\x12 \n\x05usage\x18\x0f \x01(\x0b\x32\x11.rescind.v1.Usage\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_parent_idB\x16\n\x14_checkpoint_sequenceB\x0f\n\r_trace_parent\"\xa5\x01\n\x0cJournalEntry\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0b\n\x03now\x18\x02 \x01(\x03\x12+\n\x0bresolutions\x18\x03 \x03(\x0b\x32\x16.rescind.v1.Resolution\x12\'\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12\"\n\x06issued\x18\x05 \x03(\x0b\x32\x12.rescind.v1.Issued\"\\\n\x06Issued\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x12\n\x05\x63ount\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_count\"2\n\rAgentEviction\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\"\xf8\x02\n\x0eTaskActivation\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12\x14\n\x0c\x65xecution_id\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\"\n\x05input\x18\x05 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x03\x12\x10\n\x08grace_ms\x18\x07 \x01(\x03\x12\x12\n\x05queue\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cheartbeat_ms\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x36\n\x06labels\x18\n \x03(\x0b\x32&.rescind.v1.TaskActivation.LabelsEntry\x12\x19\n\x0ctrace_parent\x18\x0b \x01(\tH\x02\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_queueB\x0f\n\r_heartbeat_msB\x0f\n\r_trace_parent\"\x84\x01\n\tStopOrder\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12&\n\x05\x63\x61use\x18\x03 \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12\x14\n\x07\x64\x65\x63ided\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\r\n\x05\x66orce\x18\x05 \x01(\x08\x42\n\n\x08_decided\"\xd6\x03\n\rWorkerMessage\x12\x31\n\rworker_joined\x18\x01 \x01(\x0b\x32\x18.rescind.v1.WorkerJoinedH\x00\x12-\n\x0bworker_left\x18\x02 \x01(\x0b\x32\x16.rescind.v1.WorkerLeftH\x00\x12/\n\x0cworker_alive\x18\x03 \x01(\x0b\x32\x17.rescind.v1.WorkerAliveH\x00\x12\x33\n\x0e\x61gent_progress\x18\x04 \x01(\x0b\x32\x19.rescind.v1.AgentProgressH\x00\x12\x31\n\rstep_reported\x18\x05 \x01(\x0b\x32\x18.rescind.v1.StepReportedH\x00\x12/\n\x0c\x61gent_parked\x18\x06 \x01(\x0b\x32\x17.rescind.v1.AgentParkedH\x00\x12\x31\n\rtask_reported\x18\x07 \x01(\x0b\x32\x18.rescind.v1.TaskReportedH\x00\x12\x31\n\rstop_reported\x18\x08 \x01(\x0b\x32\x18.rescind.v1.StopReportedH\x00\x12+\n\ntask_alive\x18\t \x01(\x0b\x32\x15.rescind.v1.TaskAliveH\x00\x42\x06\n\x04kind\"\x89\x01\n\tAgentKind\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12+\n\x08recovery\x18\x02 \x01(\x0e\x32\x14.rescind.v1.RecoveryH\x00\x88\x01\x01\x12\x1e\n\x11\x63leanup_budget_ms\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\t_recoveryB\x14\n\x12_cleanup_budget_ms\"\x83\x02\n\x0cWorkerJoined\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\x0e\n\x06queues\x18\x03 \x03(\t\x12%\n\x06\x61gents\x18\x04 \x03(\x0b\x32\x15.rescind.v1.AgentKind\x12\r\n\x05tasks\x18\x05 \x03(\t\x12\x17\n\ntask_slots\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07running\x18\x07 \x03(\x03\x12\x17\n\nsilence_ms\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61gent_slots\x18\t \x01(\x03H\x02\x88\x01\x01\x42\r\n\x0b_task_slotsB\r\n\x0b_silence_msB\x0e\n\x0c_agent_slots\"E\n\nWorkerLeft\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\x13\n\x0bhanded_back\x18\x03 \x01(\x08\" \n\x0bWorkerAlive\x12\x11\n\tworker_id\x18\x01 \x01(\t\"5\n\x0e\x41gentCompleted\x12#\n\x06output\x18\x01 \x01(\x0b\x32\x13.rescind.v1.Payload\"3\n\x0b\x41gentFailed\x12$\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32\x13.rescind.v1.Failure\"\x10\n\x0e\x41gentCancelled\"\xb4\x01\n\x0b\x41gentEnding\x12\x35\n\x0f\x61gent_completed\x18\x01 \x01(\x0b\x32\x1a.rescind.v1.AgentCompletedH\x00\x12/\n\x0c\x61gent_failed\x18\x02 \x01(\x0b\x32\x17.rescind.v1.AgentFailedH\x00\x12\x35\n\x0f\x61gent_cancelled\x18\x03 \x01(\x0b\x32\x1a.rescind.v1.AgentCancelledH\x00\x42\x06\n\x04kind\"\xc3\x01\n\rAgentProgress\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\x12\x0e\n\x06number\x18\x03 \x01(\x03\x12)\n\noperations\x18\x04 \x03(\x0b\x32\x15.rescind.v1.Operation\x12\'\n\x06\x65nding\x18\x05 \x01(\x0b\x32\x17.rescind.v1.AgentEnding\x12+\n\x08streamed\x18\x06 \x03(\x0b\x32\x19.rescind.v1.StreamedEvent\"\x8d\x01\n\x0cStepReported\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\x12\x10\n\x08position\x18\x03 \x01(\x03\x12\"\n\x05value\x18\x04 \x01(\x0b\x32\x13.rescind.v1.Payload\x12$\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x13.rescind.v1.Failure\"A\n\x0b\x41gentParked\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\x12\x0f\n\x07problem\x18\x03 \x01(\t\"\x8c\x01\n\x0cTaskReported\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12#\n\x06output\x18\x03 \x01(\x0b\x32\x13.rescind.v1.Payload\x12$\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x13.rescind.v1.Failure\x12\x11\n\tcancelled\x18\x05 \x01(\x08\"\xc9\x01\n\x0cStopReported\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.rescind.v1.StopState\x12\x1c\n\x0f\x64iscarded_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08\x65xecutor\x18\x05 \x01(\t\x12\x14\n\x07\x64\x65\x63ided\x18\x06 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05\x66orce\x18\x07 \x01(\x08\x42\x12\n\x10_discarded_bytesB\n\n\x08_decided\"\xd0\x01\n\tTaskAlive\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12\x15\n\x08progress\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07message\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08\x61\x64vanced\x18\x05 \x01(\x08\x12+\n\x08streamed\x18\x06 \x03(\x0b\x32\x19.rescind.v1.StreamedEvent\x12\x13\n\x06offset\x18\x07 \x01(\x03H\x02\x88\x01\x01\x42\x0b\n\t_progressB\n\n\x08_messageB\t\n\x07_offset*R\n\x08Recovery\x12\x18\n\x14RECOVERY_UNSPECIFIED\x10\x00\x12\x13\n\x0fRECOVERY_REPLAY\x10\x01\x12\x17\n\x13RECOVERY_CHECKPOINT\x10\x02\x32I\n\x06Worker\x12?\n\x07Session\x12\x17.rescind.v1.WorkerBatch\x1a\x17.rescind.v1.ServerBatch(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n\x17rescind/v1/worker.proto\x12\nrescind.v1\x1a\x1brescind/v1/operations.proto\x1a\x17rescind/v1/values.proto"\\\n\x0bWorkerBatch\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x11.rescind.v1.Hello\x12+\n\x08messages\x18\x02 \x03(\x0b\x32\x19.rescind.v1.WorkerMessage"@\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\x03\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0b\n\x03sdk\x18\x03 \x01(\t"`\n\x0bServerBatch\x12$\n\x07welcome\x18\x01 \x01(\x0b\x32\x13.rescind.v1.Welcome\x12+\n\x08messages\x18\x02 \x03(\x0b\x32\x19.rescind.v1.ServerMessage"J\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\x03\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\x15\n\rpayload_limit\x18\x03 \x01(\x03"\xe9\x01\n\rServerMessage\x12\x37\n\x10\x61gent_activation\x18\x01 \x01(\x0b\x32\x1b.rescind.v1.AgentActivationH\x00\x12\x33\n\x0e\x61gent_eviction\x18\x02 \x01(\x0b\x32\x19.rescind.v1.AgentEvictionH\x00\x12\x35\n\x0ftask_activation\x18\x03 \x01(\x0b\x32\x1a.rescind.v1.TaskActivationH\x00\x12+\n\nstop_order\x18\x04 \x01(\x0b\x32\x15.rescind.v1.StopOrderH\x00\x42\x06\n\x04kind"\xce\x01\n\x0f\x41gentActivation\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\x12\x0e\n\x06number\x18\x03 \x01(\x03\x12\x0b\n\x03now\x18\x04 \x01(\x03\x12+\n\x0bresolutions\x18\x05 \x03(\x0b\x32\x16.rescind.v1.Resolution\x12\'\n\x06\x63\x61ncel\x18\x06 \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12%\n\x05start\x18\x07 \x01(\x0b\x32\x16.rescind.v1.AgentStart"\xbc\x04\n\nAgentStart\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05queue\x18\x02 \x01(\t\x12\x14\n\x0corganisation\x18\x03 \x01(\t\x12"\n\x05input\x18\x04 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x16\n\tparent_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x32\n\x06labels\x18\x06 \x03(\x0b\x32".rescind.v1.AgentStart.LabelsEntry\x12"\n\x05state\x18\x07 \x01(\x0b\x32\x13.rescind.v1.Payload\x12 \n\x13\x63heckpoint_sequence\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12(\n\x07\x65ntries\x18\t \x03(\x0b\x32\x17.rescind.v1.EntryRecord\x12\x15\n\rbase_position\x18\n \x01(\x03\x12)\n\x07journal\x18\x0b \x03(\x0b\x32\x18.rescind.v1.JournalEntry\x12\x19\n\x0ctrace_parent\x18\x0c \x01(\tH\x02\x88\x01\x01\x12\x12\n\nstarted_at\x18\r \x01(\x03\x12"\n\x06\x62udget\x18\x0e \x01(\x0b\x32\x12.rescind.v1.Budget\x12 \n\x05usage\x18\x0f \x01(\x0b\x32\x11.rescind.v1.Usage\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_parent_idB\x16\n\x14_checkpoint_sequenceB\x0f\n\r_trace_parent"\xa5\x01\n\x0cJournalEntry\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0b\n\x03now\x18\x02 \x01(\x03\x12+\n\x0bresolutions\x18\x03 \x03(\x0b\x32\x16.rescind.v1.Resolution\x12\'\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12"\n\x06issued\x18\x05 \x03(\x0b\x32\x12.rescind.v1.Issued"\\\n\x06Issued\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x12\n\x05\x63ount\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_count"2\n\rAgentEviction\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03"\xf8\x02\n\x0eTaskActivation\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12\x14\n\x0c\x65xecution_id\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12"\n\x05input\x18\x05 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x03\x12\x10\n\x08grace_ms\x18\x07 \x01(\x03\x12\x12\n\x05queue\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cheartbeat_ms\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x36\n\x06labels\x18\n \x03(\x0b\x32&.rescind.v1.TaskActivation.LabelsEntry\x12\x19\n\x0ctrace_parent\x18\x0b \x01(\tH\x02\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_queueB\x0f\n\r_heartbeat_msB\x0f\n\r_trace_parent"\x84\x01\n\tStopOrder\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12&\n\x05\x63\x61use\x18\x03 \x01(\x0b\x32\x17.rescind.v1.CancelCause\x12\x14\n\x07\x64\x65\x63ided\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\r\n\x05\x66orce\x18\x05 \x01(\x08\x42\n\n\x08_decided"\xd6\x03\n\rWorkerMessage\x12\x31\n\rworker_joined\x18\x01 \x01(\x0b\x32\x18.rescind.v1.WorkerJoinedH\x00\x12-\n\x0bworker_left\x18\x02 \x01(\x0b\x32\x16.rescind.v1.WorkerLeftH\x00\x12/\n\x0cworker_alive\x18\x03 \x01(\x0b\x32\x17.rescind.v1.WorkerAliveH\x00\x12\x33\n\x0e\x61gent_progress\x18\x04 \x01(\x0b\x32\x19.rescind.v1.AgentProgressH\x00\x12\x31\n\rstep_reported\x18\x05 \x01(\x0b\x32\x18.rescind.v1.StepReportedH\x00\x12/\n\x0c\x61gent_parked\x18\x06 \x01(\x0b\x32\x17.rescind.v1.AgentParkedH\x00\x12\x31\n\rtask_reported\x18\x07 \x01(\x0b\x32\x18.rescind.v1.TaskReportedH\x00\x12\x31\n\rstop_reported\x18\x08 \x01(\x0b\x32\x18.rescind.v1.StopReportedH\x00\x12+\n\ntask_alive\x18\t \x01(\x0b\x32\x15.rescind.v1.TaskAliveH\x00\x42\x06\n\x04kind"\x89\x01\n\tAgentKind\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12+\n\x08recovery\x18\x02 \x01(\x0e\x32\x14.rescind.v1.RecoveryH\x00\x88\x01\x01\x12\x1e\n\x11\x63leanup_budget_ms\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\t_recoveryB\x14\n\x12_cleanup_budget_ms"\x96\x02\n\x0cWorkerJoined\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\x0e\n\x06queues\x18\x03 \x03(\t\x12%\n\x06\x61gents\x18\x04 \x03(\x0b\x32\x15.rescind.v1.AgentKind\x12\r\n\x05tasks\x18\x05 \x03(\t\x12\x17\n\ntask_slots\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07running\x18\x07 \x03(\x03\x12\x17\n\nsilence_ms\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61gent_slots\x18\t \x01(\x03H\x02\x88\x01\x01\x12\x11\n\tworkflows\x18\n \x03(\tB\r\n\x0b_task_slotsB\r\n\x0b_silence_msB\x0e\n\x0c_agent_slots"E\n\nWorkerLeft\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\x13\n\x0bhanded_back\x18\x03 \x01(\x08" \n\x0bWorkerAlive\x12\x11\n\tworker_id\x18\x01 \x01(\t"5\n\x0e\x41gentCompleted\x12#\n\x06output\x18\x01 \x01(\x0b\x32\x13.rescind.v1.Payload"3\n\x0b\x41gentFailed\x12$\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32\x13.rescind.v1.Failure"\x10\n\x0e\x41gentCancelled"\xb4\x01\n\x0b\x41gentEnding\x12\x35\n\x0f\x61gent_completed\x18\x01 \x01(\x0b\x32\x1a.rescind.v1.AgentCompletedH\x00\x12/\n\x0c\x61gent_failed\x18\x02 \x01(\x0b\x32\x17.rescind.v1.AgentFailedH\x00\x12\x35\n\x0f\x61gent_cancelled\x18\x03 \x01(\x0b\x32\x1a.rescind.v1.AgentCancelledH\x00\x42\x06\n\x04kind"\xc3\x01\n\rAgentProgress\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\x12\x0e\n\x06number\x18\x03 \x01(\x03\x12)\n\noperations\x18\x04 \x03(\x0b\x32\x15.rescind.v1.Operation\x12\'\n\x06\x65nding\x18\x05 \x01(\x0b\x32\x17.rescind.v1.AgentEnding\x12+\n\x08streamed\x18\x06 \x03(\x0b\x32\x19.rescind.v1.StreamedEvent"\x8d\x01\n\x0cStepReported\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\x12\x10\n\x08position\x18\x03 \x01(\x03\x12"\n\x05value\x18\x04 \x01(\x0b\x32\x13.rescind.v1.Payload\x12$\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x13.rescind.v1.Failure"A\n\x0b\x41gentParked\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\x03\x12\x0f\n\x07problem\x18\x03 \x01(\t"\x8c\x01\n\x0cTaskReported\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12#\n\x06output\x18\x03 \x01(\x0b\x32\x13.rescind.v1.Payload\x12$\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x13.rescind.v1.Failure\x12\x11\n\tcancelled\x18\x05 \x01(\x08"\xc9\x01\n\x0cStopReported\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.rescind.v1.StopState\x12\x1c\n\x0f\x64iscarded_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08\x65xecutor\x18\x05 \x01(\t\x12\x14\n\x07\x64\x65\x63ided\x18\x06 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05\x66orce\x18\x07 \x01(\x08\x42\x12\n\x10_discarded_bytesB\n\n\x08_decided"\xd0\x01\n\tTaskAlive\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05lease\x18\x02 \x01(\x03\x12\x15\n\x08progress\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07message\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08\x61\x64vanced\x18\x05 \x01(\x08\x12+\n\x08streamed\x18\x06 \x03(\x0b\x32\x19.rescind.v1.StreamedEvent\x12\x13\n\x06offset\x18\x07 \x01(\x03H\x02\x88\x01\x01\x42\x0b\n\t_progressB\n\n\x08_messageB\t\n\x07_offset*R\n\x08Recovery\x12\x18\n\x14RECOVERY_UNSPECIFIED\x10\x00\x12\x13\n\x0fRECOVERY_REPLAY\x10\x01\x12\x17\n\x13RECOVERY_CHECKPOINT\x10\x02\x32I\n\x06Worker\x12?\n\x07Session\x12\x17.rescind.v1.WorkerBatch\x1a\x17.rescind.v1.ServerBatch(\x01\x30\x01\x62\x06proto3'
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rescind.v1.worker_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "rescind.v1.worker_pb2", _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_AGENTSTART_LABELSENTRY']._loaded_options = None
-  _globals['_AGENTSTART_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_TASKACTIVATION_LABELSENTRY']._loaded_options = None
-  _globals['_TASKACTIVATION_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_RECOVERY']._serialized_start=4531
-  _globals['_RECOVERY']._serialized_end=4613
-  _globals['_WORKERBATCH']._serialized_start=93
-  _globals['_WORKERBATCH']._serialized_end=185
-  _globals['_HELLO']._serialized_start=187
-  _globals['_HELLO']._serialized_end=251
-  _globals['_SERVERBATCH']._serialized_start=253
-  _globals['_SERVERBATCH']._serialized_end=349
-  _globals['_WELCOME']._serialized_start=351
-  _globals['_WELCOME']._serialized_end=425
-  _globals['_SERVERMESSAGE']._serialized_start=428
-  _globals['_SERVERMESSAGE']._serialized_end=661
-  _globals['_AGENTACTIVATION']._serialized_start=664
-  _globals['_AGENTACTIVATION']._serialized_end=870
-  _globals['_AGENTSTART']._serialized_start=873
-  _globals['_AGENTSTART']._serialized_end=1445
-  _globals['_AGENTSTART_LABELSENTRY']._serialized_start=1345
-  _globals['_AGENTSTART_LABELSENTRY']._serialized_end=1390
-  _globals['_JOURNALENTRY']._serialized_start=1448
-  _globals['_JOURNALENTRY']._serialized_end=1613
-  _globals['_ISSUED']._serialized_start=1615
-  _globals['_ISSUED']._serialized_end=1707
-  _globals['_AGENTEVICTION']._serialized_start=1709
-  _globals['_AGENTEVICTION']._serialized_end=1759
-  _globals['_TASKACTIVATION']._serialized_start=1762
-  _globals['_TASKACTIVATION']._serialized_end=2138
-  _globals['_TASKACTIVATION_LABELSENTRY']._serialized_start=1345
-  _globals['_TASKACTIVATION_LABELSENTRY']._serialized_end=1390
-  _globals['_STOPORDER']._serialized_start=2141
-  _globals['_STOPORDER']._serialized_end=2273
-  _globals['_WORKERMESSAGE']._serialized_start=2276
-  _globals['_WORKERMESSAGE']._serialized_end=2746
-  _globals['_AGENTKIND']._serialized_start=2749
-  _globals['_AGENTKIND']._serialized_end=2886
-  _globals['_WORKERJOINED']._serialized_start=2889
-  _globals['_WORKERJOINED']._serialized_end=3148
-  _globals['_WORKERLEFT']._serialized_start=3150
-  _globals['_WORKERLEFT']._serialized_end=3219
-  _globals['_WORKERALIVE']._serialized_start=3221
-  _globals['_WORKERALIVE']._serialized_end=3253
-  _globals['_AGENTCOMPLETED']._serialized_start=3255
-  _globals['_AGENTCOMPLETED']._serialized_end=3308
-  _globals['_AGENTFAILED']._serialized_start=3310
-  _globals['_AGENTFAILED']._serialized_end=3361
-  _globals['_AGENTCANCELLED']._serialized_start=3363
-  _globals['_AGENTCANCELLED']._serialized_end=3379
-  _globals['_AGENTENDING']._serialized_start=3382
-  _globals['_AGENTENDING']._serialized_end=3562
-  _globals['_AGENTPROGRESS']._serialized_start=3565
-  _globals['_AGENTPROGRESS']._serialized_end=3760
-  _globals['_STEPREPORTED']._serialized_start=3763
-  _globals['_STEPREPORTED']._serialized_end=3904
-  _globals['_AGENTPARKED']._serialized_start=3906
-  _globals['_AGENTPARKED']._serialized_end=3971
-  _globals['_TASKREPORTED']._serialized_start=3974
-  _globals['_TASKREPORTED']._serialized_end=4114
-  _globals['_STOPREPORTED']._serialized_start=4117
-  _globals['_STOPREPORTED']._serialized_end=4318
-  _globals['_TASKALIVE']._serialized_start=4321
-  _globals['_TASKALIVE']._serialized_end=4529
-  _globals['_WORKER']._serialized_start=4615
-  _globals['_WORKER']._serialized_end=4688
+    DESCRIPTOR._loaded_options = None
+    _globals["_AGENTSTART_LABELSENTRY"]._loaded_options = None
+    _globals["_AGENTSTART_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_TASKACTIVATION_LABELSENTRY"]._loaded_options = None
+    _globals["_TASKACTIVATION_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_RECOVERY"]._serialized_start = 4550
+    _globals["_RECOVERY"]._serialized_end = 4632
+    _globals["_WORKERBATCH"]._serialized_start = 93
+    _globals["_WORKERBATCH"]._serialized_end = 185
+    _globals["_HELLO"]._serialized_start = 187
+    _globals["_HELLO"]._serialized_end = 251
+    _globals["_SERVERBATCH"]._serialized_start = 253
+    _globals["_SERVERBATCH"]._serialized_end = 349
+    _globals["_WELCOME"]._serialized_start = 351
+    _globals["_WELCOME"]._serialized_end = 425
+    _globals["_SERVERMESSAGE"]._serialized_start = 428
+    _globals["_SERVERMESSAGE"]._serialized_end = 661
+    _globals["_AGENTACTIVATION"]._serialized_start = 664
+    _globals["_AGENTACTIVATION"]._serialized_end = 870
+    _globals["_AGENTSTART"]._serialized_start = 873
+    _globals["_AGENTSTART"]._serialized_end = 1445
+    _globals["_AGENTSTART_LABELSENTRY"]._serialized_start = 1345
+    _globals["_AGENTSTART_LABELSENTRY"]._serialized_end = 1390
+    _globals["_JOURNALENTRY"]._serialized_start = 1448
+    _globals["_JOURNALENTRY"]._serialized_end = 1613
+    _globals["_ISSUED"]._serialized_start = 1615
+    _globals["_ISSUED"]._serialized_end = 1707
+    _globals["_AGENTEVICTION"]._serialized_start = 1709
+    _globals["_AGENTEVICTION"]._serialized_end = 1759
+    _globals["_TASKACTIVATION"]._serialized_start = 1762
+    _globals["_TASKACTIVATION"]._serialized_end = 2138
+    _globals["_TASKACTIVATION_LABELSENTRY"]._serialized_start = 1345
+    _globals["_TASKACTIVATION_LABELSENTRY"]._serialized_end = 1390
+    _globals["_STOPORDER"]._serialized_start = 2141
+    _globals["_STOPORDER"]._serialized_end = 2273
+    _globals["_WORKERMESSAGE"]._serialized_start = 2276
+    _globals["_WORKERMESSAGE"]._serialized_end = 2746
+    _globals["_AGENTKIND"]._serialized_start = 2749
+    _globals["_AGENTKIND"]._serialized_end = 2886
+    _globals["_WORKERJOINED"]._serialized_start = 2889
+    _globals["_WORKERJOINED"]._serialized_end = 3167
+    _globals["_WORKERLEFT"]._serialized_start = 3169
+    _globals["_WORKERLEFT"]._serialized_end = 3238
+    _globals["_WORKERALIVE"]._serialized_start = 3240
+    _globals["_WORKERALIVE"]._serialized_end = 3272
+    _globals["_AGENTCOMPLETED"]._serialized_start = 3274
+    _globals["_AGENTCOMPLETED"]._serialized_end = 3327
+    _globals["_AGENTFAILED"]._serialized_start = 3329
+    _globals["_AGENTFAILED"]._serialized_end = 3380
+    _globals["_AGENTCANCELLED"]._serialized_start = 3382
+    _globals["_AGENTCANCELLED"]._serialized_end = 3398
+    _globals["_AGENTENDING"]._serialized_start = 3401
+    _globals["_AGENTENDING"]._serialized_end = 3581
+    _globals["_AGENTPROGRESS"]._serialized_start = 3584
+    _globals["_AGENTPROGRESS"]._serialized_end = 3779
+    _globals["_STEPREPORTED"]._serialized_start = 3782
+    _globals["_STEPREPORTED"]._serialized_end = 3923
+    _globals["_AGENTPARKED"]._serialized_start = 3925
+    _globals["_AGENTPARKED"]._serialized_end = 3990
+    _globals["_TASKREPORTED"]._serialized_start = 3993
+    _globals["_TASKREPORTED"]._serialized_end = 4133
+    _globals["_STOPREPORTED"]._serialized_start = 4136
+    _globals["_STOPREPORTED"]._serialized_end = 4337
+    _globals["_TASKALIVE"]._serialized_start = 4340
+    _globals["_TASKALIVE"]._serialized_end = 4548
+    _globals["_WORKER"]._serialized_start = 4634
+    _globals["_WORKER"]._serialized_end = 4707
 # @@protoc_insertion_point(module_scope)

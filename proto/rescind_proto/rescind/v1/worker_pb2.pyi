@@ -240,7 +240,7 @@ class AgentKind(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., recovery: _Optional[_Union[Recovery, str]] = ..., cleanup_budget_ms: _Optional[int] = ...) -> None: ...
 
 class WorkerJoined(_message.Message):
-    __slots__ = ("worker_id", "session", "queues", "agents", "tasks", "task_slots", "running", "silence_ms", "agent_slots")
+    __slots__ = ("worker_id", "session", "queues", "agents", "tasks", "task_slots", "running", "silence_ms", "agent_slots", "workflows")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     QUEUES_FIELD_NUMBER: _ClassVar[int]
@@ -250,6 +250,7 @@ class WorkerJoined(_message.Message):
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     SILENCE_MS_FIELD_NUMBER: _ClassVar[int]
     AGENT_SLOTS_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     session: int
     queues: _containers.RepeatedScalarFieldContainer[str]
@@ -259,7 +260,8 @@ class WorkerJoined(_message.Message):
     running: _containers.RepeatedScalarFieldContainer[int]
     silence_ms: int
     agent_slots: int
-    def __init__(self, worker_id: _Optional[str] = ..., session: _Optional[int] = ..., queues: _Optional[_Iterable[str]] = ..., agents: _Optional[_Iterable[_Union[AgentKind, _Mapping]]] = ..., tasks: _Optional[_Iterable[str]] = ..., task_slots: _Optional[int] = ..., running: _Optional[_Iterable[int]] = ..., silence_ms: _Optional[int] = ..., agent_slots: _Optional[int] = ...) -> None: ...
+    workflows: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, worker_id: _Optional[str] = ..., session: _Optional[int] = ..., queues: _Optional[_Iterable[str]] = ..., agents: _Optional[_Iterable[_Union[AgentKind, _Mapping]]] = ..., tasks: _Optional[_Iterable[str]] = ..., task_slots: _Optional[int] = ..., running: _Optional[_Iterable[int]] = ..., silence_ms: _Optional[int] = ..., agent_slots: _Optional[int] = ..., workflows: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WorkerLeft(_message.Message):
     __slots__ = ("worker_id", "session", "handed_back")

@@ -5,18 +5,15 @@
 # source: rescind/v1/workflows.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
+
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    6,
-    31,
-    1,
-    '',
-    'rescind/v1/workflows.proto'
+    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "rescind/v1/workflows.proto"
 )
 # @@protoc_insertion_point(imports)
 
@@ -26,55 +23,67 @@ _sym_db = _symbol_database.Default()
 from rescind_proto.rescind.v1 import values_pb2 as rescind_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1arescind/v1/workflows.proto\x12\nrescind.v1\x1a\x17rescind/v1/values.proto\"\xf2\x03\n\x14StartWorkflowRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\"\n\x05input\x18\x02 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x19\n\x0c\x65xecution_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05queue\x18\x04 \x01(\tH\x01\x88\x01\x01\x12<\n\x06labels\x18\x05 \x03(\x0b\x32,.rescind.v1.StartWorkflowRequest.LabelsEntry\x12\x1c\n\x0fidempotency_key\x18\x06 \x01(\tH\x02\x88\x01\x01\x12(\n\x1bidempotency_key_ttl_seconds\x18\x07 \x01(\x03H\x03\x88\x01\x01\x12\x14\n\x07version\x18\x08 \x01(\tH\x04\x88\x01\x01\x12\x13\n\x0bpriority_ms\x18\t \x01(\x03\x12\x17\n\ntimeout_ms\x18\n \x01(\x03H\x05\x88\x01\x01\x12\x0f\n\x02\x62y\x18\x0b \x01(\tH\x06\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_execution_idB\x08\n\x06_queueB\x12\n\x10_idempotency_keyB\x1e\n\x1c_idempotency_key_ttl_secondsB\n\n\x08_versionB\r\n\x0b_timeout_msB\x05\n\x03_by\"7\n\x0eWorkflowExists\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"{\n\x16SignalWithStartRequest\x12/\n\x05start\x18\x01 \x01(\x0b\x32 .rescind.v1.StartWorkflowRequest\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.rescind.v1.Payload\"y\n\x14SettlePromiseRequest\x12\x0f\n\x07promise\x18\x01 \x01(\t\x12\x0e\n\x06\x62y_key\x18\x02 \x01(\x08\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x12\n\x05\x65rror\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_error\"%\n\x12SettlePromiseReply\x12\x0f\n\x07\x61lready\x18\x01 \x01(\x08\"4\n\rGetLogRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\"8\n\x08LogBatch\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1c.rescind.v1.WorkflowLogEvent\"L\n\x10WorkflowLogEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\n\n\x02\x61t\x18\x02 \x01(\x03\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"\xe5\x01\n\x14\x43laimWorkflowRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\r\n\x05queue\x18\x02 \x01(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03\x12R\n\x12\x63leanup_budgets_ms\x18\x05 \x03(\x0b\x32\x36.rescind.v1.ClaimWorkflowRequest.CleanupBudgetsMsEntry\x1a\x37\n\x15\x43leanupBudgetsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xfc\x02\n\x12\x43laimWorkflowReply\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x63laim\x18\x02 \x01(\x03\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05queue\x18\x04 \x01(\t\x12\x14\n\x0corganisation\x18\x05 \x01(\t\x12\"\n\x05input\x18\x06 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x10\n\x08sequence\x18\x07 \x01(\x03\x12\x0b\n\x03now\x18\x08 \x01(\x03\x12\x12\n\ncreated_at\x18\t \x01(\x03\x12\x14\n\x07version\x18\n \x01(\tH\x00\x88\x01\x01\x12:\n\x06labels\x18\x0b \x03(\x0b\x32*.rescind.v1.ClaimWorkflowReply.LabelsEntry\x12\x19\n\x0ctrace_parent\x18\x0c \x01(\tH\x01\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\n\n\x08_versionB\x0f\n\r_trace_parent\"\xa1\x01\n\x15SubmitWorkflowRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x63laim\x18\x02 \x01(\x03\x12\x30\n\x08\x63ommands\x18\x03 \x03(\x0b\x32\x1e.rescind.v1.WorkflowLogCommand\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x0c\n\x04seen\x18\x05 \x01(\x03\x12\x13\n\x0b\x63leaning_up\x18\x06 \x01(\x08\"0\n\x12WorkflowLogCommand\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\'\n\x13SubmitWorkflowReply\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"=\n\x16ReleaseWorkflowRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x63laim\x18\x02 \x01(\x03\"\x16\n\x14ReleaseWorkflowReply2\xbf\x04\n\tWorkflows\x12M\n\rStartWorkflow\x12 .rescind.v1.StartWorkflowRequest\x1a\x1a.rescind.v1.WorkflowExists\x12Q\n\x0fSignalWithStart\x12\".rescind.v1.SignalWithStartRequest\x1a\x1a.rescind.v1.WorkflowExists\x12Q\n\rSettlePromise\x12 .rescind.v1.SettlePromiseRequest\x1a\x1e.rescind.v1.SettlePromiseReply\x12;\n\x06GetLog\x12\x19.rescind.v1.GetLogRequest\x1a\x14.rescind.v1.LogBatch0\x01\x12Q\n\rClaimWorkflow\x12 .rescind.v1.ClaimWorkflowRequest\x1a\x1e.rescind.v1.ClaimWorkflowReply\x12T\n\x0eSubmitWorkflow\x12!.rescind.v1.SubmitWorkflowRequest\x1a\x1f.rescind.v1.SubmitWorkflowReply\x12W\n\x0fReleaseWorkflow\x12\".rescind.v1.ReleaseWorkflowRequest\x1a .rescind.v1.ReleaseWorkflowReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n\x1arescind/v1/workflows.proto\x12\nrescind.v1\x1a\x17rescind/v1/values.proto"\xf2\x03\n\x14StartWorkflowRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12"\n\x05input\x18\x02 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x19\n\x0c\x65xecution_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05queue\x18\x04 \x01(\tH\x01\x88\x01\x01\x12<\n\x06labels\x18\x05 \x03(\x0b\x32,.rescind.v1.StartWorkflowRequest.LabelsEntry\x12\x1c\n\x0fidempotency_key\x18\x06 \x01(\tH\x02\x88\x01\x01\x12(\n\x1bidempotency_key_ttl_seconds\x18\x07 \x01(\x03H\x03\x88\x01\x01\x12\x14\n\x07version\x18\x08 \x01(\tH\x04\x88\x01\x01\x12\x13\n\x0bpriority_ms\x18\t \x01(\x03\x12\x17\n\ntimeout_ms\x18\n \x01(\x03H\x05\x88\x01\x01\x12\x0f\n\x02\x62y\x18\x0b \x01(\tH\x06\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_execution_idB\x08\n\x06_queueB\x12\n\x10_idempotency_keyB\x1e\n\x1c_idempotency_key_ttl_secondsB\n\n\x08_versionB\r\n\x0b_timeout_msB\x05\n\x03_by"7\n\x0eWorkflowExists\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08"{\n\x16SignalWithStartRequest\x12/\n\x05start\x18\x01 \x01(\x0b\x32 .rescind.v1.StartWorkflowRequest\x12\x0c\n\x04name\x18\x02 \x01(\t\x12"\n\x05value\x18\x03 \x01(\x0b\x32\x13.rescind.v1.Payload"y\n\x14SettlePromiseRequest\x12\x0f\n\x07promise\x18\x01 \x01(\t\x12\x0e\n\x06\x62y_key\x18\x02 \x01(\x08\x12"\n\x05value\x18\x03 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x12\n\x05\x65rror\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_error"%\n\x12SettlePromiseReply\x12\x0f\n\x07\x61lready\x18\x01 \x01(\x08"T\n\x14RetryWorkflowRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x02\x62y\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_by"%\n\x12RetryWorkflowReply\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x03"4\n\rGetLogRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03"8\n\x08LogBatch\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1c.rescind.v1.WorkflowLogEvent"L\n\x10WorkflowLogEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\n\n\x02\x61t\x18\x02 \x01(\x03\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c"\xe5\x01\n\x14\x43laimWorkflowRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\r\n\x05queue\x18\x02 \x01(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03\x12R\n\x12\x63leanup_budgets_ms\x18\x05 \x03(\x0b\x32\x36.rescind.v1.ClaimWorkflowRequest.CleanupBudgetsMsEntry\x1a\x37\n\x15\x43leanupBudgetsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01"\xfc\x02\n\x12\x43laimWorkflowReply\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x63laim\x18\x02 \x01(\x03\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05queue\x18\x04 \x01(\t\x12\x14\n\x0corganisation\x18\x05 \x01(\t\x12"\n\x05input\x18\x06 \x01(\x0b\x32\x13.rescind.v1.Payload\x12\x10\n\x08sequence\x18\x07 \x01(\x03\x12\x0b\n\x03now\x18\x08 \x01(\x03\x12\x12\n\ncreated_at\x18\t \x01(\x03\x12\x14\n\x07version\x18\n \x01(\tH\x00\x88\x01\x01\x12:\n\x06labels\x18\x0b \x03(\x0b\x32*.rescind.v1.ClaimWorkflowReply.LabelsEntry\x12\x19\n\x0ctrace_parent\x18\x0c \x01(\tH\x01\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\n\n\x08_versionB\x0f\n\r_trace_parent"\xa1\x01\n\x15SubmitWorkflowRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x63laim\x18\x02 \x01(\x03\x12\x30\n\x08\x63ommands\x18\x03 \x03(\x0b\x32\x1e.rescind.v1.WorkflowLogCommand\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x0c\n\x04seen\x18\x05 \x01(\x03\x12\x13\n\x0b\x63leaning_up\x18\x06 \x01(\x08"0\n\x12WorkflowLogCommand\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c"\'\n\x13SubmitWorkflowReply\x12\x10\n\x08sequence\x18\x01 \x01(\x03"S\n\x14HoldWorkflowsRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12(\n\x06\x63laims\x18\x02 \x03(\x0b\x32\x18.rescind.v1.HeldWorkflow"3\n\x0cHeldWorkflow\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x63laim\x18\x02 \x01(\x03"\x14\n\x12HoldWorkflowsReply"=\n\x16ReleaseWorkflowRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\r\n\x05\x63laim\x18\x02 \x01(\x03"\x16\n\x14ReleaseWorkflowReply2\xe5\x05\n\tWorkflows\x12M\n\rStartWorkflow\x12 .rescind.v1.StartWorkflowRequest\x1a\x1a.rescind.v1.WorkflowExists\x12Q\n\x0fSignalWithStart\x12".rescind.v1.SignalWithStartRequest\x1a\x1a.rescind.v1.WorkflowExists\x12Q\n\rSettlePromise\x12 .rescind.v1.SettlePromiseRequest\x1a\x1e.rescind.v1.SettlePromiseReply\x12Q\n\rRetryWorkflow\x12 .rescind.v1.RetryWorkflowRequest\x1a\x1e.rescind.v1.RetryWorkflowReply\x12;\n\x06GetLog\x12\x19.rescind.v1.GetLogRequest\x1a\x14.rescind.v1.LogBatch0\x01\x12Q\n\rClaimWorkflow\x12 .rescind.v1.ClaimWorkflowRequest\x1a\x1e.rescind.v1.ClaimWorkflowReply\x12T\n\x0eSubmitWorkflow\x12!.rescind.v1.SubmitWorkflowRequest\x1a\x1f.rescind.v1.SubmitWorkflowReply\x12Q\n\rHoldWorkflows\x12 .rescind.v1.HoldWorkflowsRequest\x1a\x1e.rescind.v1.HoldWorkflowsReply\x12W\n\x0fReleaseWorkflow\x12".rescind.v1.ReleaseWorkflowRequest\x1a .rescind.v1.ReleaseWorkflowReplyb\x06proto3'
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rescind.v1.workflows_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "rescind.v1.workflows_pb2", _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_STARTWORKFLOWREQUEST_LABELSENTRY']._loaded_options = None
-  _globals['_STARTWORKFLOWREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_CLAIMWORKFLOWREQUEST_CLEANUPBUDGETSMSENTRY']._loaded_options = None
-  _globals['_CLAIMWORKFLOWREQUEST_CLEANUPBUDGETSMSENTRY']._serialized_options = b'8\001'
-  _globals['_CLAIMWORKFLOWREPLY_LABELSENTRY']._loaded_options = None
-  _globals['_CLAIMWORKFLOWREPLY_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_STARTWORKFLOWREQUEST']._serialized_start=68
-  _globals['_STARTWORKFLOWREQUEST']._serialized_end=566
-  _globals['_STARTWORKFLOWREQUEST_LABELSENTRY']._serialized_start=408
-  _globals['_STARTWORKFLOWREQUEST_LABELSENTRY']._serialized_end=453
-  _globals['_WORKFLOWEXISTS']._serialized_start=568
-  _globals['_WORKFLOWEXISTS']._serialized_end=623
-  _globals['_SIGNALWITHSTARTREQUEST']._serialized_start=625
-  _globals['_SIGNALWITHSTARTREQUEST']._serialized_end=748
-  _globals['_SETTLEPROMISEREQUEST']._serialized_start=750
-  _globals['_SETTLEPROMISEREQUEST']._serialized_end=871
-  _globals['_SETTLEPROMISEREPLY']._serialized_start=873
-  _globals['_SETTLEPROMISEREPLY']._serialized_end=910
-  _globals['_GETLOGREQUEST']._serialized_start=912
-  _globals['_GETLOGREQUEST']._serialized_end=964
-  _globals['_LOGBATCH']._serialized_start=966
-  _globals['_LOGBATCH']._serialized_end=1022
-  _globals['_WORKFLOWLOGEVENT']._serialized_start=1024
-  _globals['_WORKFLOWLOGEVENT']._serialized_end=1100
-  _globals['_CLAIMWORKFLOWREQUEST']._serialized_start=1103
-  _globals['_CLAIMWORKFLOWREQUEST']._serialized_end=1332
-  _globals['_CLAIMWORKFLOWREQUEST_CLEANUPBUDGETSMSENTRY']._serialized_start=1277
-  _globals['_CLAIMWORKFLOWREQUEST_CLEANUPBUDGETSMSENTRY']._serialized_end=1332
-  _globals['_CLAIMWORKFLOWREPLY']._serialized_start=1335
-  _globals['_CLAIMWORKFLOWREPLY']._serialized_end=1715
-  _globals['_CLAIMWORKFLOWREPLY_LABELSENTRY']._serialized_start=408
-  _globals['_CLAIMWORKFLOWREPLY_LABELSENTRY']._serialized_end=453
-  _globals['_SUBMITWORKFLOWREQUEST']._serialized_start=1718
-  _globals['_SUBMITWORKFLOWREQUEST']._serialized_end=1879
-  _globals['_WORKFLOWLOGCOMMAND']._serialized_start=1881
-  _globals['_WORKFLOWLOGCOMMAND']._serialized_end=1929
-  _globals['_SUBMITWORKFLOWREPLY']._serialized_start=1931
-  _globals['_SUBMITWORKFLOWREPLY']._serialized_end=1970
-  _globals['_RELEASEWORKFLOWREQUEST']._serialized_start=1972
-  _globals['_RELEASEWORKFLOWREQUEST']._serialized_end=2033
-  _globals['_RELEASEWORKFLOWREPLY']._serialized_start=2035
-  _globals['_RELEASEWORKFLOWREPLY']._serialized_end=2057
-  _globals['_WORKFLOWS']._serialized_start=2060
-  _globals['_WORKFLOWS']._serialized_end=2635
+    DESCRIPTOR._loaded_options = None
+    _globals["_STARTWORKFLOWREQUEST_LABELSENTRY"]._loaded_options = None
+    _globals["_STARTWORKFLOWREQUEST_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_CLAIMWORKFLOWREQUEST_CLEANUPBUDGETSMSENTRY"]._loaded_options = None
+    _globals["_CLAIMWORKFLOWREQUEST_CLEANUPBUDGETSMSENTRY"]._serialized_options = b"8\001"
+    _globals["_CLAIMWORKFLOWREPLY_LABELSENTRY"]._loaded_options = None
+    _globals["_CLAIMWORKFLOWREPLY_LABELSENTRY"]._serialized_options = b"8\001"
+    _globals["_STARTWORKFLOWREQUEST"]._serialized_start = 68
+    _globals["_STARTWORKFLOWREQUEST"]._serialized_end = 566
+    _globals["_STARTWORKFLOWREQUEST_LABELSENTRY"]._serialized_start = 408
+    _globals["_STARTWORKFLOWREQUEST_LABELSENTRY"]._serialized_end = 453
+    _globals["_WORKFLOWEXISTS"]._serialized_start = 568
+    _globals["_WORKFLOWEXISTS"]._serialized_end = 623
+    _globals["_SIGNALWITHSTARTREQUEST"]._serialized_start = 625
+    _globals["_SIGNALWITHSTARTREQUEST"]._serialized_end = 748
+    _globals["_SETTLEPROMISEREQUEST"]._serialized_start = 750
+    _globals["_SETTLEPROMISEREQUEST"]._serialized_end = 871
+    _globals["_SETTLEPROMISEREPLY"]._serialized_start = 873
+    _globals["_SETTLEPROMISEREPLY"]._serialized_end = 910
+    _globals["_RETRYWORKFLOWREQUEST"]._serialized_start = 912
+    _globals["_RETRYWORKFLOWREQUEST"]._serialized_end = 996
+    _globals["_RETRYWORKFLOWREPLY"]._serialized_start = 998
+    _globals["_RETRYWORKFLOWREPLY"]._serialized_end = 1035
+    _globals["_GETLOGREQUEST"]._serialized_start = 1037
+    _globals["_GETLOGREQUEST"]._serialized_end = 1089
+    _globals["_LOGBATCH"]._serialized_start = 1091
+    _globals["_LOGBATCH"]._serialized_end = 1147
+    _globals["_WORKFLOWLOGEVENT"]._serialized_start = 1149
+    _globals["_WORKFLOWLOGEVENT"]._serialized_end = 1225
+    _globals["_CLAIMWORKFLOWREQUEST"]._serialized_start = 1228
+    _globals["_CLAIMWORKFLOWREQUEST"]._serialized_end = 1457
+    _globals["_CLAIMWORKFLOWREQUEST_CLEANUPBUDGETSMSENTRY"]._serialized_start = 1402
+    _globals["_CLAIMWORKFLOWREQUEST_CLEANUPBUDGETSMSENTRY"]._serialized_end = 1457
+    _globals["_CLAIMWORKFLOWREPLY"]._serialized_start = 1460
+    _globals["_CLAIMWORKFLOWREPLY"]._serialized_end = 1840
+    _globals["_CLAIMWORKFLOWREPLY_LABELSENTRY"]._serialized_start = 408
+    _globals["_CLAIMWORKFLOWREPLY_LABELSENTRY"]._serialized_end = 453
+    _globals["_SUBMITWORKFLOWREQUEST"]._serialized_start = 1843
+    _globals["_SUBMITWORKFLOWREQUEST"]._serialized_end = 2004
+    _globals["_WORKFLOWLOGCOMMAND"]._serialized_start = 2006
+    _globals["_WORKFLOWLOGCOMMAND"]._serialized_end = 2054
+    _globals["_SUBMITWORKFLOWREPLY"]._serialized_start = 2056
+    _globals["_SUBMITWORKFLOWREPLY"]._serialized_end = 2095
+    _globals["_HOLDWORKFLOWSREQUEST"]._serialized_start = 2097
+    _globals["_HOLDWORKFLOWSREQUEST"]._serialized_end = 2180
+    _globals["_HELDWORKFLOW"]._serialized_start = 2182
+    _globals["_HELDWORKFLOW"]._serialized_end = 2233
+    _globals["_HOLDWORKFLOWSREPLY"]._serialized_start = 2235
+    _globals["_HOLDWORKFLOWSREPLY"]._serialized_end = 2255
+    _globals["_RELEASEWORKFLOWREQUEST"]._serialized_start = 2257
+    _globals["_RELEASEWORKFLOWREQUEST"]._serialized_end = 2318
+    _globals["_RELEASEWORKFLOWREPLY"]._serialized_start = 2320
+    _globals["_RELEASEWORKFLOWREPLY"]._serialized_end = 2342
+    _globals["_WORKFLOWS"]._serialized_start = 2345
+    _globals["_WORKFLOWS"]._serialized_end = 3086
 # @@protoc_insertion_point(module_scope)

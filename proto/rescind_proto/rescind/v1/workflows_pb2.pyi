@@ -77,6 +77,22 @@ class SettlePromiseReply(_message.Message):
     already: bool
     def __init__(self, already: bool = ...) -> None: ...
 
+class RetryWorkflowRequest(_message.Message):
+    __slots__ = ("execution_id", "reason", "by")
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    execution_id: str
+    reason: str
+    by: str
+    def __init__(self, execution_id: _Optional[str] = ..., reason: _Optional[str] = ..., by: _Optional[str] = ...) -> None: ...
+
+class RetryWorkflowReply(_message.Message):
+    __slots__ = ("attempt",)
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    def __init__(self, attempt: _Optional[int] = ...) -> None: ...
+
 class GetLogRequest(_message.Message):
     __slots__ = ("execution_id", "after")
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +204,26 @@ class SubmitWorkflowReply(_message.Message):
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class HoldWorkflowsRequest(_message.Message):
+    __slots__ = ("worker_id", "claims")
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    claims: _containers.RepeatedCompositeFieldContainer[HeldWorkflow]
+    def __init__(self, worker_id: _Optional[str] = ..., claims: _Optional[_Iterable[_Union[HeldWorkflow, _Mapping]]] = ...) -> None: ...
+
+class HeldWorkflow(_message.Message):
+    __slots__ = ("execution_id", "claim")
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    execution_id: str
+    claim: int
+    def __init__(self, execution_id: _Optional[str] = ..., claim: _Optional[int] = ...) -> None: ...
+
+class HoldWorkflowsReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ReleaseWorkflowRequest(_message.Message):
     __slots__ = ("execution_id", "claim")

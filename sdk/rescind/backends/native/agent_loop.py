@@ -47,23 +47,26 @@ class AgentLoop(DurableLoop):
     """An event loop for one run of one agent.
 
     Attributes:
+        sort: what is run, in one word, for messages.
         tasks: the tasks that have not ended, in the order of their creation.
         delivery: how they hear of the execution's cancel.
     """
 
     __slots__ = (
         *("_timers", "_now", "_ready", "_order", "_ahead", "_exception_handler"),
-        *("_stepping", "_abandoned", "_closed", "tasks", "delivery"),
+        *("_stepping", "_abandoned", "_closed", "sort", "tasks", "delivery"),
     )
 
-    def __init__(self, timers: TimerPort, now: int) -> None:
+    def __init__(self, timers: TimerPort, now: int, sort: str = "agent") -> None:
         """Make a loop.
 
         Args:
             timers: starts and cancels durable timers.
             now: the agent's clock, in microseconds since the Unix epoch.
+            sort: what is run, in one word, for messages.
         """
         super().__init__()
+        self.sort = sort
         self._timers = DurableTimers(timers)
         self._now = now
         self._ready: list[asyncio.Handle] = []

@@ -89,12 +89,26 @@ class NativeClientPort(NativeWorkflowClient):
         self._by = by
 
     async def start_execution(
-        self, kind: str, payload: Payload, *, execution_id: str | None, queue: str, labels: Mapping[str, str]
+        self,
+        kind: str,
+        payload: Payload,
+        *,
+        execution_id: str | None,
+        queue: str,
+        labels: Mapping[str, str],
+        or_workflow: bool = False,
     ) -> ExecutionId:
         """See `ClientPort`."""
         wanted = ExecutionId(execution_id) if execution_id is not None else None
         command = StartExecution(
-            kind, payload, wanted, queue, dict(labels), self._by, trace_parent=current_trace_parent()
+            kind,
+            payload,
+            wanted,
+            queue,
+            dict(labels),
+            self._by,
+            trace_parent=current_trace_parent(),
+            or_workflow=or_workflow,
         )
         reply = await self._ask(command)
         assert isinstance(reply, Started)

@@ -243,9 +243,10 @@ def _refuse(operation: str, frame: FrameType | None) -> NoReturn:
             asked_for = f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_qualname}"
         frame = frame.f_back
     through = "" if asked_for == operation else f" (through {asked_for})"
-    where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "a place outside the agent's code"
+    sort = getattr(asyncio._get_running_loop(), "sort", "agent")
+    where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else f"a place outside the {sort}'s code"
     raise NotDurableError(
-        f"{operation}{through} at {where} reaches outside the agent, where a recovery could not repeat it: {_WAY_OUT}"
+        f"{operation}{through} at {where} reaches outside the {sort}, where a recovery could not repeat it: {_WAY_OUT}"
     )
 
 

@@ -15,10 +15,12 @@ from rescind.model.views import ExecutionDetails
 from rescind.model.workflow_events import LoggedEvent
 from rescind.model.workflows import (
     PromiseSettled,
+    RetryWorkflow,
     SettlePromise,
     SignalledWithStart,
     SignalWithStart,
     StartWorkflow,
+    WorkflowRetried,
 )
 
 
@@ -52,6 +54,12 @@ class NativeWorkflowClient(ABC):
         reply = await self._ask(SettlePromise(promise, value, error, by_key, self._by))
         assert isinstance(reply, PromiseSettled)
         return not reply.already
+
+    async def retry_workflow(self, execution_id: ExecutionId, reason: str) -> int:
+        """See `WorkflowClientPort`."""
+        reply = await self._ask(RetryWorkflow(execution_id, reason, self._by))
+        assert isinstance(reply, WorkflowRetried)
+        return reply.attempt
 
     async def workflow_events(self, execution_id: ExecutionId) -> Sequence[LoggedEvent]:
         """See `WorkflowClientPort`."""

@@ -102,7 +102,7 @@ class NativeWorkflowPort(LoopPort):
         self.labels: Mapping[str, str] = claimed.labels
         self.version = claimed.version
         self.values: dict[str, Payload] = {}
-        self.loop = AgentLoop(self, claimed.created_at)
+        self.loop = AgentLoop(self, claimed.created_at, self.sort)
         self.history = WorkflowHistory()
         self.tasks = WorkflowTasks()
         self.violation: DeterminismViolation | None = None
