@@ -117,13 +117,15 @@ def _stops_go_forward(events: Sequence[HistoryEvent]) -> None:
 def _each_answer_is_given_once(events: Sequence[HistoryEvent]) -> None:
     """An operation is answered once, and not behind its withdrawal: a cancelled timer never fires (section 7)."""
     answers = (EventType.WAIT_SETTLED, EventType.TIMER_FIRED, EventType.STEP_RECORDED)
-    closed: dict[int, EventType] = {}
+    closed: dict[int | str, EventType] = {}
     for event in events:
         if event.type in answers or event.type is EventType.WITHDRAWN:
-            position = (event.details or {})["position"]
-            if position in closed and event.type in answers:
-                raise BrokenRule(f"operation {position} is over since {closed[position].value}", event, events)
-            closed[position] = event.type
+            details = event.details or {}
+            # An agent's operations have positions; the timers of a workflow have names.
+            operation = details["position"] if "position" in details else details["name"]
+            if operation in closed and event.type in answers:
+                raise BrokenRule(f"operation {operation} is over since {closed[operation].value}", event, events)
+            closed[operation] = event.type
 
 
 def _each_signal_is_taken_once(events: Sequence[HistoryEvent]) -> None:

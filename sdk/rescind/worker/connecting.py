@@ -10,7 +10,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Self, get_args
 
@@ -75,6 +75,8 @@ class Worker:
         tls: Tls | bool | None = None,
         credentials: Any = None,
         protocol: Protocol = "native",
+        heartbeat_ms: int | None = None,
+        look_every_s: float | None = None,
     ) -> None:
         """Make a worker that has not begun; nothing is opened before it runs.
 
@@ -97,10 +99,15 @@ class Worker:
             tls: as for `Client`.
             credentials: gRPC's channel credentials, instead of `tls`.
             protocol: ``flovyn.v1`` speaks that protocol alone, with any server of it; it can do less.
+            heartbeat_ms: over flovyn.v1, how often each attempt asks whether it is still wanted, in milliseconds: so
+                late a cancel may be learnt. None is 200.
+            look_every_s: over flovyn.v1, how often to look for what the server does not wake an agent for, in seconds.
+                None is 1.
 
         Raises:
             InvalidInput: the address or a queue is empty, `queue` and `queues` are both given, ``rescind.toml`` cannot
-                be meant, a file of TLS cannot be used, or there is no such protocol.
+                be meant, a file of TLS cannot be used, there is no such protocol, or an option is not of it, or not
+                above 0.
             NotSupported: the protocol is ``flovyn.v1``, and there are workflows.
         """
         settings = load_settings()
@@ -116,7 +123,8 @@ class Worker:
         )
         self._silence_ms = silence_ms
         workflows = workflows if isinstance(workflows, Registry) else tuple(workflows)
-        self._protocol = _checked_protocol(protocol, has_workflows=len(workflows) > 0)
+        self._protocol = _checked_protocol(protocol, [each.kind for each in workflows])
+        self._polling = _checked_polling(protocol, {"heartbeat_ms": heartbeat_ms, "look_every_s": look_every_s})
         self._options: dict[str, Any] = {
             "agents": agents,
             "tasks": tasks,
@@ -253,7 +261,7 @@ class Worker:
 
     def _session(self, connection: GrpcConnection) -> GrpcSession | FlovynSession:
         if self._protocol == "flovyn.v1":
-            return FlovynSession(connection)
+            return FlovynSession(connection, **self._polling)
         return GrpcSession(
             connection, instance=self._instance, sdk=f"rescind-python/{VERSION}", silence_ms=self._silence_ms
         )
@@ -301,12 +309,26 @@ class Worker:
             pass
 
 
-def _checked_protocol(protocol: Protocol, *, has_workflows: bool) -> Protocol:
+def _checked_protocol(protocol: Protocol, workflows: Sequence[str]) -> Protocol:
     if protocol not in get_args(Protocol):
         raise InvalidInput(f"protocol is {protocol!r}. Give one of: {', '.join(get_args(Protocol))}.")
-    if protocol == "flovyn.v1" and has_workflows:
-        raise NotSupported("protocol 'flovyn.v1' is for agents and tasks. Run workflows by a worker without it.")
+    if protocol == "flovyn.v1" and workflows:
+        raise NotSupported(
+            f"workflow {workflows[0]!r} cannot be run over flovyn.v1: a worker of that protocol runs agents and tasks. "
+            "Run it by a worker of its own, with protocol 'native' (--protocol native, which is the default)."
+        )
     return protocol
+
+
+def _checked_polling(protocol: Protocol, options: Mapping[str, float | None]) -> dict[str, Any]:
+    """Those of the options for workers that poll which were given."""
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        if protocol == "native":
+            raise InvalidInput(f"{name} is for protocol 'flovyn.v1'. Leave it out: this worker is told at once.")
+        if not value > 0 or math.isinf(value):
+            raise InvalidInput(f"{name} is {value}. Give a number above 0.")
+    return given
 
 
 def _queues(queue: str | None, queues: Iterable[str] | None, default: str) -> tuple[str, ...]:

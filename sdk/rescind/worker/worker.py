@@ -164,6 +164,7 @@ class Worker:
                 self._slots,
                 tuple(sorted(self._attempts.keys() | self._reports.leases())),
                 agent_slots=self._agent_slots,
+                workflows=self._workflows.kinds(),
             )
         )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from rescind.authoring.conversion import encode
@@ -14,14 +13,15 @@ from rescind.authoring.registry import Registry
 from rescind.authoring.workflow import WorkflowDefinition
 from rescind.backends.native.workflow_port import Step
 from rescind.backends.native.workflow_run import PassResult, WorkflowRun, failure_command
-from rescind.errors import DeterminismViolation, RequestError, ServerUnavailable
+from rescind.errors import DeterminismViolation, RequestError, RescindError, ServerUnavailable, StoreError
 from rescind.model.ids import ExecutionId
 from rescind.model.operations import StepRecorded
 from rescind.model.workflow_commands import FailWorkflow, PassStatus
-from rescind.model.workflows import WorkflowClaimed
+from rescind.model.workflows import PASS_CLAIM_MS, WorkflowClaimed
 from rescind.runtime.failures import failure_of
 from rescind.runtime.workflow_ports import WorkflowPort
 from rescind.telemetry.at_work import AT_WORK
+from rescind.worker.held_claims import HeldClaims
 from rescind.worker.side_effects import SideEffects
 
 _LOG: Final = logging.getLogger("rescind.worker")
@@ -33,9 +33,16 @@ _KEPT_RUNS: Final = 1_000
 """How many workflows that wait are kept in memory; others are replayed when their turn comes."""
 
 _FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 60.0
+_LONGEST_PAUSE: Final = 10.0
 
-_PAUSES_BETWEEN_SUBMISSIONS: Final = (0.5, 1.0, 2.0, 4.0)
+_UNANSWERED: Final = (ServerUnavailable, StoreError)
+"""Whether the server has taken what it was told is not known, or it cannot take anything now."""
+_FIRST_PAUSE_TO_REPEAT: Final = 0.5
+_LONGEST_PAUSE_TO_REPEAT: Final = 8.0
+_LONGEST_REPEATING: Final = 0.75 * PASS_CLAIM_MS / 1_000
+"""How long a submission is repeated, in seconds: behind that its claim ends anyway."""
+_LONGEST_REPEATING_AT_THE_END: Final = 7.5
+"""How long a worker repeats it that stops."""
 
 
 class WorkflowRuns:
@@ -59,9 +66,11 @@ class WorkflowRuns:
         self._worker = worker
         self._polls: list[asyncio.Task[None]] = []
         self._passes: set[asyncio.Task[None]] = set()
+        self._is_leaving = False
         # Suspended at their awaits, the one that was run last at the end.
         self._kept: OrderedDict[ExecutionId, WorkflowRun] = OrderedDict()
         self._effects = SideEffects()
+        self._held = HeldClaims(port)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -75,6 +84,7 @@ class WorkflowRuns:
 
     async def drain(self) -> None:
         """Claim nothing new, and return when the passes that run have been submitted."""
+        self._is_leaving = True
         for poll in self._polls:
             poll.cancel()
         if self._polls or self._passes:
@@ -90,15 +100,19 @@ class WorkflowRuns:
         self._effects.close()
 
     async def _poll(self, queue: str) -> None:
-        pause = _FIRST_PAUSE
+        pause, said = _FIRST_PAUSE, ""
         while True:
             await self._free.acquire()
             claimed: WorkflowClaimed | None = None
             try:
                 claimed = await self._port.claim(queue, self._cleanup_budgets())
-                pause = _FIRST_PAUSE
-            except ServerUnavailable as error:
-                _LOG.debug("no workflows of queue %s can be claimed, and it is tried again: %s", queue, error)
+                pause, said = _FIRST_PAUSE, ""
+            except RescindError as error:
+                # That the server is away, the session says; and of the same reason once is enough.
+                is_known = isinstance(error, ServerUnavailable) or str(error) == said
+                level = logging.DEBUG if is_known else logging.WARNING
+                said = str(error)
+                _LOG.log(level, "no workflows of queue %s can be claimed, and it is tried again: %s", queue, error)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
             finally:
@@ -125,7 +139,7 @@ class WorkflowRuns:
             run = await self._advanced(claimed)
             is_over = True
             try:
-                await self._make_side_effects(run)
+                await self._make_side_effects(claimed, run)
                 await self._submit(claimed, run.result())
                 is_over = run.has_ended
             finally:
@@ -138,15 +152,15 @@ class WorkflowRuns:
             # Its claim is void, and others run it; or else a command is bad, and would be again.
             _LOG.info("a pass over workflow %s was refused: %s", claimed.execution_id, error)
             await self._fail(claimed, FailWorkflow(str(error), failure=failure_of(error)))
-        except ServerUnavailable as error:
-            # It is offered to others when this claim's lease has ended.
+        except _UNANSWERED as error:
+            # Another pass is made: at once if this is heard, else when the claim has ended.
             _LOG.warning("whether a pass over workflow %s was recorded is not known: %s", claimed.execution_id, error)
+            await self._give_back(claimed)
         except Exception:  # the claim is given back, and the other workflows of this worker run on
             # Ours, not the workflow's: its own errors end in its answer.
             _LOG.exception("workflow %s could not be run", claimed.execution_id)
             await asyncio.sleep(_FIRST_PAUSE)
-            with contextlib.suppress(ServerUnavailable):
-                await self._port.release(claimed)
+            await self._give_back(claimed)
         else:
             if not is_over:
                 self._keep(run)
@@ -175,12 +189,15 @@ class WorkflowRuns:
             raise
         return run
 
-    async def _make_side_effects(self, run: WorkflowRun) -> None:
+    async def _make_side_effects(self, claimed: WorkflowClaimed, run: WorkflowRun) -> None:
         steps = run.new_steps()
-        if len(steps) == 1:
-            await self._make(run, steps[0])
-        elif steps:
-            await asyncio.gather(*(self._make(run, step) for step in steps))
+        if not steps:
+            return
+        with self._held.holding(claimed):
+            if len(steps) == 1:
+                await self._make(run, steps[0])
+            else:
+                await asyncio.gather(*(self._make(run, step) for step in steps))
 
     async def _make(self, run: WorkflowRun, step: Step) -> None:
         AT_WORK.set(run.at_work)
@@ -194,22 +211,41 @@ class WorkflowRuns:
 
     async def _submit(self, claimed: WorkflowClaimed, result: PassResult) -> None:
         """Submit a pass; again, if whether it was recorded is not known: a repeat changes nothing."""
-        for pause in (*_PAUSES_BETWEEN_SUBMISSIONS, None):
+        await self._repeated(
+            lambda: self._port.submit(
+                claimed, result.commands, result.status, result.seen, cleaning_up=result.cleaning_up
+            )
+        )
+
+    async def _give_back(self, claimed: WorkflowClaimed) -> None:
+        """Let another pass be made. A worker that stops need not: all that it has claimed goes to others."""
+        if self._is_leaving:
+            return
+        try:
+            await self._repeated(lambda: self._port.release(claimed))
+        except RescindError as error:
+            _LOG.debug("workflow %s could not be given back: %s", claimed.execution_id, error)
+
+    async def _repeated(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Make a call that may be repeated until it was answered; when that takes too long, raise its last error."""
+        loop = asyncio.get_running_loop()
+        begun, pause = loop.time(), _FIRST_PAUSE_TO_REPEAT
+        while True:
             try:
-                await self._port.submit(
-                    claimed, result.commands, result.status, result.seen, cleaning_up=result.cleaning_up
-                )
+                await call()
                 return
-            except ServerUnavailable:
-                if pause is None:
+            except _UNANSWERED:
+                longest = _LONGEST_REPEATING_AT_THE_END if self._is_leaving else _LONGEST_REPEATING
+                if loop.time() + pause - begun > longest:
                     raise
-                await asyncio.sleep(pause)
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE_TO_REPEAT, pause * 2)
 
     async def _fail(self, claimed: WorkflowClaimed, command: FailWorkflow) -> None:
         """End a workflow that cannot go on: otherwise it would be claimed, and refused, for ever."""
         try:
             await self._port.submit(claimed, (command,), PassStatus.FAILED, claimed.sequence, cleaning_up=False)
-        except (RequestError, ServerUnavailable) as error:
+        except RescindError as error:
             _LOG.debug("workflow %s is not this worker's any more: %s", claimed.execution_id, error)
 
     def _keep(self, run: WorkflowRun) -> None:

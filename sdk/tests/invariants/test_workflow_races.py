@@ -58,11 +58,12 @@ def test_every_workflow_ends_whatever_meets_and_nothing_that_was_told_is_lost(
     def watch(storm: Storm) -> None:
         assert set(storm.statuses().values()) <= TERMINAL_EXECUTION
         met["crash"] += storm.crashes
+        met["given up"] += storm.given_up
         for log in storm.logs.values():
             met.update(logged.event.event_type for logged in log)
 
     storms(seeds[part::PARTS], tmp_path, watch)
-    for what in ("crash", "TIMER_FIRED", "TASK_COMPLETED", "CHILD_WORKFLOW_FAILED"):
+    for what in ("crash", "given up", "TIMER_FIRED", "TASK_COMPLETED", "CHILD_WORKFLOW_FAILED"):
         assert met[what], f"no storm met {what}"
 
 

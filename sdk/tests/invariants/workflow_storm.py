@@ -9,7 +9,7 @@ from typing import Final
 
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.commands import CancelExecution, CancelTaskFromOutside, Command, Deferred, Reply, SignalExecution
-from rescind.model.ids import ExecutionId, Instant, TaskId, WorkerId, task_id_from_key
+from rescind.model.ids import ExecutionId, Instant, WorkerId, task_id_from_key
 from rescind.model.messages import TaskActivation, TaskReported, WorkerJoined
 from rescind.model.options import RetryPolicy, TaskOptions
 from rescind.model.outcome import Failure
@@ -33,6 +33,7 @@ from rescind.model.workflow_commands import (
 )
 from rescind.model.workflow_events import LoggedEvent
 from rescind.model.workflows import (
+    HoldWorkflows,
     PollWorkflow,
     RetryWorkflow,
     SettlePromise,
@@ -43,7 +44,6 @@ from rescind.model.workflows import (
     WithdrawPoll,
     WorkerGone,
     WorkflowClaimed,
-    WorkflowView,
 )
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.machine import Engine
@@ -57,6 +57,8 @@ from server_stub.tests.engine.workflow_laws import check_log, check_workflows
 
 QUARTER_MS: Final = 250
 LEASE_MS: Final = 4 * QUARTER_MS
+PASS_MS: Final = 6 * QUARTER_MS
+"""Longer than a lease: a sign of life of the worker keeps the claim, and alone not for ever."""
 WORKERS: Final = ("a", "b", "c")
 ROOTS: Final = ("one", "two")
 DEEPEST: Final = 3
@@ -71,7 +73,8 @@ class Storm:
     Attributes:
         logs: what is in the file of each workflow's log.
         told: the claims that were told to somebody, each once.
-        ended: the workflows that ended, by how.
+        crashes: how often the server was lost.
+        given_up: how many submissions never came, from workers that lived on.
     """
 
     def __init__(self, seed: int, path: Path) -> None:
@@ -91,7 +94,7 @@ class Storm:
         self._things = 0
         self.logs: dict[ExecutionId, list[LoggedEvent]] = {}
         self.told: set[tuple[ExecutionId, int]] = set()
-        self.crashes = 0
+        self.crashes = self.given_up = 0
         self._join()
 
     # ── what happens ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,7 +104,7 @@ class Storm:
         for root in ROOTS:
             self._ask(StartWorkflow("flow", execution_id=_id(root), timeout_ms=None))
         happenings = (self._poll, self._poll, self._submit, self._submit, self._submit, self._submit, self._disturb,
-                      self._end_task, self._end_task, self._pass_time, self._pass_time)  # fmt: skip
+                      self._end_task, self._end_task, self._pass_time, self._pass_time, self._hold)  # fmt: skip
         for _ in range(steps):
             self._chance.choice(happenings)()
             chance = self._chance.random()
@@ -111,11 +114,13 @@ class Storm:
                 await self._commit()
 
     async def calm_down(self) -> None:
-        """Nobody is disturbed any more: whatever is open comes to its end."""
+        """Nobody is disturbed any more: whatever is open comes to its end.
+
+        All workers live and poll on. What they have forgotten, or never submit, goes to others all the same.
+        """
         await self._commit()
-        for worker in WORKERS:
-            self._ask(WorkerGone(WorkerId(worker)))
-        for _ in range(60):
+        self._held.clear()
+        for _ in range(100):
             open_ids = [each for each in self._engine.execution_ids() if not self._execution(each).ended]
             if not open_ids:
                 break
@@ -123,9 +128,12 @@ class Storm:
                 self._ask(SignalExecution(execution_id, "end"))
             await self._commit()
             for worker in WORKERS:
-                self._ask(PollWorkflow(f"calm {self._next()}", WorkerId(worker), wait_ms=0, lease_ms=LEASE_MS))
+                self._ask(PollWorkflow(f"calm {self._next()}", WorkerId(worker), wait_ms=0, pass_ms=PASS_MS))
             await self._commit()
             for claimed in self._held:
+                if self._chance.random() < 0.2:
+                    self.given_up += 1
+                    continue
                 last = CompleteWorkflow() if claimed.cause is None else CancelWorkflow()
                 status = PassStatus.COMPLETED if claimed.cause is None else PassStatus.CANCELLED
                 self._ask(SubmitWorkflowCommands(claimed.execution_id, (last,), status, claimed.claim))
@@ -146,9 +154,15 @@ class Storm:
         name = f"poll {self._next()}"
         worker = WorkerId(self._chance.choice(WORKERS))
         wait_ms = self._chance.choice((0, QUARTER_MS, None))
-        self._ask(PollWorkflow(name, worker, wait_ms=wait_ms, lease_ms=self._chance.choice((None, LEASE_MS))))
+        lease_ms = self._chance.choice((None, LEASE_MS))
+        self._ask(PollWorkflow(name, worker, wait_ms=wait_ms, lease_ms=lease_ms, pass_ms=PASS_MS))
         if self._chance.random() < 0.1:
             self._ask(WithdrawPoll(name))
+
+    def _hold(self) -> None:
+        """A worker says which passes it makes still; those of others among them are not its own."""
+        claims = tuple((each.execution_id, each.claim) for each in self._held)
+        self._ask(HoldWorkflows(WorkerId(self._chance.choice(WORKERS)), claims, PASS_MS))
 
     def _submit(self) -> None:
         """A pass comes in; one in eight once more, or much too late."""
@@ -319,7 +333,7 @@ class Storm:
             )
         )
 
-    def _seen(self) -> Sequence[tuple[object, WorkflowView | None, list[LoggedEvent], list[tuple[TaskId, str]]]]:
+    def _seen(self) -> Sequence[tuple[object, ...]]:
         executions = [self._execution(each) for each in self._engine.execution_ids()]
         return [
             (
@@ -327,6 +341,7 @@ class Storm:
                 workflow_view(each),
                 workflow_of(each).log,
                 [(task.task_id, task.status.value) for task in each.tasks.values()],
+                _deadlines(each),
             )
             for each in sorted(executions, key=lambda each: each.order)
         ]
@@ -351,6 +366,15 @@ class Storm:
     def statuses(self) -> dict[ExecutionId, ExecutionStatus]:
         """How each workflow stands in the file."""
         return {each: found.status for each, found in self._store.committed_among(list(self.logs)).items()}
+
+
+def _deadlines(execution: Execution) -> list[Instant]:
+    """When something of a workflow comes due: its timers and promises, and its own time."""
+    workflow = workflow_of(execution)
+    deadlines = [workflow.timeout]
+    deadlines += [each.deadline for each in workflow.timers.values()]
+    deadlines += [each.deadline for each in workflow.promises.values()]
+    return [each.due for each in deadlines if each is not None and each.subject is not None]
 
 
 def _id(name: str) -> ExecutionId:

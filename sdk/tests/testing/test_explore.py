@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -330,13 +331,16 @@ def test_an_execution_that_goes_on_behind_its_end_breaks_a_rule(rule: str, kinds
         check_history(history)
 
 
-def test_a_cancelled_timer_that_fires_breaks_a_rule() -> None:
+@pytest.mark.parametrize(
+    ("timer", "named"), [({"position": 1}, "1"), ({"name": "t"}, "t")], ids=["of an agent", "of a workflow"]
+)
+def test_a_cancelled_timer_that_fires_breaks_a_rule(timer: dict[str, Any], named: str) -> None:
     history = [
-        event(1, EventType.TIMER_STARTED, position=1),
-        event(2, EventType.WITHDRAWN, position=1),
-        event(3, EventType.TIMER_FIRED, position=1),
+        event(1, EventType.TIMER_STARTED, **timer),
+        event(2, EventType.WITHDRAWN, **timer),
+        event(3, EventType.TIMER_FIRED, **timer),
     ]
-    with pytest.raises(BrokenRule, match="operation 1 is over since WITHDRAWN"):
+    with pytest.raises(BrokenRule, match=f"operation {named} is over since WITHDRAWN"):
         check_history(history)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from rescind import (
     ChildWorkflowFailed,
     DeadlineExceeded,
     ExecutionEnded,
+    ExecutionFailed,
     NotFound,
     PromiseRejected,
     PromiseTimeout,
@@ -305,3 +307,36 @@ async def test_time_random_numbers_and_ids_are_the_same_in_every_pass() -> None:
         await handle.result()
     assert len(seen) == 2
     assert seen[0] == seen[1]
+
+
+async def test_what_reaches_outside_is_told_of_the_workflow() -> None:
+    async def body(_: WorkflowContext) -> Any:
+        Path(__file__).read_text()  # noqa: ASYNC240 - what it is about
+
+    with pytest.raises(ExecutionFailed, match=r"test_surface.py:\d+ reaches outside the workflow, where a recovery"):
+        await result_of(body)
+
+
+async def test_a_failed_workflow_goes_on_by_hand_and_keeps_what_it_did() -> None:
+    made: list[int] = []
+
+    async def body(ctx: WorkflowContext) -> Any:
+        await ctx.run(lambda: made.append(1), name="once")
+        if not mended:
+            raise ValueError("not yet")
+        return "done"
+
+    mended: list[bool] = []
+    env, tested = world(body)
+    async with env:
+        handle = await env.start(tested)
+        with pytest.raises(ExecutionFailed, match="not yet"):
+            await handle.result()
+        mended.append(True)
+        assert await handle.retry("mended") == 1
+        assert await handle.result() == "done"
+        assert made == [1]
+        with pytest.raises(ExecutionEnded, match="COMPLETED; only a FAILED one is let go on by hand"):
+            await handle.retry()
+        with pytest.raises(NotFound):
+            await env.handle("nobody").retry()
