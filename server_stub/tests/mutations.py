@@ -246,14 +246,14 @@ MUTATIONS: Final = (
     Mutation(
         "an execution's tasks stay when it ends",
         "engine/execution_endings.py",
-        "        _cancel_its_tasks(state, execution, cause, hard=hard)\n",
+        "        _cancel_its_tasks(state, execution, cause, hard=hard or tasks_hard)\n",
         "",
     ),
     Mutation(
         "an execution leaves memory while its work runs",
         "engine/machine.py",
-        "            if execution.ended and execution.unsettled == 0 and",
-        "            if execution.ended and",
+        "                and execution.unsettled == 0\n",
+        "",
     ),
     Mutation(
         "a signal is not given back",

@@ -62,6 +62,30 @@ MUTATIONS_OF_WORKFLOWS: Final = (
         "    if workflow.has_news:",
     ),
     Mutation(
+        "the key of a promise is taken for its workflow's",
+        "engine/workflow_starts.py",
+        "        if owner is not None and not owner.is_workflow:\n            return",
+        "        if False:\n            return",
+    ),
+    Mutation(
+        "a stranger's signal reaches the workflow that has the key",
+        "engine/workflow_starts.py",
+        "    elif command.only_own and execution.created_by != command.start.by:",
+        "    elif False:",
+    ),
+    Mutation(
+        "a workflow takes the id of another's task",
+        "engine/workflow_checks.py",
+        " or task_id in self._state.named_tasks",
+        "",
+    ),
+    Mutation(
+        "what an agent was not told comes back in another order",
+        "engine/child_waits.py",
+        "    for resolution in reversed(parent.inbox):",
+        "    for resolution in parent.inbox:",
+    ),
+    Mutation(
         "a pass that was lost in a restart is waited for as long as its worker lives",
         "engine/workflow_restoring.py",
         "        claim_ends.limit(state, execution, claim_ends.PASS_RESTART_GRACE_MS)",

@@ -173,7 +173,7 @@ def end(state: State, command: EndAgent, execution: Execution) -> Reply:
     if execution.cause is not None:
         finish(state, execution, ExecutionStatus.CANCELLED)
     elif command.failure is not None:
-        finish(state, execution, ExecutionStatus.FAILED, failure=command.failure)
+        finish(state, execution, ExecutionStatus.FAILED, failure=command.failure, stack_trace=command.stack_trace)
     else:
         finish(state, execution, ExecutionStatus.COMPLETED, output=command.output)
     return ACCEPTED

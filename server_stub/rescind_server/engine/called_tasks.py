@@ -12,6 +12,7 @@ from rescind.model.operations import ScheduleTask as ScheduleTaskOperation
 from rescind.model.outcome import Outcome
 from rescind.model.status import ExecutionStatus, FailureKind, StopState, TaskStatus
 from rescind_server.engine import agent_operations, attempts, claim_ends, claims, polls, stops
+from rescind_server.engine.beginning import begin
 from rescind_server.engine.calls import (
     BeatTask,
     ClearTaskState,
@@ -27,9 +28,8 @@ from rescind_server.engine.calls import (
     TaskKnown,
     WorkerBeat,
 )
-from rescind_server.engine.entities import Attempt, Called, Execution, LogLine, Phase, Task, TaskNotes
+from rescind_server.engine.entities import Attempt, Execution, LogLine, Task, TaskNotes
 from rescind_server.engine.execution_endings import finish
-from rescind_server.engine.naming import shared
 from rescind_server.engine.state import State, record
 
 LINES_KEPT: Final = 1_000
@@ -48,26 +48,10 @@ def start(state: State, command: StartTask, known: Execution | None) -> Reply:
     if known is not None:
         task = known.tasks[task_id]
         return TaskKnown(status=task.status, scheduled_at=task.scheduled_at)
-    execution = Execution(
-        command.execution_id,
-        shared(command.organisation),
-        shared(command.kind),
-        shared(command.queue),
-        command.input,
-        command.labels,
-        shared(command.by),
-        state.now,
-        state.next_order(),
-        status=ExecutionStatus.RUNNING,
-        phase=Phase.IDLE,
-        run=1,
-        trace_parent=command.trace_parent,
-        called=Called(is_task=True),
-    )
-    state.executions[execution.execution_id] = execution
-    record(state, execution, EventType.EXECUTION_STARTED, kind=command.kind, queue=command.queue, by=command.by)
+    execution = begin(state, command, command.execution_id, stands_for_a_task=True)
     operation = ScheduleTaskOperation(_NO_POSITION, task_id, command.kind, command.input, None, command.options)
     agent_operations.apply(state, execution, operation)
+    state.named_tasks[task_id] = execution
     return TaskCreated(created=True)
 
 

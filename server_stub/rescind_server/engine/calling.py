@@ -64,9 +64,14 @@ def decide(state: State, command: Call, execution: Execution | None) -> Reply:
 
 def _poll(state: State, command: PollCall) -> Reply:
     """Let a poll wait; it is served at the end of the decision if there is work."""
-    polls.worker_of(state, command.worker_id)
+    worker = polls.worker_of(state, command.worker_id)
     state.deferred += 1
     for_agents = isinstance(command, PollAgents)
+    kinds = command.kinds or ()
+    if for_agents:
+        polls.note_kinds(state, worker, command.queue, agents=kinds)
+    else:
+        polls.note_kinds(state, worker, command.queue, tasks=kinds)
     poll = Poll(command.poll_id, state.deferred, command.worker_id, command.queue, command.kinds, for_agents)
     (state.agent_polls if for_agents else state.task_polls).add(poll)
     state.fresh_polls.append(poll)

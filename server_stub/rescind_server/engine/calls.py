@@ -177,10 +177,11 @@ class ResumeAgent(Call, frozen=True, kw_only=True):
 
 
 class EndAgent(Call, frozen=True, kw_only=True):
-    """An agent has ended: with an output, or with a failure."""
+    """An agent has ended: with an output, or with a failure, whose stack trace its history then has."""
 
     output: Payload = NULL_PAYLOAD
     failure: Failure | None = None
+    stack_trace: str = ""
 
 
 class SignalAgent(Call, frozen=True, kw_only=True):

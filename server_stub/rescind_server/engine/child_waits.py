@@ -13,6 +13,7 @@ from rescind_server.engine import activations
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Child, ChildWait, Execution
 from rescind_server.engine.state import State, record
+from rescind_server.engine.waits import MOST_NAMED
 
 _UNKNOWN: Final = Outcome(
     TaskStatus.FAILED, failure=Failure(FailureKind.REJECTED, "this agent has no such child", retryable=False)
@@ -35,7 +36,14 @@ def await_children(state: State, execution: Execution, operation: AwaitChildren)
         open={child.child_id: child for child in members if child.outcome is None},
     )
     execution.open[operation.position] = wait
-    record(state, execution, EventType.WAIT_STARTED, position=operation.position, subject=operation.subject)
+    record(
+        state,
+        execution,
+        EventType.WAIT_STARTED,
+        position=operation.position,
+        subject=operation.subject,
+        children=list(operation.child_ids[:MOST_NAMED]),
+    )
     if _holds(wait):
         _settle(state, wait, timed_out=False)
         return
@@ -89,9 +97,9 @@ def signalled(state: State, child: Child, number: int, signal: Signal) -> None:
 
 def keep_untold(state: State, parent: Execution) -> None:
     """The parent is claimed, which tells it nothing: what its wait was answered is still to be told."""
-    for resolution in parent.inbox:
+    for resolution in reversed(parent.inbox):
         if isinstance(resolution.answer, ChildrenSettled):
-            for told in resolution.answer.signals:
+            for told in reversed(resolution.answer.signals):
                 child = parent.children[told.child_id]
                 child.untold.insert(0, (0, told.signal))
                 state.decision.children[child.child_id] = child

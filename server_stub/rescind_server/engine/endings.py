@@ -16,7 +16,7 @@ from rescind.model.operations import TaskCancelAnswered
 from rescind.model.outcome import Failure, Outcome
 from rescind.model.payload import Payload
 from rescind.model.status import CancelMode, CancelTaskResult, FailureKind, TaskStatus
-from rescind_server.engine import activations, stops, workflow_log
+from rescind_server.engine import activations, stopping, stops, workflow_log
 from rescind_server.engine.entities import Task
 from rescind_server.engine.state import State, record
 
@@ -122,6 +122,9 @@ def request_cancel(
     elif attempt is not None and mode is not CancelMode.ABANDON:
         # The first cause is kept, also where the work was asked before (mode WAIT) and is ordered now.
         stops.order_stop(state, attempt, task.cancel_cause or cause)
+    elif attempt is not None:
+        # It may have been asked before (mode WAIT), and is left alone now.
+        stopping.count_attempt(state, attempt)
     return CancelTaskResult.CANCELLED
 
 

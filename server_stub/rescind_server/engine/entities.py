@@ -53,6 +53,7 @@ class Attempt(msgspec.Struct, eq=False):
         acknowledged: whether the worker has said that it has it.
         redelivery: when it is sent again, if it is not acknowledged before.
         polled: whether it was claimed by a poll: its worker has no session, and nothing is pushed to it.
+        is_stopping: whether its execution counts it among those that are being stopped.
     """
 
     lease: Lease
@@ -75,6 +76,7 @@ class Attempt(msgspec.Struct, eq=False):
     progress: float | None = None
     deadlines: list[Deadline] | None = None
     polled: bool = False
+    is_stopping: bool = False
 
 
 class Task(msgspec.Struct, eq=False):
@@ -288,7 +290,7 @@ class Execution(msgspec.Struct, eq=False):
         run: the number of the present run of its code. An older run's messages are refused.
         number: the number of the last activation.
         holder: the worker whose memory holds the run; None if none does.
-        waits_since: when the run came to wait, if its holder can do without it.
+        waits_since: when the run came to wait, if its holder can do without it; of a workflow, for who runs it next.
         inbox: answers that the code has not been given yet.
         cause: why it is being cancelled; set once, by the first accepted request, for ever.
         cancel_told: whether an activation of the present run has carried the cause, or its journal does.
@@ -299,7 +301,8 @@ class Execution(msgspec.Struct, eq=False):
         kept_entries: how many entries the last checkpoint covers.
         open: its operations that have no answer yet, by position.
         sequence: the number of its last history event.
-        unsettled: open tasks, attempts at work, and open children that go with it; once ended and 0, it leaves memory.
+        unsettled: open tasks, attempts at work, and open children that go with it. Once ended, with 0 of these and
+            nothing being stopped below it, it leaves memory.
         trace_parent: the span that it was started in; handed on to those who run it.
         spawned: what it knows of its parent; None if it has none.
         children: the agents that it spawned, in order.
@@ -307,6 +310,9 @@ class Execution(msgspec.Struct, eq=False):
         kept_usage: what of that the last checkpoint covers.
         called: set once its code is run by calls (`rescind_server.engine.calls`).
         workflow: set if it is a workflow, and no agent.
+        attempts_stopping: how many attempts of its tasks were ordered or asked to stop, and may still be running.
+        children_stopping: of how many children that go with it something is still being stopped, at whatever level.
+        is_stopping: whether its parent counts it among these.
     """
 
     execution_id: ExecutionId
@@ -354,6 +360,9 @@ class Execution(msgspec.Struct, eq=False):
     usage: Usage = NOTHING_USED
     kept_usage: Usage = NOTHING_USED
     workflow: Workflow | None = None
+    attempts_stopping: int = 0
+    children_stopping: int = 0
+    is_stopping: bool = False
 
     @property
     def parent_id(self) -> ExecutionId | None:
@@ -397,6 +406,7 @@ class Worker(msgspec.Struct, eq=False):
         eviction: when to look again whether one of the idle runs has waited for long enough.
         polls: it has no session, and asks for its work. It never is connected.
         beats: it has sent heartbeats, and so is missed early when it sends none.
+        workflows: what kinds of workflows it runs.
     """
 
     worker_id: WorkerId
@@ -416,6 +426,7 @@ class Worker(msgspec.Struct, eq=False):
     eviction: Deadline | None = None
     polls: bool = False
     beats: bool = False
+    workflows: tuple[str, ...] = ()
 
     @property
     def free_slots(self) -> int:

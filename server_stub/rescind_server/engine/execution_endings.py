@@ -16,7 +16,7 @@ from rescind.model.ids import Instant
 from rescind.model.outcome import Failure, Outcome
 from rescind.model.payload import Payload
 from rescind.model.status import CancelMode, CancelTaskResult, ExecutionStatus, ParentClosePolicy, TaskStatus
-from rescind_server.engine import activations, endings, open_operations, placement, stops
+from rescind_server.engine import activations, endings, open_operations, placement, stopping, stops
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Child, Execution, Phase
 from rescind_server.engine.state import State, record
@@ -100,11 +100,21 @@ def finish(
     *,
     output: Payload | None = None,
     failure: Failure | None = None,
+    stack_trace: str = "",
     hard: bool = False,
+    tasks_hard: bool = False,
 ) -> None:
     """End an execution: nothing of it waits any more, its open tasks and children go by their policy.
 
-    `hard` leaves them no grace.
+    Args:
+        state: the engine's memory.
+        execution: an open one.
+        status: COMPLETED, FAILED or CANCELLED.
+        output: its result, if COMPLETED.
+        failure: why, if FAILED.
+        stack_trace: where in its code that was, if its worker said so.
+        hard: leave its tasks and children no grace.
+        tasks_hard: leave none to its tasks.
     """
     activations.evict(state, execution)
     if not execution.run:
@@ -123,15 +133,29 @@ def finish(
     execution.output = output
     execution.failure = failure
     execution.ended_at = state.now
+    if execution.cause is not None or not stopping.is_still(execution):
+        stopping.note(state, execution)
     details = {"error": failure.message, "error_type": failure.error_type} if failure is not None else {}
+    if stack_trace:
+        details["stack_trace"] = stack_trace
     # An agent that is run by calls leaves what it has begun, unless it is cancelled: its workers expect that.
     if execution.unsettled and not (execution.called is not None and execution.cause is None):
         reason = CancelCause(CancelSource.PARENT, f"agent:{execution.execution_id}", f"its agent is {status.value}")
         cause = execution.cause or reason
         _cancel_levels(state, _branches_below(execution, cause), hard=hard, asked_by=cause.by)
-        _cancel_its_tasks(state, execution, cause, hard=hard)
+        _cancel_its_tasks(state, execution, cause, hard=hard or tasks_hard)
     record(state, execution, _ENDS[status], **details)
     _tell_parent(state, execution)
+
+
+def end_clean_up(state: State, execution: Execution) -> None:
+    """The budget of an execution's clean-up is used up, and HARD follows (section 7): it ends, its tasks at once.
+
+    Its children clean up within budgets of their own.
+    """
+    assert execution.cause is not None
+    finish(state, execution, ExecutionStatus.CANCELLED, tasks_hard=True)
+    _force_its_stops(state, execution, execution.cause)
 
 
 def end_child(state: State, child: Child, outcome: Outcome) -> None:
@@ -237,6 +261,7 @@ def _begin_cancel(state: State, execution: Execution, cause: CancelCause, *, har
     if first:
         execution.cause = cause
         execution.status = ExecutionStatus.CANCELLING
+        stopping.note(state, execution)
     never_ran = execution.run == 0
     runs_no_code = execution.called is not None and execution.phase is not Phase.IN_FLIGHT
     if hard or never_ran or runs_no_code or execution.phase is Phase.PARKED:

@@ -45,6 +45,7 @@ from rescind_server.engine import (
     execution_endings,
     waits,
 )
+from rescind_server.engine.beginning import begin
 from rescind_server.engine.entities import Execution, Phase, StepWait, Worker
 from rescind_server.engine.execution_endings import finish, forget_parked
 from rescind_server.engine.naming import shared
@@ -60,21 +61,7 @@ def start(state: State, command: StartExecution, execution_id: ExecutionId) -> R
     known = state.executions.get(execution_id)
     if known is not None:
         return same_start(command, execution_id, known.kind, known.input)
-    execution = Execution(
-        execution_id,
-        shared(command.organisation),
-        shared(command.kind),
-        shared(command.queue),
-        command.input,
-        command.labels,
-        shared(command.by),
-        state.now,
-        state.next_order(),
-        trace_parent=command.trace_parent,
-        spawned=command.spawned,
-    )
-    state.executions[execution_id] = execution
-    record(state, execution, EventType.EXECUTION_STARTED, kind=command.kind, queue=command.queue, by=command.by)
+    execution = begin(state, command, execution_id, spawned=command.spawned)
     activations.enqueue(state, execution)
     return Started(execution_id, created=True)
 
@@ -194,11 +181,6 @@ def cancel(state: State, command: CancelExecution) -> Reply:
         state, execution, command.cause, hard=command.hard, within_ms=command.within_ms
     )
     return CancelAnswered(result)
-
-
-def clean_up_ended(state: State, execution: Execution) -> None:
-    """The budget of the clean-up is used up: the execution ends at once."""
-    finish(state, execution, ExecutionStatus.CANCELLED)
 
 
 def not_found(execution_id: ExecutionId) -> Refused:

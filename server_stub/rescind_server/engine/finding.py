@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ExecutionId, TaskId
-from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus, TaskStatus
+from rescind.model.overviews import StillStopping
+from rescind.model.status import TaskStatus
 from rescind_server.engine.entities import Execution, Task
-from rescind_server.engine.viewing import attempts_stopping, is_stopping
+from rescind_server.engine.viewing import is_stopping, still_stopping
 
 if TYPE_CHECKING:
     from rescind_server.engine.machine import Engine
@@ -20,7 +21,6 @@ Place = tuple[int, int]
 """Where a task stands in a list: the place of its execution in the order of starting, and its own."""
 
 _BEGINNING: Final = (-1, -1)
-_OVER: Final = TERMINAL_EXECUTION | {ExecutionStatus.CANCELLING}
 
 
 def place_of(task: Task) -> Place:
@@ -73,18 +73,23 @@ def find_held(engine: Engine, selection: ExecutionFilter) -> Sequence[Execution]
     assert selection.worker_id is not None
     worker = engine._state.workers.get(selection.worker_id)
     held = worker.held.values() if worker is not None else ()
-    found = [execution for execution in held if _selects_held(selection, execution)]
-    return sorted(found, key=lambda execution: execution.order, reverse=True)
+    found = [execution for execution in held if _selects_in_memory(selection, execution)]
+    return sorted(found, key=_order, reverse=True)
 
 
-def find_stopping(engine: Engine, execution_ids: Iterable[ExecutionId]) -> Mapping[ExecutionId, int]:
-    """How many attempts are still being stopped of those that are cancelled or have ended; none is left out."""
-    found: dict[ExecutionId, int] = {}
-    for execution_id in execution_ids:
-        execution = engine._state.executions.get(execution_id)
-        if execution is not None and execution.status in _OVER and execution.unsettled > 0:
-            found[execution_id] = attempts_stopping(execution)
-    return found
+def find_still_stopping(engine: Engine, selection: ExecutionFilter) -> Sequence[Execution]:
+    """The executions that it selects of those that have ended while something of them stops; the newest first."""
+    ended = engine._state.still_stopping.values()
+    found = [execution for execution in ended if _selects_in_memory(selection, execution)]
+    return sorted(found, key=_order, reverse=True)
+
+
+def stopping_of(engine: Engine, execution_ids: Iterable[ExecutionId]) -> Mapping[ExecutionId, StillStopping]:
+    """What is still being stopped of those that are cancelled or have ended; where that is nothing, it is left out."""
+    executions = engine._state.executions
+    known = ((each, executions.get(each)) for each in execution_ids)
+    found = {each: still_stopping(execution) for each, execution in known if execution is not None}
+    return {each: stopping for each, stopping in found.items() if stopping.total}
 
 
 def _candidates(state: State, selection: TaskFilter, after: Place) -> Iterable[Task]:
@@ -145,7 +150,7 @@ def _workers_of(task: Task) -> Iterable[str]:
     return (attempt.worker_id for attempt in task.attempts or () if attempt.live)
 
 
-def _selects_held(selection: ExecutionFilter, execution: Execution) -> bool:
+def _selects_in_memory(selection: ExecutionFilter, execution: Execution) -> bool:
     return (
         (not selection.statuses or execution.status in selection.statuses)
         and selection.kind in (None, execution.kind)
@@ -156,4 +161,6 @@ def _selects_held(selection: ExecutionFilter, execution: Execution) -> bool:
         and (selection.created_after is None or execution.created_at >= selection.created_after)
         and selection.labels.items() <= execution.labels.items()
         and (selection.id_prefix is None or execution.execution_id.startswith(selection.id_prefix))
+        and selection.parent_id in (None, execution.parent_id)
+        and (not selection.stopping or (execution.ended and still_stopping(execution).total > 0))
     )

@@ -35,6 +35,7 @@ from rescind.model.messages import (
 )
 from rescind.model.operations import TimerFired
 from rescind.model.views import ExecutionDetails
+from rescind.model.workflows import SettlePromise
 from rescind_server.engine import (
     activations,
     attempts,
@@ -45,9 +46,11 @@ from rescind_server.engine import (
     children,
     claims,
     closed,
+    execution_endings,
     executions,
     placement,
     polls,
+    stopping,
     stops,
     waits,
     workers,
@@ -55,6 +58,7 @@ from rescind_server.engine import (
     workflow_endings,
     workflow_promises,
     workflow_requests,
+    workflow_starts,
 )
 from rescind_server.engine.deadlines import Deadline, DeadlineKind
 from rescind_server.engine.entities import (
@@ -231,6 +235,10 @@ class Engine:
         """An execution itself, to be looked at and not changed; None if it is not in memory."""
         return self._state.executions.get(execution_id)
 
+    def execution_of_promise(self, command: SettlePromise) -> ExecutionId | None:
+        """The workflow whose promise a command is about, as far as memory knows; None if it does not."""
+        return workflow_promises.execution_of(self._state, command)
+
     def execution_ids(self) -> list[ExecutionId]:
         """The executions in memory, in the order in which they came there."""
         return list(self._state.executions)
@@ -257,15 +265,23 @@ class Engine:
         state.fresh_polls.clear()
         if state.workflows.offered:
             workflow_claims.hand_out(state)
+        if state.stop_changes:
+            stopping.tell_ancestors(state)
         decision = state.decision
         decision.lease = state.lease
         decision.order = state.order
         for execution_id, execution in decision.executions.items():
-            if execution.ended and execution.unsettled == 0 and execution_id in state.executions:
+            if (
+                execution.ended
+                and execution.unsettled == 0
+                and stopping.is_still(execution)
+                and execution_id in state.executions
+            ):
                 decision.closed.append(execution)
                 del state.executions[execution_id]
                 if execution.called is not None:
                     called_agents.forget_names(state, execution)
+                workflow_promises.forget(state, execution)
         return decision
 
     def _decide_for_client(self, command: Command, closed_execution: Execution | None) -> Reply:
@@ -280,6 +296,8 @@ class Engine:
                 execution_id = command.execution_id
                 if execution_id is None:
                     execution_id = execution_id_of(self._seed, state.order)
+                if workflow_starts.is_meant(state, command, execution_id):
+                    return workflow_starts.start_meant(state, command, execution_id)
                 return executions.start(state, command, execution_id)
             case SignalExecution():
                 return executions.signal(state, command)
@@ -342,7 +360,7 @@ def _come_due(
         case Execution() if subject.workflow is not None:
             workflow_endings.end_cancelled(state, subject, hard=True)
         case Execution():
-            executions.clean_up_ended(state, subject)
+            execution_endings.end_clean_up(state, subject)
         case Worker() if deadline.kind is DeadlineKind.EVICTION:
             placement.look_again(state, subject)
         case Worker() if deadline.kind is DeadlineKind.WORKER_LEASE:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rescind.model.ids import Instant
 from rescind.model.overviews import ParkedAgents, StuckReason, StuckTask, WaitingWork, WorkerView
 from rescind.model.status import TaskStatus
-from rescind_server.engine.entities import Attempt
+from rescind_server.engine.entities import Attempt, Phase
+from rescind_server.engine.naming import has_uuid
 from rescind_server.engine.viewing import listed_task, stop_due, worker_view
 
 if TYPE_CHECKING:
@@ -92,21 +94,32 @@ def stuck_view(since: Instant, reason: StuckReason, attempt: Attempt) -> StuckTa
 
 
 def waiting_work(engine: Engine, resting: Callable[[QueueKey, int, int], Sequence[Execution]]) -> Iterator[WaitingWork]:
-    """What waits for a worker: first agents, then tasks, each by queue and kind.
+    """What waits for a worker: first agents, then tasks, then workflows, each by queue and kind.
 
     Args:
         engine: whose.
         resting: finds executions that rest, as `Store.resting` does.
     """
     state = engine._state
+    announced = state.announcements
     for key, agents in state.agent_backlog.items():
         first = agents.head() or next(iter(resting(key, agents.rests_beyond or 0, 1) if agents.resting else ()), None)
         if first is not None:
-            yield WaitingWork(True, *key, len(agents), first.created_at, state.agent_workers.count(key))
+            # One that no poll is given waits for a session, however many poll.
+            workers = announced.agents if has_uuid(first.execution_id) else announced.agents_by_session
+            yield WaitingWork(
+                True,
+                *key,
+                len(agents),
+                first.created_at,
+                workers[key],
+                workers_of_workflow=announced.workflows[key],
+            )
     for key, tasks in state.task_backlog.items():
         oldest = next((task for task in tasks if task.status is TaskStatus.PENDING), None)
         if oldest is not None:
-            yield WaitingWork(False, *key, len(tasks), oldest.scheduled_at, state.task_workers.count(key))
+            yield WaitingWork(False, *key, len(tasks), oldest.scheduled_at, announced.tasks[key])
+    yield from _waiting_workflows(state)
 
 
 def parked_agents(engine: Engine) -> Iterator[ParkedAgents]:
@@ -115,6 +128,26 @@ def parked_agents(engine: Engine) -> Iterator[ParkedAgents]:
         for execution in parked.values():
             yield ParkedAgents(kind, len(parked), execution.parked or "", execution.execution_id)
             break
+
+
+def _waiting_workflows(state: State) -> Iterator[WaitingWork]:
+    counts: Counter[QueueKey] = Counter()
+    oldest: dict[QueueKey, Instant] = {}
+    for_sessions: set[QueueKey] = set()
+    for queue, of_queue in state.workflows.backlog.items():
+        for (_, kind, is_uuid), turns in of_queue.items():
+            # A heap: as a rule the first still waits, and has waited for as long as any.
+            first = next((execution for _, execution in turns if execution.phase is Phase.QUEUED), None)
+            if first is not None:
+                key = queue, kind
+                counts[key] += len(turns)
+                oldest[key] = min(first.waits_since, oldest.get(key, first.waits_since))
+                if not is_uuid:
+                    for_sessions.add(key)
+    announced = state.announcements
+    for key, since in oldest.items():
+        workers = announced.workflows_by_session if key in for_sessions else announced.workflows
+        yield WaitingWork(False, *key, counts[key], since, workers[key], is_workflow=True)
 
 
 def _stuck(state: State, attempt: Attempt, now: Instant, quiet_ms: int | None) -> tuple[Instant, StuckReason] | None:

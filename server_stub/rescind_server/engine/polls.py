@@ -6,13 +6,14 @@ A poll that waits costs one entry per kind that it takes, and one deadline; noth
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from rescind.model.commands import CallAnswer
 from rescind.model.ids import Instant, WorkerId
+from rescind.model.messages import AgentKind
 from rescind_server.engine.calls import NothingFound
 from rescind_server.engine.deadlines import Deadline, DeadlineKind
 from rescind_server.engine.entities import Worker
@@ -134,6 +135,28 @@ def worker_of(state: State, worker_id: WorkerId) -> Worker:
     if not worker.beats:
         worker.silence_ms = LONGEST_SILENCE_MS
     return worker
+
+
+def note_kinds(
+    state: State,
+    worker: Worker,
+    queue: str,
+    *,
+    agents: Iterable[str] = (),
+    tasks: tuple[str, ...] = (),
+    workflows: tuple[str, ...] = (),
+) -> None:
+    """A poll tells which kinds its worker takes of one sort of work, and where from; of other sorts nothing changes."""
+    if not worker.polls:
+        return  # its session has said so
+    before = worker.queues, worker.agents, worker.tasks, worker.workflows
+    if queue not in worker.queues:
+        worker.queues = (*worker.queues, queue)
+    worker.agents = {kind: AgentKind(kind) for kind in agents} or worker.agents
+    worker.tasks = tasks or worker.tasks
+    worker.workflows = workflows or worker.workflows
+    if before != (worker.queues, worker.agents, worker.tasks, worker.workflows):
+        state.announcements.note(worker)
 
 
 def missing_worker(state: State, worker_id: WorkerId) -> Worker:

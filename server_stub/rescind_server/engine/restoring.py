@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from rescind.model.ids import Instant, WorkerId
-from rescind.model.status import STOP_ENDED, TaskStatus
-from rescind_server.engine import activations, claim_ends, polls, workflow_restoring
+from rescind.model.status import STOP_ENDED, ExecutionStatus, TaskStatus
+from rescind_server.engine import activations, claim_ends, polls, stopping, workflow_restoring
 from rescind_server.engine.agent_backlog import AgentBacklog
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import (
@@ -63,6 +63,8 @@ def restore(
         state.executions[execution.execution_id] = execution
         if cleanup_due is not None and not execution.ended:
             execution.cleanup = state.deadlines.set(cleanup_due, DeadlineKind.CLEAN_UP, execution)
+        if execution.status is ExecutionStatus.CANCELLING:
+            stopping.note(state, execution)
         for task in execution.tasks.values():
             _restore_task(state, task, claimable)
             if execution.called is not None:
@@ -114,6 +116,7 @@ def _restore_attempt(state: State, attempt: Attempt) -> None:
     else:
         worker = state.workers.get(attempt.worker_id) or _absent_worker(state, attempt.worker_id)
     worker.running[attempt.lease] = attempt
+    stopping.count_attempt(state, attempt)
     if attempt.stop is not None and attempt.stop not in STOP_ENDED:
         return
     options = attempt.task.options

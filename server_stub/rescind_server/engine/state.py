@@ -13,6 +13,7 @@ from rescind.model.events import EventType, HistoryEvent
 from rescind.model.ids import ExecutionId, Instant, Lease, TaskId, WorkerId
 from rescind.model.options import DEFAULT_TASK_OPTIONS, TaskOptions
 from rescind_server.engine.agent_backlog import AgentBacklog
+from rescind_server.engine.announcements import Announcements
 from rescind_server.engine.deadlines import Deadlines
 from rescind_server.engine.polls import Poll, WaitingPolls
 from rescind_server.engine.subscriptions import QueueKey, Subscriptions
@@ -67,6 +68,7 @@ class Decision(msgspec.Struct, eq=False):
         effects: what the host is to do about children, and a parent, that live elsewhere, with who wants it; in order.
         logged: what was written to the logs of workflows, in order.
         keys: idempotency keys that were given to something, or freed (None).
+        stopping: executions of which more, or less, is being stopped than before; their histories need not tell so.
     """
 
     reply: Reply = ACCEPTED
@@ -87,6 +89,7 @@ class Decision(msgspec.Struct, eq=False):
     effects: list[tuple[ExecutionId, ChildEffect]] = []
     logged: list[tuple[Execution, LoggedEvent]] = []
     keys: dict[KeyName, KeyOwner | None] = {}
+    stopping: dict[ExecutionId, Execution] = {}
 
 
 class State:
@@ -105,6 +108,7 @@ class State:
         task_workers: connected workers, and which have a free slot.
         agent_workers: the same for agents.
         crowded_workers: those who have no free slot for an agent, but hold one that they can do without.
+        announcements: which kinds workers run as agents, and which as workflows.
         offered: tasks that became claimable in this decision.
         freed: workers in which slots became free in this decision.
         queued: backlogs that agents were added to in this decision.
@@ -124,6 +128,8 @@ class State:
         attempts_by_task: attempts that may still be running, by their task; the last, if there are several.
         workflows: who waits for what among workflows.
         away: of the workflow that the present command lets go on by hand, the children that have left memory.
+        stop_changes: executions of which this decision began, or ended, to stop something.
+        still_stopping: executions that have ended while something of them, or below them, is still being stopped.
     """
 
     def __init__(
@@ -146,6 +152,7 @@ class State:
         self.task_workers = Subscriptions(lambda worker: worker.free_slots > 0)
         self.agent_workers = Subscriptions(lambda worker: worker.free_agent_slots > 0)
         self.crowded_workers = Subscriptions(lambda worker: worker.free_agent_slots <= 0 and bool(worker.idle))
+        self.announcements = Announcements()
         self.offered: list[Task] = []
         self.freed: dict[WorkerId, Worker] = {}
         self.queued: dict[QueueKey, None] = {}
@@ -162,6 +169,8 @@ class State:
         self.attempts_by_task: dict[TaskId, Attempt] = {}
         self.workflows = Workflows()
         self.away: Mapping[ExecutionId, Execution] = {}
+        self.stop_changes: dict[ExecutionId, Execution] = {}
+        self.still_stopping: dict[ExecutionId, Execution] = {}
         self.order = 0
         self.lease = 0
         self.deferred = 0

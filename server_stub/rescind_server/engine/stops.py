@@ -10,7 +10,7 @@ from rescind.model.ids import Instant, Lease, TaskId
 from rescind.model.messages import StopOrder, StopReported
 from rescind.model.operations import AwaitStopped, Resolution, TasksStopped
 from rescind.model.status import STOP_ENDED, STOP_TRANSITIONS, StopState
-from rescind_server.engine import activations
+from rescind_server.engine import activations, stopping
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Attempt, Execution, StopWait, Task
 from rescind_server.engine.state import State, record
@@ -106,6 +106,8 @@ def end_attempt(state: State, attempt: Attempt, stop: StopState, executor: str =
     _drop_redelivery(state, attempt)
     state.attempts.pop(attempt.lease, None)
     task = attempt.task
+    if attempt.is_stopping:
+        stopping.count_attempt(state, attempt)
     if state.attempts_by_task.get(task.task_id) is attempt:
         del state.attempts_by_task[task.task_id]
     task.execution.unsettled -= 1
@@ -209,6 +211,7 @@ def _acknowledge(state: State, attempt: Attempt, message: StopReported) -> None:
 def _send_first(state: State, attempt: Attempt) -> None:
     attempt.deliveries = 0
     attempt.acknowledged = False
+    stopping.count_attempt(state, attempt)
     _note_changed(state, attempt)
     send_order(state, attempt)
 

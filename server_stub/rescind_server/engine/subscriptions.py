@@ -100,7 +100,3 @@ class Subscriptions:
                 return worker
             del pool.ready[worker_id]
         return None
-
-    def count(self, key: QueueKey) -> int:
-        """How many workers take work of this queue and kind."""
-        return sum(pool.size for pool in self._by_key.get(key, {}).values())

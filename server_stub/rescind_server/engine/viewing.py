@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
+
 from rescind.model.ids import Instant
-from rescind.model.overviews import AttemptView, ListedTask, WorkerView
-from rescind.model.status import ExecutionStatus, StopState
+from rescind.model.overviews import AttemptView, ListedTask, StillStopping, WorkerView
+from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus, StopState
 from rescind.model.views import ChildView, ExecutionDetails, ExecutionView, StopView, TaskView
 from rescind_server.engine.entities import Attempt, Child, Execution, Task, Worker
+
+_OVER: Final = TERMINAL_EXECUTION | {ExecutionStatus.CANCELLING}
 
 
 def details_of(execution: Execution) -> ExecutionDetails:
@@ -128,9 +134,18 @@ def is_stopping(task: Task) -> bool:
     return any(stop_due(attempt) is not None for attempt in task.attempts or ())
 
 
-def attempts_stopping(execution: Execution) -> int:
-    """How many attempts of its tasks were ordered or asked to stop, and may still be running."""
-    return sum(stop_due(attempt) is not None for task in execution.tasks.values() for attempt in task.attempts or ())
+def still_stopping(execution: Execution) -> StillStopping:
+    """What is still being stopped of an execution, and below it, if it is cancelled or has ended."""
+    if execution.status not in _OVER:
+        return StillStopping()
+    return StillStopping(execution.attempts_stopping, execution.children_stopping)
+
+
+def with_stopping(view: ExecutionView, stopping: StillStopping | None) -> ExecutionView:
+    """An execution with what is still being stopped of it, and below it; None if that cannot be told."""
+    if stopping is None:
+        return view
+    return msgspec.structs.replace(view, stopping=stopping.total, children_stopping=stopping.children)
 
 
 def worker_view(worker: Worker, now: Instant) -> WorkerView:
@@ -149,4 +164,6 @@ def worker_view(worker: Worker, now: Instant) -> WorkerView:
         lease_ends=worker.lease.due if worker.lease is not None and not worker.connected else None,
         stopping=len(dues),
         unresponsive=sum(due < now for due in dues),
+        workflows=worker.workflows,
+        polls=worker.polls,
     )

@@ -6,7 +6,7 @@ one step per wait that the member stands in, however many members the wait has.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -24,6 +24,9 @@ from rescind_server.engine.state import State, record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MOST_NAMED: Final = 5
+"""How many members of a wait its event names, for people: there may be ten thousand."""
+
 
 def await_tasks(state: State, execution: Execution, operation: AwaitTasks) -> None:
     """Register a wait for tasks, or answer it if its condition holds already."""
@@ -36,7 +39,14 @@ def await_tasks(state: State, execution: Execution, operation: AwaitTasks) -> No
     operation = msgspec.structs.replace(operation, task_ids=tuple([task.task_id for task in members]))
     wait = TaskWait(execution=execution, position=operation.position, operation=operation, open=len(members))
     execution.open[operation.position] = wait
-    record(state, execution, EventType.WAIT_STARTED, position=operation.position, subject=operation.subject)
+    record(
+        state,
+        execution,
+        EventType.WAIT_STARTED,
+        position=operation.position,
+        subject=operation.subject,
+        tasks=list(operation.task_ids[:MOST_NAMED]),
+    )
     ended = [task for task in members if task.outcome is not None]
     if len(ended) > 1:
         ended.sort(key=lambda task: task.ended_sequence)

@@ -45,6 +45,7 @@ def join(state: State, message: WorkerJoined) -> None:
         message.silence_ms,
         running=held.running if held is not None else {},
         last_contact=state.now,
+        workflows=message.workflows,
     )
     if held is not None and held.lease is not None:
         state.deadlines.cancel(held.lease)
@@ -151,6 +152,7 @@ def _subscribe(state: State, worker: Worker) -> None:
     state.task_workers.subscribe(worker, [(queue, kind) for queue in worker.queues for kind in worker.tasks])
     state.agent_workers.subscribe(worker, agents)
     state.crowded_workers.subscribe(worker, agents)
+    state.announcements.note(worker)
 
 
 def _disconnect(state: State, worker: Worker) -> None:
@@ -160,6 +162,7 @@ def _disconnect(state: State, worker: Worker) -> None:
         worker.lease = None
     for subscriptions in (state.task_workers, state.agent_workers, state.crowded_workers):
         subscriptions.unsubscribe(worker)
+    state.announcements.forget(worker.worker_id)
     placement.stop_looking(state, worker)
     # An agent's code may run elsewhere at once: what its old run still sends is void by its number.
     for execution in list(worker.held.values()):
@@ -172,6 +175,7 @@ def _forget(state: State, worker: Worker) -> None:
         attempts.lose(state, attempt)
     if state.workers.get(worker.worker_id) is worker:
         del state.workers[worker.worker_id]
+        state.announcements.forget(worker.worker_id)
 
 
 def _reconcile(state: State, worker: Worker, named: set[Lease]) -> None:

@@ -71,8 +71,9 @@ class Checks:
         known = self._execution.tasks.get(task_id)
         kind = known.kind if known is not None else self._tasks.get(task_id)
         owner = self._state.workflows.tasks.get(task_id, self._execution)
-        if (kind is not None and kind != command.kind) or owner is not self._execution:
-            return Refused("AlreadyExists", f"task {task_id!r} exists, and is another. Choose another id.")
+        is_taken = owner is not self._execution or task_id in self._state.named_tasks
+        if is_taken or (kind is not None and kind != command.kind):
+            return task_is_taken(task_id)
         self._tasks[task_id] = command.kind
         return None
 
@@ -161,6 +162,11 @@ def ended(execution: Execution) -> Refused:
     return Refused(
         "ExecutionEnded", f"workflow {execution.execution_id!r} is {execution.status.value}; it takes nothing more."
     )
+
+
+def task_is_taken(task_id: str) -> Refused:
+    """The refusal for a task's id that another task has."""
+    return Refused("AlreadyExists", f"task {task_id!r} exists, and is another. Choose another id.")
 
 
 def not_found(execution_id: str) -> Refused:

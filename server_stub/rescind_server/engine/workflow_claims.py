@@ -12,6 +12,7 @@ from rescind.model.events import EventType
 from rescind.model.ids import Instant, WorkerId
 from rescind.model.status import ExecutionStatus
 from rescind.model.workflows import (
+    HoldWorkflows,
     NoWorkflow,
     PollWorkflow,
     ReleaseWorkflow,
@@ -19,7 +20,7 @@ from rescind.model.workflows import (
     WorkerSeen,
     WorkflowClaimed,
 )
-from rescind_server.engine import claim_ends
+from rescind_server.engine import claim_ends, polls
 from rescind_server.engine.activations import set_status
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase
@@ -35,6 +36,9 @@ def poll(state: State, command: PollWorkflow) -> Reply:
     """Claim the workflow whose turn it is, or wait for one."""
     _end_poll(state, command.poll)
     _note_seen(state, command.worker_id)
+    if command.announces:
+        worker = polls.worker_of(state, command.worker_id)
+        polls.note_kinds(state, worker, command.queue, workflows=command.kinds)
     poll = WorkflowPoll(
         command.poll,
         0,
@@ -84,6 +88,18 @@ def seen(state: State, command: WorkerSeen) -> Reply:
     return ACCEPTED
 
 
+def still_made(state: State, command: HoldWorkflows) -> Reply:
+    """These passes are made still. Of a claim that is not named its worker may know nothing any more."""
+    _note_seen(state, command.worker_id)
+    for execution_id, claim in command.claims:
+        execution = state.executions.get(execution_id)
+        if execution is None or execution.workflow is None or execution.run != claim:
+            continue
+        if execution.workflow.worker_id == command.worker_id:
+            claim_ends.limit(state, execution, command.pass_ms)
+    return ACCEPTED
+
+
 def worker_gone(state: State, worker_id: WorkerId) -> None:
     """Whatever this worker has claimed goes to others."""
     worker = state.workflows.workers.get(worker_id)
@@ -114,6 +130,7 @@ def lease_ended(state: State, worker: PollingWorker) -> None:
 def offer(state: State, execution: Execution) -> None:
     """Somebody may run the next pass; it is handed out at the end of the decision."""
     execution.phase = Phase.QUEUED
+    execution.waits_since = state.now
     set_status(execution, ExecutionStatus.PENDING)
     state.decision.executions[execution.execution_id] = execution
     state.workflows.offered.append(execution)

@@ -19,7 +19,15 @@ from rescind.model.workflow_events import (
     WorkflowCancelled,
     WorkflowExecutionFailed,
 )
-from rescind_server.engine import endings, execution_endings, stops, workflow_claims, workflow_elsewhere, workflow_keys
+from rescind_server.engine import (
+    endings,
+    execution_endings,
+    stopping,
+    stops,
+    workflow_claims,
+    workflow_elsewhere,
+    workflow_keys,
+)
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution, Phase
 from rescind_server.engine.state import State, record
@@ -51,6 +59,8 @@ def finish(
     execution.output = output
     execution.failure = failure
     execution.ended_at = state.now
+    if execution.cause is not None or not stopping.is_still(execution):
+        stopping.note(state, execution)
     if status is not ExecutionStatus.COMPLETED:
         workflow_keys.free(state, execution)
     if execution.unsettled:
@@ -60,8 +70,6 @@ def finish(
         _cancel_tasks(state, execution, execution.cause or ended, hard=hard)
     details = {"error": failure.message, "error_type": failure.error_type} if failure is not None else {}
     record(state, execution, _ENDS[status], **details)
-    for promise_id in workflow.promises:
-        state.workflows.promises.pop(promise_id, None)
     for task_id in execution.tasks:
         state.workflows.tasks.pop(task_id, None)
     tell_parent(state, execution)
@@ -94,7 +102,7 @@ def cancel(state: State, command: CancelExecution, execution: Execution) -> Repl
     if not execution.ended:
         cancel_tree(state, execution, command.cause, command.cause.by, hard=command.hard, within_ms=command.within_ms)
     if command.hard:
-        _force_its_stops(state, execution, command.cause)
+        _force_tree(state, execution, command.cause)
     return CancelAnswered(result)
 
 
@@ -136,6 +144,7 @@ def _tell_cancelled(state: State, execution: Execution, root: Execution, cause: 
         requested_by = parent_id
     execution.cause = cause
     execution.status = ExecutionStatus.CANCELLING
+    stopping.note(state, execution)
     tell(state, execution, CancellationRequested(cause.reason or "", requested_by, cause))
     return True
 
@@ -145,16 +154,29 @@ def _subtree(state: State, root: Execution) -> Iterator[Execution]:
     level = [root]
     while level:
         yield from level
-        level = [
-            child
-            for execution in level
-            for child_id in workflow_of(execution).children
-            if (child := state.executions.get(child_id)) is not None
-            and not child.ended
+        level = [child for execution in level for child in _children(state, execution) if not child.ended]
+
+
+def _over_in(state: State, root: Execution) -> Iterator[Execution]:
+    """What is cancelled or has ended of a tree, in the same order: what goes on below goes on."""
+    level = [root]
+    while level:
+        yield from level
+        below = [child for execution in level for child in _children(state, execution)]
+        level = [child for child in below if child.ended or child.cause is not None]
+
+
+def _children(state: State, execution: Execution) -> Iterator[Execution]:
+    """The child workflows in memory that go with a workflow."""
+    for child_id in workflow_of(execution).children:
+        child = state.executions.get(child_id)
+        if (
+            child is not None
             and child.workflow is not None
             and child.workflow.parent_id == execution.execution_id
             and not child.workflow.is_abandoned
-        ]
+        ):
+            yield child
 
 
 def _begin(
@@ -183,6 +205,14 @@ def _cancel_tasks(state: State, execution: Execution, cause: CancelCause, *, har
     for task in list(execution.tasks.values()):
         if task.outcome is None and task.options.parent_close is ParentClosePolicy.CANCEL:
             endings.request_cancel(state, task, passed_on, mode)
+
+
+def _force_tree(state: State, root: Execution, cause: CancelCause) -> None:
+    """What is being stopped already of a tree loses its grace, and what cleans up below ends; the deepest first."""
+    for execution in reversed(list(_over_in(state, root))):
+        if not execution.ended:
+            end_cancelled(state, execution, hard=True)
+        _force_its_stops(state, execution, cause)
 
 
 def _force_its_stops(state: State, execution: Execution, cause: CancelCause) -> None:

@@ -38,6 +38,11 @@ class KeyOwner(NamedTuple):
     promise_id: str | None = None
     task_id: TaskId | None = None
 
+    @property
+    def is_workflow(self) -> bool:
+        """Whether it is the key of the execution itself."""
+        return self.promise_id is None and self.task_id is None
+
 
 class WorkflowTimer(msgspec.Struct, eq=False):
     """A timer of a workflow. `is_over` once it fired or was cancelled."""
@@ -194,7 +199,7 @@ class Workflows:
         waiting: the same by what they wait for, those first that wait for longest.
         claimed_by: what a poll was given, until that is submitted.
         workers: who has claimed something.
-        promises: whose promise it is, by the promises' ids; those of open workflows.
+        promises: whose promise it is, by the promises' ids; those of workflows in memory.
         tasks: whose task it is, likewise.
         keys: what idempotency keys belong to.
         expiries: when they expire; a heap.

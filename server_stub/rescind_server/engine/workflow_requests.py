@@ -15,9 +15,11 @@ from rescind.model.commands import (
     Signalled,
 )
 from rescind.model.events import EventType
+from rescind.model.ids import Instant
 from rescind.model.status import ExecutionStatus
-from rescind.model.workflow_events import RetryRequested
+from rescind.model.workflow_events import RetryRequested, WorkflowStarted
 from rescind.model.workflows import (
+    HoldWorkflows,
     PollWorkflow,
     ReleaseWorkflow,
     RetryWorkflow,
@@ -31,6 +33,7 @@ from rescind.model.workflows import (
     WorkflowRetried,
 )
 from rescind_server.engine import (
+    stopping,
     workers,
     workflow_checks,
     workflow_claims,
@@ -39,6 +42,7 @@ from rescind_server.engine import (
     workflow_starts,
     workflow_submissions,
 )
+from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import State, record
 from rescind_server.engine.workflow_entities import workflow_of
@@ -66,7 +70,7 @@ def decide(state: State, command: Command, closed: Execution | None, seed: int) 
         case SubmitWorkflowCommands() if closed is not None:
             return _of_workflow(closed, lambda: workflow_submissions.answer_closed(command, closed))
         case SettlePromise() if closed is not None:
-            return workflow_promises.answer_closed(command, closed)
+            return workflow_promises.answer_closed(state, command, closed)
         case ReleaseWorkflow() if closed is not None:
             return ACCEPTED
         case SignalExecution() | CancelExecution():
@@ -96,8 +100,13 @@ def _signal(state: State, command: SignalExecution, execution: Execution) -> Rep
 def _retry(state: State, command: RetryWorkflow, closed: Execution | None) -> Reply:
     """Let a failed workflow go on from its log: what came due, or ended, while it was not there is told now."""
     execution = closed or state.executions.get(command.execution_id)
-    if execution is None or execution.workflow is None:
+    if execution is None:
         return workflow_checks.not_found(command.execution_id)
+    if execution.workflow is None:
+        return Refused(
+            "RequestError",
+            f"execution {command.execution_id!r} is an agent; only workflows are let go on by hand. Start another one.",
+        )
     if execution.status is not ExecutionStatus.FAILED:
         return Refused(
             "ExecutionEnded" if execution.ended else "RequestError",
@@ -114,6 +123,7 @@ def _retry(state: State, command: RetryWorkflow, closed: Execution | None) -> Re
     workflow = workflow_of(execution)
     why = {"reason": command.note} if command.note else {}
     record(state, execution, EventType.EXECUTION_RETRIED, by=command.by, **why)
+    _begin_time_anew(state, execution)
     append(state, execution, RetryRequested(command.note))
     for task in execution.tasks.values():
         state.workflows.tasks[task.task_id] = execution
@@ -124,9 +134,20 @@ def _retry(state: State, command: RetryWorkflow, closed: Execution | None) -> Re
         if child is not None and child.ended and child.workflow is not None:
             workflow_endings.tell_parent(state, child)
     workflow_promises.watch(state, execution)
+    stopping.note(state, execution)
     if execution not in state.workflows.offered:
         workflow_claims.offer(state, execution)
     return WorkflowRetried(execution.execution_id, workflow.retries)
+
+
+def _begin_time_anew(state: State, execution: Execution) -> None:
+    """The workflow has all the time that it was given once more: that of before may long be over."""
+    workflow = workflow_of(execution)
+    if workflow.timeout_at is None:
+        return
+    begun = next(each.at for each in reversed(workflow.log) if isinstance(each.event, WorkflowStarted | RetryRequested))
+    workflow.timeout_at = Instant(state.now + workflow.timeout_at - begun)
+    workflow.timeout = state.deadlines.set(workflow.timeout_at, DeadlineKind.WORKFLOW_TIMEOUT, execution)
 
 
 _RULES: Final[Mapping[type, Callable[[State, Any], Reply]]] = {
@@ -134,6 +155,7 @@ _RULES: Final[Mapping[type, Callable[[State, Any], Reply]]] = {
     PollWorkflow: workflow_claims.poll,
     WithdrawPoll: workflow_claims.withdraw,
     WorkerSeen: workflow_claims.seen,
+    HoldWorkflows: workflow_claims.still_made,
     WorkerGone: workers.gone,
     SubmitWorkflowCommands: workflow_submissions.submit,
     ReleaseWorkflow: workflow_claims.give_back,

@@ -33,6 +33,8 @@ def _restore(state: State, execution: Execution) -> None:
         child = ChildWorkflow(workflow.child_name, execution.execution_id)
         parent.workflow.children[execution.execution_id] = child
     if execution.ended:
+        for promise in workflow.promises.values():
+            workflow_promises.remember(state, execution, promise)
         return
     workflow_promises.watch(state, execution)
     if workflow.timeout_at is not None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rescind.model.cause import CancelCause, CancelSource
 from rescind.model.events import EventType
-from rescind.model.options import DEFAULT_TASK_OPTIONS, LONGEST_MS, RetryPolicy, TaskOptions
+from rescind.model.options import DEFAULT_TASK_OPTIONS, LONGEST_MS, MOST_RETRIES, RetryPolicy, TaskOptions
 from rescind.model.status import ExecutionStatus
 from rescind.model.workflow_commands import (
     DEFAULT_WORKFLOW_TASK_RETRIES,
@@ -105,7 +105,8 @@ def _schedule_task(state: State, execution: Execution, command: ScheduleTask) ->
 def _options(command: ScheduleTask) -> TaskOptions:
     if command.options is not None:
         return command.options
-    retries = DEFAULT_WORKFLOW_TASK_RETRIES if command.max_retries is None else max(0, command.max_retries)
+    wanted = DEFAULT_WORKFLOW_TASK_RETRIES if command.max_retries is None else command.max_retries
+    retries = min(max(0, wanted), MOST_RETRIES)
     if retries == DEFAULT_WORKFLOW_TASK_RETRIES and command.timeout_ms is None:
         return DEFAULT_TASK_OPTIONS
     limit = None if command.timeout_ms is None else min(max(0, command.timeout_ms), LONGEST_MS)
@@ -130,7 +131,8 @@ def _create_promise(state: State, execution: Execution, command: CreatePromise) 
     # A key that belongs to something else is not given to the promise; it has none then.
     if key is not None and workflow_keys.owner_of(state, execution.organisation, key) is not None:
         key = None
-    append(state, execution, PromiseCreated(promise_id, command.promise_name, command.timeout_ms, key))
+    limit = None if command.timeout_ms is None else min(command.timeout_ms, LONGEST_MS)
+    append(state, execution, PromiseCreated(promise_id, command.promise_name, limit, key))
     if key is not None:
         workflow_keys.bind(state, execution, key, command.idempotency_key_ttl_seconds, promise_id=promise_id)
     workflow_promises.watch_promise(state, execution, workflow_of(execution).promises[promise_id])
@@ -157,6 +159,8 @@ def _cancel_timer(state: State, execution: Execution, command: CancelTimer) -> N
     if timer is not None and timer.deadline is not None:
         state.deadlines.cancel(timer.deadline)
     append(state, execution, TimerCancelled(command.timer_id))
+    if timer is not None:
+        record(state, execution, EventType.WITHDRAWN, name=command.timer_id)
 
 
 def _schedule_child(state: State, execution: Execution, command: ScheduleChildWorkflow) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
-from rescind.model.commands import Refused, Reply, Started
+from rescind.model.commands import Refused, Reply, Started, StartExecution
 from rescind.model.events import EventType
 from rescind.model.ids import ExecutionId, Instant
+from rescind.model.options import LONGEST_MS
 from rescind.model.payload import Payload
 from rescind.model.workflow_events import SignalReceived, WorkflowStarted
 from rescind.model.workflows import MOST_SIGNALS, SignalledWithStart, SignalWithStart, StartWorkflow
 from rescind_server.engine import workflow_claims, workflow_keys
+from rescind_server.engine.beginning import begin
 from rescind_server.engine.deadlines import DeadlineKind
 from rescind_server.engine.entities import Execution
-from rescind_server.engine.naming import execution_id_of, shared
+from rescind_server.engine.naming import execution_id_of
 from rescind_server.engine.state import State, record
 from rescind_server.engine.workflow_entities import ChildWorkflow, Workflow, workflow_of
 from rescind_server.engine.workflow_log import append, tell
@@ -23,6 +25,8 @@ def start(state: State, command: StartWorkflow, seed: int) -> Reply:
     """Create a workflow, or recognise the one that this request, or its key, stands for."""
     if command.idempotency_key is not None:
         owner = workflow_keys.owner_of(state, command.organisation, command.idempotency_key)
+        if owner is not None and not owner.is_workflow:
+            return key_is_taken(command.idempotency_key)
         if owner is not None:
             return Started(owner.execution_id, created=False)
     if command.execution_id is not None:
@@ -33,11 +37,43 @@ def start(state: State, command: StartWorkflow, seed: int) -> Reply:
     return refused or Started(_create(state, command, seed).execution_id, created=True)
 
 
+def is_meant(state: State, command: StartExecution, execution_id: ExecutionId) -> bool:
+    """Whether a start that names a kind alone begins a workflow. What exists under its id is found as it is."""
+    if not command.or_workflow or execution_id in state.executions:
+        return False
+    return state.announcements.is_workflow_alone((command.queue, command.kind))
+
+
+def start_meant(state: State, command: StartExecution, execution_id: ExecutionId) -> Reply:
+    """Create a workflow for a start that names a kind alone."""
+    meant = StartWorkflow(
+        kind=command.kind,
+        input=command.input,
+        queue=command.queue,
+        labels=command.labels,
+        by=command.by,
+        organisation=command.organisation,
+        trace_parent=command.trace_parent,
+    )
+    create(state, meant, execution_id, is_told=False)
+    return Started(execution_id, created=True)
+
+
 def same_start(command: StartWorkflow, known: Execution) -> Reply:
     """What a start answers whose id exists: the same request gets the same workflow, another one is refused."""
     if known.workflow is not None and (known.kind, known.input) == (command.kind, command.input):
         return Started(known.execution_id, created=False)
-    return Refused("AlreadyExists", f"execution {known.execution_id!r} exists, and is another. Choose another id.")
+    return id_is_taken(known.execution_id)
+
+
+def id_is_taken(execution_id: str) -> Refused:
+    """The refusal for an id that another execution has."""
+    return Refused("AlreadyExists", f"execution {execution_id!r} exists, and is another. Choose another id.")
+
+
+def key_is_taken(key: str) -> Refused:
+    """The refusal for a key that is not of a workflow, or of a stranger's; which, is not told: keys may be guessed."""
+    return Refused("AlreadyExists", f"idempotency key {key!r} belongs to something else. Choose another key.")
 
 
 def signal_with_start(state: State, command: SignalWithStart, seed: int) -> Reply:
@@ -46,11 +82,15 @@ def signal_with_start(state: State, command: SignalWithStart, seed: int) -> Repl
     if not key:
         return Refused("InvalidInput", "signal with start needs an idempotency key, by which the workflow is found.")
     owner = workflow_keys.owner_of(state, command.start.organisation, key)
+    if owner is not None and not owner.is_workflow:
+        return key_is_taken(key)
     execution = state.executions.get(owner.execution_id) if owner is not None else None
     if execution is None or execution.ended or execution.workflow is None:
         # Found by its key alone: an id might be somebody else's.
         execution = _create(state, msgspec.structs.replace(command.start, execution_id=None), seed)
         created = True
+    elif command.only_own and execution.created_by != command.start.by:
+        return key_is_taken(key)
     else:
         created = False
     sequence = signal(state, execution, command.name, command.value, command.start.by)
@@ -79,34 +119,25 @@ def create(
     """Create a workflow of an id that is free, and offer it."""
     workflow = Workflow(
         version=command.version,
-        priority_ms=command.priority_ms,
+        priority_ms=_within_bounds(command.priority_ms),
         parent_id=command.parent_id,
         child_name=command.child_execution_name,
         is_told=is_told,
         is_abandoned=is_abandoned,
         key=command.idempotency_key,
     )
-    execution = Execution(
-        execution_id,
-        shared(command.organisation),
-        shared(command.kind),
-        shared(command.queue),
-        command.input,
-        command.labels,
-        shared(command.by),
-        state.now,
-        state.next_order(),
-        trace_parent=command.trace_parent,
-        workflow=workflow,
-    )
-    state.executions[execution_id] = execution
-    record(state, execution, EventType.EXECUTION_STARTED, kind=command.kind, queue=command.queue, by=command.by)
+    execution = begin(state, command, execution_id, workflow=workflow)
     append(state, execution, WorkflowStarted(execution.kind, command.input, command.labels))
     if command.timeout_ms is not None:
-        workflow.timeout_at = Instant(state.now + command.timeout_ms * 1_000)
+        workflow.timeout_at = Instant(state.now + max(0, _within_bounds(command.timeout_ms)) * 1_000)
         workflow.timeout = state.deadlines.set(workflow.timeout_at, DeadlineKind.WORKFLOW_TIMEOUT, execution)
     workflow_claims.offer(state, execution)
     return execution
+
+
+def _within_bounds(milliseconds: int) -> int:
+    # What the store cannot keep would be noticed by its commit alone, which is too late.
+    return max(-LONGEST_MS, min(milliseconds, LONGEST_MS))
 
 
 def _create(state: State, command: StartWorkflow, seed: int) -> Execution:

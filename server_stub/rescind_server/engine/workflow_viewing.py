@@ -19,7 +19,7 @@ def workflow_view(execution: Execution) -> WorkflowView | None:
         state=dict(workflow.state),
         parent_id=workflow.parent_id,
         child_execution_name=workflow.child_name,
-        children={child.name: child.execution_id for child in workflow.children.values()},
+        children={child_id: child.name for child_id, child in workflow.children.items()},
         worker_id=workflow.worker_id,
         retries=workflow.retries,
     )

@@ -29,12 +29,13 @@ from rescind.model.commands import (
 )
 from rescind.model.events import EXECUTION_ENDS
 from rescind.model.filters import ExecutionFilter, TaskFilter
-from rescind.model.ids import ExecutionId, TaskId
-from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
+from rescind.model.ids import ExecutionId, TaskId, WorkerId
+from rescind.model.overviews import CancelReach, ListedTask, RunningWork, ServerFacts, Stuck, WorkerView
 from rescind.model.payload import Payload
 from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult, ExecutionStatus
 from rescind.model.texts import LONGEST_TEXT
 from rescind.model.views import ExecutionDetails, ExecutionView
+from rescind.model.workflows import RetryWorkflow, StartWorkflow, WorkflowRetried
 from rescind_server.access.tokens import Role
 from rescind_server.gateway import organisations
 from rescind_server.gateway.identity import Caller
@@ -61,7 +62,7 @@ class ClientRequests:
     async def start(
         self, caller: Caller, request: StartRequest, *, own_labels: Mapping[str, str] | None = None
     ) -> Started:
-        """Start an agent, or find what this very request started before.
+        """Start an agent or a workflow, or find what this very request started before.
 
         Args:
             caller: who asks.
@@ -81,7 +82,7 @@ class ClientRequests:
         return result
 
     async def start_many(self, caller: Caller, requests: Sequence[StartRequest]) -> Sequence[Started | RescindError]:
-        """Start agents in one commit; returns for each what `start` returns or raises.
+        """Start agents and workflows in one commit; returns for each what `start` returns or raises.
 
         Raises:
             InvalidInput: one of them cannot be meant; none was started.
@@ -110,15 +111,6 @@ class ClientRequests:
         own = self._own_executions(caller, selection)
         views, token = await self._queries.list_executions(own, page_size, page_token)
         return [organisations.outer_execution(view) for view in views], token
-
-    async def stopping(self, caller: Caller, execution_ids: Iterable[str]) -> Mapping[str, int] | None:
-        """How many attempts are still being stopped, of executions that are cancelled or have ended.
-
-        Those of none are left out. None if it cannot be told, since the store takes no commits.
-        """
-        inner_ids = [organisations.inner_id(caller.organisation, each) for each in execution_ids]
-        found = await self._queries.stopping(inner_ids)
-        return {organisations.outer(each): count for each, count in found.items()} if found is not None else None
 
     def may_see(self, caller: Caller, created_by: str | None) -> str | None:
         """Whose executions a caller sees that wants those of `created_by`; None is everybody's of its organisation.
@@ -161,6 +153,15 @@ class ClientRequests:
         page = own[:page_size]
         return page, page[-1].worker_id if len(own) > page_size else ""
 
+    async def work_of(
+        self, caller: Caller, worker_ids: Iterable[str], most: int
+    ) -> Mapping[str, Sequence[RunningWork]]:
+        """What each of these workers of the organisation runs now, at most so many; for operators and viewers."""
+        caller.require(Role.VIEWER, Role.OPERATOR)
+        inner_ids = [WorkerId(organisations.inner(caller.organisation, each)) for each in worker_ids]
+        found = await self._queries.work_of(inner_ids, most)
+        return {organisations.outer(each): [organisations.outer_work(one) for one in found[each]] for each in found}
+
     async def stuck(self, caller: Caller, limit: int, quiet_ms: int | None) -> Stuck:
         """What of the organisation does not go on by itself; for operators and viewers."""
         caller.require(Role.VIEWER, Role.OPERATOR)
@@ -198,18 +199,23 @@ class ClientRequests:
         caller.require(Role.OPERATOR)
         return await self._queries.facts()
 
-    async def count(self, caller: Caller, selection: ExecutionFilter | TaskFilter) -> int:
-        """How many would be asked to stop if all that a filter selects were cancelled."""
+    async def reach(self, caller: Caller, selection: ExecutionFilter | TaskFilter, *, hard: bool) -> CancelReach:
+        """What would be cancelled, and told to stop, if all that a filter selects were cancelled, `hard` by force."""
         caller.require(Role.CLIENT, Role.OPERATOR)
-        return await self._queries.count(
+        own = (
             self._own_executions(caller, selection)
             if isinstance(selection, ExecutionFilter)
             else self._own_tasks(caller, selection)
         )
+        return await self._queries.reach(own, hard=hard)
 
     async def counts(self, caller: Caller, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
         """How many executions there are of each status, of those that a filter selects."""
         return await self._queries.counts(self._own_executions(caller, selection))
+
+    async def count_stopping(self, caller: Caller, selection: ExecutionFilter) -> int | None:
+        """How many of them have ended while something of them is still being stopped; None if it cannot be told."""
+        return await self._queries.count_stopping(self._own_executions(caller, selection))
 
     async def signal(self, caller: Caller, execution_id: str, name: str, value: Payload, by: str = "") -> Signalled:
         """Send a signal.
@@ -225,6 +231,21 @@ class ClientRequests:
         reply = await self._ask(caller, SignalExecution(inner_id, name, value, caller.name_for(by)))
         assert isinstance(reply, Signalled)
         return reply
+
+    async def retry(self, caller: Caller, execution_id: str, reason: str = "", by: str = "") -> int:
+        """Let a workflow that has FAILED go on from its log; returns how often that was done, this time counted.
+
+        Raises:
+            NotPermitted: the caller may not, or for a client there is no such execution.
+            NotFound: there is no such execution.
+            ExecutionEnded: it has ended otherwise, or was cancelled before it failed.
+            RequestError: it has not ended, or is an agent.
+        """
+        _check_reason(reason)
+        inner_id = await self._may_act(caller, execution_id)
+        reply = await self._ask(caller, RetryWorkflow(inner_id, reason, caller.name_for(by)))
+        assert isinstance(reply, WorkflowRetried)
+        return reply.attempt
 
     async def cancel_execution(
         self,
@@ -316,7 +337,9 @@ class ClientRequests:
         """The engine's name of an execution of this caller's organisation. Raises InvalidInput."""
         return organisations.inner_id(caller.organisation, execution_id)
 
-    async def _started(self, caller: Caller, command: StartExecution, reply: Reply) -> Started | RescindError:
+    async def _started(
+        self, caller: Caller, command: StartExecution | StartWorkflow, reply: Reply
+    ) -> Started | RescindError:
         is_new = isinstance(reply, Started) and reply.created
         if not is_new and not caller.is_operator and command.execution_id is not None:
             chosen = organisations.outer(command.execution_id)
@@ -356,7 +379,7 @@ class ClientRequests:
             raise NotPermitted(f"{caller.by} sees what it started itself. Leave `created_by` out.")
         return msgspec.structs.replace(selection, created_by=caller.by)
 
-    async def _ask(self, caller: Caller, command: FromClient) -> Reply:
+    async def _ask(self, caller: Caller, command: FromClient | RetryWorkflow) -> Reply:
         reply = await self._host.ask(command)
         if isinstance(reply, Refused):
             raise _error_of(caller, reply)
@@ -374,9 +397,13 @@ def not_permitted(name: str) -> NotPermitted:
 
 
 def _cause(caller: Caller, reason: str | None, by: str, source: CancelSource = CancelSource.REQUEST) -> CancelCause:
+    _check_reason(reason)
+    return CancelCause(source, caller.name_for(by), reason, caller.trace_parent)
+
+
+def _check_reason(reason: str | None) -> None:
     if reason is not None and len(reason) > LONGEST_TEXT:
         raise InvalidInput(f"the reason has {len(reason)} characters; at most {LONGEST_TEXT} are taken.")
-    return CancelCause(source, caller.name_for(by), reason, caller.trace_parent)
 
 
 def _check_size(size: int) -> None:

@@ -131,7 +131,11 @@ class ClientGateway:
         return to_message(await self._requests.facts(caller))
 
     async def _count(self, request: client_pb2.CountRequest, caller: Caller) -> Any:
-        return client_pb2.CountReply(count=await self._requests.count(caller, _target(request)))
+        reach = await self._requests.reach(caller, _target(request), hard=request.hard)
+        count = reach.executions if request.WhichOneof("target") == "executions" else reach.tasks
+        return client_pb2.CountReply(
+            count=count, descendants=reach.descendants, tasks=reach.tasks, attempts=reach.attempts
+        )
 
     async def _cancel_where(self, request: client_pb2.CancelWhereRequest, caller: Caller) -> AsyncIterator[Any]:
         steps = self._requests.cancel_where(
@@ -211,6 +215,7 @@ def _start_request(request: client_pb2.StartRequest) -> StartRequest:
         request.queue if request.HasField("queue") else DEFAULT_QUEUE,
         dict(request.labels),
         request.by,
+        request.workflow if request.HasField("workflow") else None,
     )
 
 

@@ -17,6 +17,8 @@ from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.texts import LONGEST_TEXT
 from rescind.model.workflow_commands import PassStatus
 from rescind.model.workflows import (
+    PASS_CLAIM_MS,
+    HoldWorkflows,
     PollWorkflow,
     PromiseSettled,
     ReleaseWorkflow,
@@ -32,19 +34,24 @@ from rescind.transport.grpc_methods import WORKFLOW_METHODS
 from rescind.transport.workflow_messages import claimed_message, commands_of, event_message, optional, payload_of
 from rescind_server.access.tokens import Role
 from rescind_server.engine.entities import Execution
+from rescind_server.engine.workflow_starts import id_is_taken, key_is_taken
 from rescind_server.gateway import organisations
+from rescind_server.gateway.client_requests import ClientRequests
 from rescind_server.gateway.flovyn.frame import holding
 from rescind_server.gateway.flovyn.workflow_names import inner_commands
 from rescind_server.gateway.flovyn.workflow_requests import WorkflowRequests
 from rescind_server.gateway.identity import Caller, Identify
 from rescind_server.gateway.limits import Limits
 from rescind_server.gateway.serving import Answer, answering, streaming
+from rescind_server.gateway.workflow_owners import ensure_visible, sees_all_workflows
 from rescind_server.host.driver import Host
+from rescind_server.host.queries import Queries
 
 _EVENTS_AT_ONCE: Final = 500
 _LONGEST_WAIT_MS: Final = 60_000
 _LEASE_MS: Final = 120_000
 """How long a claim lasts if its worker says nothing and has no session whose end would tell; in milliseconds."""
+_MOST_HELD: Final = 10_000
 _ACTING: Final = (Role.CLIENT, Role.WORKER, Role.OPERATOR)
 _WORKING: Final = (Role.WORKER, Role.OPERATOR)
 
@@ -52,8 +59,9 @@ _WORKING: Final = (Role.WORKER, Role.OPERATOR)
 class WorkflowGateway:
     """The service."""
 
-    def __init__(self, host: Host, limits: Limits, identify: Identify) -> None:
+    def __init__(self, host: Host, queries: Queries, limits: Limits, identify: Identify) -> None:
         self._host = host
+        self._clients = ClientRequests(host, queries, limits)
         self._limits = limits
         self._identify = identify
         self._requests = WorkflowRequests(host, limits)
@@ -66,7 +74,9 @@ class WorkflowGateway:
             "SignalWithStart": self._signal_with_start,
             "SettlePromise": self._settle,
             "SubmitWorkflow": self._submit,
+            "HoldWorkflows": self._hold,
             "ReleaseWorkflow": self._release,
+            "RetryWorkflow": self._retry,
         }
         frame = self._identify, self._limits
         return {
@@ -84,9 +94,14 @@ class WorkflowGateway:
 
     async def _start(self, request: wire.StartWorkflowRequest, caller: Caller) -> wire.WorkflowExists:
         caller.require(*_ACTING)
-        reply = await self._ask(self._start_command(request, caller))
+        command = self._start_command(request, caller)
+        reply = await self._ask(command)
         assert isinstance(reply, Started)
-        return wire.WorkflowExists(execution_id=organisations.outer(reply.execution_id), created=reply.created)
+        outer_id = organisations.outer(reply.execution_id)
+        by_id = reply.execution_id == command.execution_id
+        taken = id_is_taken(outer_id) if by_id else key_is_taken(request.idempotency_key)
+        await ensure_visible(self._host, caller, reply, taken)
+        return wire.WorkflowExists(execution_id=outer_id, created=reply.created)
 
     async def _signal_with_start(self, request: wire.SignalWithStartRequest, caller: Caller) -> wire.WorkflowExists:
         caller.require(*_ACTING)
@@ -94,7 +109,8 @@ class WorkflowGateway:
         self._limits.check_name(request.name, "the signal's name")
         self._limits.check_payload(value, f"signal {request.name!r}")
         self._limits.check_name(request.start.idempotency_key, "the idempotency key")
-        reply = await self._ask(SignalWithStart(self._start_command(request.start, caller), request.name, value))
+        start, only_own = self._start_command(request.start, caller), not sees_all_workflows(caller)
+        reply = await self._ask(SignalWithStart(start, request.name, value, only_own))
         assert isinstance(reply, SignalledWithStart)
         return wire.WorkflowExists(execution_id=organisations.outer(reply.execution_id), created=reply.created)
 
@@ -104,6 +120,10 @@ class WorkflowGateway:
             caller, request.promise, payload_of(request.value), error, by_key=request.by_key
         )
         return wire.SettlePromiseReply(already=settled.already)
+
+    async def _retry(self, request: wire.RetryWorkflowRequest, caller: Caller) -> wire.RetryWorkflowReply:
+        attempt = await self._clients.retry(caller, request.execution_id, request.reason, request.by)
+        return wire.RetryWorkflowReply(attempt=attempt)
 
     async def _get_log(self, request: wire.GetLogRequest, caller: Caller) -> AsyncIterator[wire.LogBatch]:
         log = await self._requests.log(caller, request.execution_id, request.after)
@@ -127,6 +147,7 @@ class WorkflowGateway:
             max(0, min(request.wait_ms, _LONGEST_WAIT_MS)),
             _LEASE_MS,
             caller.organisation,
+            pass_ms=PASS_CLAIM_MS,
             cleanup_budgets_ms=dict(request.cleanup_budgets_ms),
         )
         self._polls.add(poll)
@@ -159,6 +180,17 @@ class WorkflowGateway:
         )
         assert isinstance(reply, Submitted)
         return wire.SubmitWorkflowReply(sequence=reply.sequence)
+
+    async def _hold(self, request: wire.HoldWorkflowsRequest, caller: Caller) -> wire.HoldWorkflowsReply:
+        caller.require(*_WORKING)
+        self._limits.check_name(request.worker_id, "the worker's id")
+        if len(request.claims) > _MOST_HELD:
+            raise InvalidInput(f"{len(request.claims)} claims at once; at most {_MOST_HELD} are taken.")
+        organisation = caller.organisation
+        worker_id = WorkerId(organisations.inner(organisation, request.worker_id))
+        claims = tuple((organisations.inner_id(organisation, each.execution_id), each.claim) for each in request.claims)
+        await self._ask(HoldWorkflows(worker_id, claims, PASS_CLAIM_MS))
+        return wire.HoldWorkflowsReply()
 
     async def _release(self, request: wire.ReleaseWorkflowRequest, caller: Caller) -> wire.ReleaseWorkflowReply:
         caller.require(*_WORKING)

@@ -19,7 +19,7 @@ from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import ORGANISATION_SEPARATOR, ExecutionId, WorkerId
 from rescind.model.messages import AgentProgress, FromWorker, WorkerAlive, WorkerJoined, WorkerLeft
 from rescind.model.operations import AnyOperation, ScheduleTask
-from rescind.model.overviews import ListedTask, ParkedAgents, StuckTask, WaitingWork, WorkerView
+from rescind.model.overviews import ListedTask, ParkedAgents, RunningWork, StuckTask, WaitingWork, WorkerView
 from rescind.model.views import ExecutionDetails, ExecutionView, TaskView
 
 SEPARATOR: Final = ORGANISATION_SEPARATOR
@@ -155,7 +155,11 @@ def outer_details(details: ExecutionDetails) -> ExecutionDetails:
 def outer_event(event: HistoryEvent) -> HistoryEvent:
     """An event as its organisation knows it: with the names of queues and workers that it gave them."""
     details = event.details or {}
-    names = {name: outer(details[name]) for name in _NAMES_IN_EVENTS if SEPARATOR in details.get(name, "")}
+    names: dict[str, object] = {
+        name: outer(details[name]) for name in _NAMES_IN_EVENTS if SEPARATOR in details.get(name, "")
+    }
+    if "children" in details:
+        names["children"] = [outer(each) for each in details["children"]]
     return msgspec.structs.replace(event, details=details | names) if names else event
 
 
@@ -194,6 +198,11 @@ def outer_audit(record: AuditRecord) -> AuditRecord:
     if record.execution_id is None or SEPARATOR not in record.execution_id:
         return record
     return msgspec.structs.replace(record, execution_id=ExecutionId(outer(record.execution_id)))
+
+
+def outer_work(work: RunningWork) -> RunningWork:
+    """Something that a worker runs, as its organisation knows it."""
+    return msgspec.structs.replace(work, execution_id=ExecutionId(outer(work.execution_id)))
 
 
 def outer_worker(worker: WorkerView) -> WorkerView:

@@ -1,9 +1,9 @@
-"""What a caller gives to start an agent, checked and turned into the engine's command."""
+"""What a caller gives to start an agent or a workflow, checked and turned into the engine's command."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypedDict
 from uuid import uuid4
 
 import msgspec
@@ -14,6 +14,7 @@ from rescind.model.ids import ExecutionId
 from rescind.model.options import DEFAULT_QUEUE
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.texts import LONGEST_TEXT
+from rescind.model.workflows import StartWorkflow
 from rescind_server.gateway import organisations
 from rescind_server.gateway.identity import Caller
 from rescind_server.gateway.limits import Limits
@@ -23,7 +24,10 @@ RESERVED_LABELS: Final = "rescind."
 
 
 class StartRequest(msgspec.Struct, frozen=True):
-    """An agent to start, as its caller names things; see `StartExecution`."""
+    """An agent or a workflow to start, as its caller names things; see `StartExecution`.
+
+    `workflow` says which of the two; None leaves that to what the queue's workers say of the kind.
+    """
 
     kind: str
     input: Payload = NULL_PAYLOAD
@@ -31,11 +35,25 @@ class StartRequest(msgspec.Struct, frozen=True):
     queue: str = DEFAULT_QUEUE
     labels: Mapping[str, str] = {}
     by: str = ""
+    workflow: bool | None = None
+
+
+class _Named(TypedDict):
+    """What both commands have."""
+
+    kind: str
+    input: Payload
+    execution_id: ExecutionId | None
+    queue: str
+    labels: dict[str, str]
+    by: str
+    organisation: str
+    trace_parent: str | None
 
 
 def start_command(
     caller: Caller, request: StartRequest, limits: Limits, own_labels: Mapping[str, str] | None = None
-) -> StartExecution:
+) -> StartExecution | StartWorkflow:
     """The engine's command for a start, if it can be meant.
 
     Args:
@@ -48,9 +66,10 @@ def start_command(
         InvalidInput: an empty or too long name, or a label that only the server gives.
         PayloadTooLarge: its input is.
     """
-    limits.check_name(request.kind, "the agent's kind")
+    sort = "workflow" if request.workflow else "agent"
+    limits.check_name(request.kind, f"the {sort}'s kind")
     limits.check_name(request.queue, "the queue's name")
-    limits.check_payload(request.input, f"the input of agent {request.kind!r}")
+    limits.check_payload(request.input, f"the input of {sort} {request.kind!r}")
     for name, value in request.labels.items():
         limits.check_name(name, "a label's name")
         if name.startswith(RESERVED_LABELS):
@@ -60,16 +79,19 @@ def start_command(
     organisation = caller.organisation
     if request.execution_id is not None:
         limits.check_name(request.execution_id, "the execution's id")
-    return StartExecution(
-        request.kind,
-        request.input,
-        _id_for(organisation, request.execution_id),
-        organisations.inner(organisation, request.queue),
-        {**request.labels, **(own_labels or {})},
-        caller.name_for(request.by),
-        organisation,
-        caller.trace_parent,
+    named = _Named(
+        kind=request.kind,
+        input=request.input,
+        execution_id=_id_for(organisation, request.execution_id),
+        queue=organisations.inner(organisation, request.queue),
+        labels={**request.labels, **(own_labels or {})},
+        by=caller.name_for(request.by),
+        organisation=organisation,
+        trace_parent=caller.trace_parent,
     )
+    if request.workflow:
+        return StartWorkflow(**named)
+    return StartExecution(**named, or_workflow=request.workflow is None)
 
 
 def _id_for(organisation: str, chosen: str | None) -> ExecutionId | None:

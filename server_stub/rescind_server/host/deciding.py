@@ -56,9 +56,11 @@ class Deciding:
         """All in one question to the store: a caller may cancel, or start, a thousand at once."""
         holds = self._engine.holds
         wanted = [
-            command.execution_id
+            execution_id
             for command in commands
-            if isinstance(command, _Naming) and command.execution_id is not None and not holds(command.execution_id)
+            if isinstance(command, _Naming)
+            and (execution_id := self._named_by(command)) is not None
+            and not holds(execution_id)
         ]
         wanted += [child_id for command in commands for child_id in _spawned_by(command) if not holds(child_id)]
         return self._store.committed_among(wanted) if wanted else _NONE
@@ -87,9 +89,15 @@ class Deciding:
             self._engine.take_page(wanted, page)
         return decision
 
+    def _named_by(self, command: _Naming) -> ExecutionId | None:
+        if not isinstance(command, SettlePromise):
+            return command.execution_id
+        known = self._engine.execution_of_promise(command)
+        return known if known is not None or command.by_key else self._store.owner_of_promise(command.promise)
+
     def _closed(self, command: _Naming) -> Execution | None:
         """The execution that a command names, if it has closed; one that rests is taken up by the engine instead."""
-        execution_id = command.execution_id
+        execution_id = self._named_by(command)
         if execution_id is None or self._engine.holds(execution_id):
             return None
         execution = self._closed_now.get(execution_id) or self._away.get(execution_id)

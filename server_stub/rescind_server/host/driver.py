@@ -10,8 +10,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from rescind.errors import RescindError, ServerUnavailable, StoreError
 from rescind.model.commands import Command, Deferred, Reply
 from rescind.model.events import HistoryEvent
@@ -22,10 +20,10 @@ from rescind.model.workflow_events import LoggedEvent
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.state import Decision, SessionKey
-from rescind_server.engine.viewing import details_of
 from rescind_server.host.availability import Availability
 from rescind_server.host.clock import Alarm, Clock
 from rescind_server.host.deciding import Deciding
+from rescind_server.host.details import Details
 from rescind_server.host.kept_output import KeptOutput
 from rescind_server.host.sessions import Deliver, End, Sessions
 from rescind_server.host.watchers import Watchers
@@ -76,6 +74,7 @@ class Host:
         self.availability = Availability()
         self._engine = engine
         self._deciding = Deciding(engine, store)
+        self._details = Details(engine, store)
         self._store = store
         self._clock = clock
         self.failure: BaseException | None = None
@@ -136,18 +135,28 @@ class Host:
     async def ask_all(self, commands: Sequence[Command]) -> Sequence[Reply]:
         """Let the engine decide several commands in one turn, and one commit; see `ask`."""
         self._ensure_available()
-        loop = asyncio.get_running_loop()
-        asked: list[tuple[Command, asyncio.Future[Reply]]] = [(command, loop.create_future()) for command in commands]
-        self._inbox.extend(asked)
-        self._work.set()
+        futures = [self._put(command) for command in commands]
         try:
             # They are answered together, so this waits once; a callback for each cost more than the decision.
-            return [await future for _, future in asked]
+            return [await future for future in futures]
         except BaseException:  # most of all a cancel of the caller: nobody else fetches these answers
-            for _, future in asked:
+            for future in futures:
                 if not future.cancel() and not future.cancelled():
                     future.exception()  # told for one of them, it is told for all
             raise
+
+    def asked(self, command: Command) -> asyncio.Future[Reply]:
+        """As `ask`, for those who go on without its answer, and want to know what it was if it comes.
+
+        Returns:
+            Gives the durable answer, or raises as `ask`. Cancelled, it gives none.
+
+        Raises:
+            StoreError: the store takes no commits.
+            ServerUnavailable: the host was closed, or has failed.
+        """
+        self._ensure_available()
+        return self._put(command)
 
     def attach(self, worker_id: WorkerId, session: int, deliver: Deliver, end: End | None = None) -> None:
         """From now on, hand a worker's messages to `deliver`, a batch per turn.
@@ -184,11 +193,11 @@ class Host:
                 durable.
         """
         try:
-            return await self.consult(lambda: self._look_up(execution_id))
+            return await self.consult(lambda: self._details.of(execution_id))
         except StoreError:
             if self.availability.trouble is None:
                 raise
-            return self._committed(execution_id)
+            return self._details.committed(execution_id)
 
     async def consult(self, question: Callable[[], AnswerT]) -> AnswerT:
         """What a look into the engine's memory gives, at a moment when all that is in it is durable.
@@ -334,6 +343,12 @@ class Host:
         self._turn, self._inbox, self._questions = [], [], []
         self._deferred.clear()
 
+    def _put(self, command: Command) -> asyncio.Future[Reply]:
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._inbox.append((command, future))
+        self._work.set()
+        return future
+
     def _ensure_available(self) -> None:
         self.availability.ensure(self.failure)
 
@@ -363,29 +378,6 @@ class Host:
                 future.set_exception(error)
             else:
                 future.set_result(answer)
-
-    def _look_up(self, execution_id: ExecutionId) -> ExecutionDetails | None:
-        details = self._engine.details(execution_id)
-        return self._committed(execution_id) if details is None else self._with_children(details)
-
-    def _committed(self, execution_id: ExecutionId) -> ExecutionDetails | None:
-        execution = self._store.committed(execution_id)
-        return self._with_children(details_of(execution)) if execution is not None else None
-
-    def _with_children(self, details: ExecutionDetails) -> ExecutionDetails:
-        """With the status also of the children whose end the execution was not told of."""
-        unknown = [child.execution_id for child in details.children if child.status is None]
-        if not unknown:
-            return details
-        known = {**self._store.committed_among(unknown)}
-        known |= {each: found for each in unknown if (found := self._engine.execution(each)) is not None}
-        children = tuple(
-            msgspec.structs.replace(child, status=known[child.execution_id].status)
-            if child.execution_id in known and child.status is None
-            else child
-            for child in details.children
-        )
-        return msgspec.structs.replace(details, children=children)
 
     def _act(self, decisions: Sequence[Decision]) -> None:
         outgoing: dict[SessionKey, list[ToWorker]] = {}

@@ -14,13 +14,21 @@ from rescind.errors import InvalidInput, NotFound, ServerUnavailable, StoreError
 from rescind.model.cause import CancelCause
 from rescind.model.commands import CancelAnswered, CancelExecution, CancelTaskFromOutside, FromClient
 from rescind.model.filters import ExecutionFilter, TaskFilter
-from rescind.model.ids import ExecutionId, TaskId
-from rescind.model.overviews import ListedTask, ServerFacts, Stuck, WorkerView
+from rescind.model.ids import ExecutionId, TaskId, WorkerId
+from rescind.model.overviews import CancelReach, ListedTask, RunningWork, ServerFacts, StillStopping, Stuck, WorkerView
 from rescind.model.status import TERMINAL_EXECUTION, CancelMode, CancelTaskResult, ExecutionStatus
 from rescind.model.views import ExecutionView
 from rescind_server.access.token_file import TokenFile
-from rescind_server.engine.entities import Execution
-from rescind_server.engine.finding import Place, find_execution_of, find_held, find_stopping, find_tasks, place_of
+from rescind_server.engine.entities import Execution, Task
+from rescind_server.engine.finding import (
+    Place,
+    find_execution_of,
+    find_held,
+    find_still_stopping,
+    find_tasks,
+    place_of,
+    stopping_of,
+)
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.overview import (
     counts_of,
@@ -30,7 +38,9 @@ from rescind_server.engine.overview import (
     waiting_work,
     worker_views,
 )
-from rescind_server.engine.viewing import execution_view, listed_task
+from rescind_server.engine.reaching import Reach
+from rescind_server.engine.running import work_of
+from rescind_server.engine.viewing import execution_view, listed_task, with_stopping
 from rescind_server.host.about import About
 from rescind_server.host.audit import AuditTrail
 from rescind_server.host.driver import Host
@@ -77,24 +87,26 @@ class Queries:
         before = _before(page_token)
         found = await self._find_executions(selection, before, page_size + 1)
         page = found[:page_size]
-        return [each.view for each in page], str(page[-1].ordinal) if len(found) > page_size else ""
-
-    async def stopping(self, execution_ids: Iterable[ExecutionId]) -> Mapping[ExecutionId, int] | None:
-        """How many attempts are still being stopped, of executions that are cancelled or have ended.
-
-        Those of none are left out. None if it cannot be told, since the store takes no commits.
-        """
-        try:
-            return await self._host.consult(lambda: find_stopping(self._engine, execution_ids))
-        except (StoreError, ServerUnavailable):
-            return None
+        views = await self._with_stopping([each.view for each in page])
+        return views, str(page[-1].ordinal) if len(found) > page_size else ""
 
     async def counts(self, selection: ExecutionFilter) -> Mapping[ExecutionStatus, int]:
         """How many executions there are of each status, of those that a filter selects; those of none are left out."""
-        if selection.worker_id is None:
+        if _is_stored(selection):
             return await self._store.count_executions(selection)
         held = await self._find_executions(selection, None, sys.maxsize)
         return Counter(found.view.status for found in held)
+
+    async def count_stopping(self, selection: ExecutionFilter) -> int | None:
+        """How many of those that a filter selects have ended while something of them is still being stopped.
+
+        None if it cannot be told, since the store takes no commits.
+        """
+        of_those = msgspec.structs.replace(selection, stopping=True)
+        try:
+            return await self._host.consult(lambda: len(find_still_stopping(self._engine, of_those)))
+        except (StoreError, ServerUnavailable):
+            return None
 
     async def list_tasks(
         self, selection: TaskFilter, page_size: int, page_token: str
@@ -135,6 +147,10 @@ class Queries:
         found = await self._host.consult(lambda: worker_views(self._engine, now, page_token, page_size + 1))
         page = found[:page_size]
         return page, page[-1].worker_id if len(found) > page_size else ""
+
+    async def work_of(self, worker_ids: Iterable[WorkerId], most: int) -> Mapping[WorkerId, Sequence[RunningWork]]:
+        """What each of these workers runs now, at most so many of each."""
+        return await self._host.consult(lambda: work_of(self._engine, worker_ids, most))
 
     async def stuck(self, limit: int, *, quiet_ms: int | None = None, organisation: str | None = None) -> Stuck:
         """What does not go on by itself.
@@ -186,14 +202,21 @@ class Queries:
         trouble = self._host.failure or self._host.availability.trouble
         return str(trouble) or type(trouble).__name__ if trouble is not None else None
 
-    async def count(self, selection: ExecutionFilter | TaskFilter) -> int:
-        """How many would be asked to stop if all that a filter selects were cancelled."""
+    async def reach(self, selection: ExecutionFilter | TaskFilter, *, hard: bool) -> CancelReach:
+        """What would be cancelled, and told to stop, if all that a filter selects were cancelled."""
+        reach = Reach(self._engine, hard=hard)
         if isinstance(selection, ExecutionFilter):
-            count = 0
             async for found in self._open_executions(selection):
-                count += len(found)
-            return count
-        return sum([len(found) async for found in self._open_tasks(selection, LOOK_STEP)])
+                reach.select(found)
+                is_on_its_way = True
+                while is_on_its_way:
+                    is_on_its_way = await self._host.consult(lambda: reach.look(LOOK_STEP))
+                    # Others are served between two steps.
+                    await asyncio.sleep(0)
+        else:
+            async for tasks in self._open_tasks(selection, LOOK_STEP):
+                reach.add_tasks(tasks)
+        return reach.reach
 
     async def cancel_executions(
         self, selection: ExecutionFilter, cause: CancelCause, *, hard: bool
@@ -210,20 +233,30 @@ class Queries:
         """Cancel the open tasks that a filter selects. Yields the counts so far, after each step."""
         counts: Counter[CancelTaskResult] = Counter()
         async for found in self._open_tasks(selection, STEP):
-            await self._cancel([CancelTaskFromOutside(*each, cause, mode) for each in found], counts)
+            asked = [CancelTaskFromOutside(task.execution.execution_id, task.task_id, cause, mode) for task in found]
+            await self._cancel(asked, counts)
             yield counts
 
     async def _find_executions(self, selection: ExecutionFilter, before: int | None, limit: int) -> Sequence[Found]:
-        if selection.worker_id is None:
+        if _is_stored(selection):
             return await self._store.find_executions(selection, before, limit)
-        # No store knows who holds what: that changes with every activation, and is gone with the worker.
+        find = find_held if selection.worker_id is not None else find_still_stopping
         return await self._host.consult(
             lambda: [
                 Found(execution.order, execution_view(execution))
-                for execution in find_held(self._engine, selection)
+                for execution in find(self._engine, selection)
                 if before is None or execution.order < before
             ][:limit]
         )
+
+    async def _with_stopping(self, views: Sequence[ExecutionView]) -> Sequence[ExecutionView]:
+        """Executions with what is still being stopped of them; without, if the store takes no commits."""
+        execution_ids = [view.execution_id for view in views]
+        try:
+            found = await self._host.consult(lambda: stopping_of(self._engine, execution_ids))
+        except (StoreError, ServerUnavailable):
+            return views
+        return [with_stopping(view, found.get(view.execution_id, StillStopping())) for view in views]
 
     async def _open_executions(self, selection: ExecutionFilter) -> AsyncIterator[Sequence[ExecutionId]]:
         if not selection.statuses:
@@ -234,22 +267,18 @@ class Queries:
             yield [execution_id for _, execution_id in found]
 
     async def _find_ids(self, selection: ExecutionFilter, before: int | None) -> Sequence[tuple[int, ExecutionId]]:
-        if selection.worker_id is None:
+        if _is_stored(selection):
             return await self._store.find_ids(selection, before, STEP)
         found = await self._find_executions(selection, before, STEP)
         return [(each.ordinal, each.view.execution_id) for each in found]
 
-    async def _open_tasks(
-        self, selection: TaskFilter, step: int
-    ) -> AsyncIterator[Sequence[tuple[ExecutionId, TaskId]]]:
+    async def _open_tasks(self, selection: TaskFilter, step: int) -> AsyncIterator[Sequence[Task]]:
         """The open tasks that a filter selects: after about `step` were looked at, what was found there."""
         steps = find_tasks(self._engine, selection, step)
 
-        def look() -> Sequence[tuple[ExecutionId, TaskId]] | None:
+        def look() -> Sequence[Task] | None:
             tasks = next(steps, None)
-            if tasks is None:
-                return None
-            return [(task.execution.execution_id, task.task_id) for task in tasks if task.outcome is None]
+            return None if tasks is None else [task for task in tasks if task.outcome is None]
 
         while (found := await self._host.consult(look)) is not None:
             yield found
@@ -297,6 +326,11 @@ class Queries:
             self._pace.note(len(step), now() - begun)
         # Also where nothing was found: others are served between two steps.
         await asyncio.sleep(0)
+
+
+def _is_stored(selection: ExecutionFilter) -> bool:
+    """Whether the store can answer. Who holds what, and what still stops, it does not know: that changes too often."""
+    return selection.worker_id is None and not selection.stopping
 
 
 def _selects_closed(selection: TaskFilter, execution: Execution, listed: ListedTask) -> bool:

@@ -13,7 +13,7 @@ from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
 from rescind.model.views import ExecutionView
 from rescind_server.engine.state import Decision
-from rescind_server.engine.viewing import execution_view
+from rescind_server.engine.viewing import execution_view, still_stopping, with_stopping
 
 Seen = HistoryEvent | StreamedEvent
 
@@ -107,7 +107,8 @@ class Watchers:
             for execution_id, event in seen:
                 for subscription in self._subscriptions.get(execution_id, ()):
                     if isinstance(event, HistoryEvent) and event.type in EXECUTION_ENDS:
-                        subscription.ended = execution_view(decision.executions[execution_id])
+                        execution = decision.executions[execution_id]
+                        subscription.ended = with_stopping(execution_view(execution), still_stopping(execution))
                     subscription.put(event)
 
     def close(self, reason: str) -> None:

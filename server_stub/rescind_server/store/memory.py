@@ -16,7 +16,7 @@ from rescind.model.messages import StreamedEvent
 from rescind.model.output import event_of
 from rescind.model.status import ExecutionStatus
 from rescind.model.views import ExecutionView
-from rescind.model.workflow_events import LoggedEvent
+from rescind.model.workflow_events import LoggedEvent, PromiseCreated
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.natures import NatureFilter, nature_of
 from rescind_server.engine.state import Decision
@@ -49,6 +49,7 @@ class MemoryStore:
         self._outputs: dict[ExecutionId, dict[TaskId, Tail]] = {}
         self._outputs_size = 0
         self._owners: dict[TaskId, ExecutionId] = {}
+        self._promise_owners: dict[str, ExecutionId] = {}
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         """See `Store.commit`."""
@@ -67,6 +68,8 @@ class MemoryStore:
                     self._owners.setdefault(task.task_id, task.execution.execution_id)
             for execution, logged in decision.logged:
                 self._logs.setdefault(execution.execution_id, []).append(logged)
+                if isinstance(logged.event, PromiseCreated):
+                    self._promise_owners[logged.event.promise_id] = execution.execution_id
             for execution in decision.closed:
                 self._closed[execution.execution_id] = execution
 
@@ -167,6 +170,10 @@ class MemoryStore:
         """See `Store.owner_of_task`."""
         return self._owners.get(task_id)
 
+    def owner_of_promise(self, promise_id: str) -> ExecutionId | None:
+        """See `Store.owner_of_promise`."""
+        return self._promise_owners.get(promise_id)
+
     def committed(self, execution_id: ExecutionId) -> Execution | None:
         """See `Store.committed`."""
         return self._executions.get(execution_id)
@@ -221,6 +228,8 @@ class MemoryStore:
             del self._closed[execution_id], self._executions[execution_id]
             for task_id in execution.tasks:
                 self._owners.pop(task_id, None)
+            for promise_id in execution.workflow.promises if execution.workflow is not None else ():
+                self._promise_owners.pop(promise_id, None)
             self._outputs_size -= sum(tail.size for tail in self._outputs.pop(execution_id, {}).values())
             gone.add(execution_id)
         if gone:

@@ -163,6 +163,9 @@ class Store(Protocol):
     async def owner_of_task(self, task_id: TaskId) -> ExecutionId | None:
         """The same, found at once, of the tasks that calls name by their id alone; None for every other task."""
 
+    def owner_of_promise(self, promise_id: str) -> ExecutionId | None:
+        """The workflow, open or closed, that has made a promise of this id; None if none has."""
+
     def committed(self, execution_id: ExecutionId) -> Execution | None:
         """An execution as it was committed last: in the engine's memory, resting or closed; None if there is no such.
 

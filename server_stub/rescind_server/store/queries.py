@@ -201,6 +201,12 @@ def _beyond(prefix: str) -> str | None:
     return kept[:-1] + chr(_BEHIND_SURROGATES if following == _FIRST_SURROGATE else following)
 
 
+def _parent_of(record: ExecutionRecord) -> ExecutionId | None:
+    if record.workflow is not None:
+        return record.workflow.parent_id
+    return record.spawned.parent_id if record.spawned is not None else None
+
+
 def _view(record: ExecutionRecord, checkpoint: int) -> ExecutionView:
     return ExecutionView(
         execution_id=record.execution_id,
@@ -217,7 +223,8 @@ def _view(record: ExecutionRecord, checkpoint: int) -> ExecutionView:
         created_at=record.created_at,
         ended_at=record.ended_at,
         checkpoint=checkpoint,
-        parent_id=record.spawned.parent_id if record.spawned is not None else None,
+        parent_id=_parent_of(record),
         budget=record.spawned.budget if record.spawned is not None else None,
         usage=record.usage,
+        is_workflow=record.workflow is not None,
     )

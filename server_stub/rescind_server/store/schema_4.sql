@@ -182,6 +182,7 @@ create table idempotency_keys (
 create index idempotency_keys_of on idempotency_keys (execution_id);
 
 -- Whose a task is that calls name by its id alone: those of agents without a session, standalone ones and workflows'.
+-- And whose a promise is: `promise:` stands before its id.
 create table task_owners (
     task_id   text primary key,
     execution integer not null

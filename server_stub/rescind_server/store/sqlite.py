@@ -52,7 +52,7 @@ from rescind_server.store.registrations import SqliteRegistrations
 from rescind_server.store.removal import oldest_end, remove_closed
 from rescind_server.store.requests import find_events, find_requests
 from rescind_server.store.sqlite_outbox import SqliteOutbox
-from rescind_server.store.task_owners import find_owner
+from rescind_server.store.task_owners import find_owner, find_owner_of_promise
 from rescind_server.store.writability import Place, probe
 
 __all__ = ["SCHEMA_VERSION", "Durability", "SqliteStore"]
@@ -235,6 +235,11 @@ class SqliteStore:
     async def owner_of_task(self, task_id: TaskId) -> ExecutionId | None:
         """See `Store.owner_of_task`."""
         return await self._read(partial(find_owner, task_id=task_id))
+
+    def owner_of_promise(self, promise_id: str) -> ExecutionId | None:
+        """See `Store.owner_of_promise`."""
+        with self._reading():
+            return find_owner_of_promise(self._writer, promise_id)
 
     async def ensure_writable(self) -> None:
         """See `Store.ensure_writable`."""

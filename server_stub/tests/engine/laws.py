@@ -9,12 +9,21 @@ from typing import Final
 
 from rescind.model.events import EXECUTION_ENDS, TASK_ENDS, EventType, HistoryEvent
 from rescind.model.operations import WaitCondition
-from rescind.model.status import TASK_TRANSITIONS, CancelTaskResult, StopState, TaskStatus
+from rescind.model.status import (
+    TASK_TRANSITIONS,
+    CancelTaskResult,
+    ExecutionStatus,
+    ParentClosePolicy,
+    StopState,
+    TaskStatus,
+)
+from rescind_server.engine import stopping
 from rescind_server.engine.entities import ChildWait, Execution, Phase, SignalWait, StepWait, StopWait, TaskWait, Worker
 from rescind_server.engine.machine import Engine
 from rescind_server.engine.signal_queue import selects
 from rescind_server.engine.state import State
 from rescind_server.engine.stops import is_still
+from rescind_server.engine.viewing import stop_due
 
 # What is still noted after the end, and changes no status: the stopping of the work, and who came too late.
 AFTER_A_TASK_ENDED: Final = {
@@ -98,6 +107,8 @@ def check_memory(engine: Engine) -> None:
     assert not state.queued
     assert not state.roomy
     assert not state.ended
+    assert not state.stop_changes
+    assert all(state.executions[each] is execution for each, execution in state.still_stopping.items())
     for lease, attempt in state.attempts.items():
         assert attempt.live
         assert attempt.lease == lease
@@ -154,7 +165,28 @@ def _check_tasks(state: State, execution: Execution) -> None:
             assert execution.ended or not execution.cause or not task.stop_waiters or live
     unsettled += _check_children(state, execution)
     assert execution.unsettled == unsettled
-    assert not execution.ended or unsettled, "a closed execution is kept in memory"
+    assert not execution.ended or unsettled or not stopping.is_still(execution), "a closed execution is kept in memory"
+    _check_stopping(state, execution)
+
+
+def _check_stopping(state: State, execution: Execution) -> None:
+    """What an execution says that is being stopped of it is what there is, counted anew."""
+    attempts = [attempt for task in execution.tasks.values() for attempt in task.attempts or ()]
+    assert execution.attempts_stopping == sum(stop_due(attempt) is not None for attempt in attempts)
+    children = execution.workflow.children if execution.workflow is not None else execution.children
+    going_with = [
+        child
+        for child_id in children
+        if (child := state.executions.get(child_id)) is not None
+        and child.parent_id == execution.execution_id
+        and not (child.workflow is not None and child.workflow.is_abandoned)
+        and not (child.spawned is not None and child.spawned.parent_close is ParentClosePolicy.ABANDON)
+    ]
+    assert execution.children_stopping == sum(
+        child.status is ExecutionStatus.CANCELLING or not stopping.is_still(child) for child in going_with
+    )
+    is_shown = execution.ended and not stopping.is_still(execution)
+    assert (execution.execution_id in state.still_stopping) == is_shown
 
 
 def _check_children(state: State, execution: Execution) -> int:
@@ -237,7 +269,7 @@ def _pauses(state: State, task: object) -> bool:
 
 def _check_queued_agents(state: State) -> None:
     for execution in state.executions.values():
-        if execution.phase is Phase.QUEUED and not execution.ended:
+        if execution.phase is Phase.QUEUED and not execution.ended and execution.workflow is None:
             for worker in state.workers.values():
                 takes = worker.connected and execution.queue in worker.queues and execution.kind in worker.agents
                 assert not takes or worker.free_agent_slots <= 0, "an agent is queued beside a worker that can run it"

@@ -165,6 +165,18 @@ def test_agents_that_ran_before_go_on_before_others_begin() -> None:
     assert statuses(stage)[::2] == [RUNNING, PENDING]
 
 
+def test_an_agent_that_ran_before_goes_on_before_older_ones_of_another_kind_begin() -> None:
+    stage = Stage(worker=None)
+    stage.join("w", agents=("b",), agent_slots=1)
+    stage.start("x1", kind="a")
+    waits(stage.start("x2", kind="b"))
+    stage.leave("w")
+    stage.signal("go", execution_id="x2")
+    assert statuses(stage) == [PENDING, PENDING]
+    stage.join("v", agents=("a", "b"), agent_slots=1)
+    assert statuses(stage) == [PENDING, RUNNING]
+
+
 def test_a_free_slot_is_taken_before_anybody_is_evicted() -> None:
     stage = staged(1)
     waits(stage.start("x1"))

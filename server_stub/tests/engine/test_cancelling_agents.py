@@ -156,6 +156,21 @@ def test_the_budget_of_the_clean_up_ends_it() -> None:
     assert agent.evicted == [1]
 
 
+def test_the_end_of_the_budget_leaves_what_still_runs_no_grace() -> None:
+    stage = Stage(worker=None)
+    stage.join("w", agents=[AgentKind("agent", cleanup_budget_ms=2_000)])
+    agent = stage.start()
+    (stopping,) = agent.schedule()
+    agent.rest(forever())
+    stage.cancel_agent()
+    (of_clean_up,) = agent.schedule()
+    agent.rest(forever())
+    stage.pass_time(2_000)
+    assert stage.execution().status is ExecutionStatus.CANCELLED
+    assert [order.force for order in stage.orders(stopping)] == [False, True]
+    assert [order.force for order in stage.orders(of_clean_up)] == [True]
+
+
 def test_the_clean_up_may_schedule_wait_and_cancel() -> None:
     stage = Stage()
     agent = stage.start()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rescind.model.child_operations import (
+    ChildrenSettled,
+    ChildSignal,
     ReportUsage,
     SignalChild,
     SignalParent,
@@ -12,9 +14,10 @@ from rescind.model.child_operations import (
 )
 from rescind.model.children import Usage
 from rescind.model.ids import ExecutionId
-from rescind.model.operations import AwaitSignal, SignalsTaken
+from rescind.model.operations import AwaitSignal, Resolution, Signal, SignalsTaken
 from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import ParentClosePolicy
+from rescind_server.engine import child_waits
 from server_stub.tests.engine.driver import Stage
 from server_stub.tests.engine.test_children import ANY, awaits, grow, settled
 
@@ -72,6 +75,20 @@ def test_a_wait_that_hears_signals_tells_the_earliest_of_ends_and_signals() -> N
     answers = [settled(root, first), settled(root, second)]
     assert all(answer is not None for answer in answers)
     assert [[end.child_id for end in answer.ended] for answer in answers if answer] == [[], ["c2"]]
+
+
+def test_what_an_agent_was_not_told_any_more_is_told_later_in_the_same_order() -> None:
+    stage = Stage()
+    grow(stage.start("x"), "c")
+    execution = stage.engine._state.executions[ExecutionId("x")]
+    child = execution.children[ExecutionId("c")]
+    told = tuple(ChildSignal(child.child_id, Signal("up", NULL_PAYLOAD, number)) for number in range(4))
+    execution.inbox += [
+        Resolution(position, ChildrenSettled((), signals)) for position, signals in enumerate((told[:2], told[2:]))
+    ]
+    child_waits.keep_untold(stage.engine._state, execution)
+    execution.inbox.clear()
+    assert [signal.sequence for _, signal in child.untold] == [0, 1, 2, 3]
 
 
 def test_what_a_child_has_used_up_is_told_with_its_end() -> None:

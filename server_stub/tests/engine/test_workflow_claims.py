@@ -6,13 +6,14 @@ import msgspec
 
 from rescind.model.commands import ACCEPTED, Deferred, Refused, SignalExecution, Signalled, Started
 from rescind.model.events import EventType
-from rescind.model.ids import Instant, WorkerId
+from rescind.model.ids import ExecutionId, Instant, WorkerId
 from rescind.model.payload import Payload
 from rescind.model.status import ExecutionStatus
 from rescind.model.workflow_commands import CompleteWorkflow, FailWorkflow, SetState
 from rescind.model.workflow_events import RetryRequested, SignalReceived, WorkflowStarted
 from rescind.model.workflows import (
     MOST_SIGNALS,
+    HoldWorkflows,
     NoWorkflow,
     PollWorkflow,
     ReleaseWorkflow,
@@ -240,6 +241,44 @@ def test_a_sign_of_life_prolongs_the_claim() -> None:
     assert stage.status_of() is ExecutionStatus.PENDING
 
 
+def test_a_pass_that_its_worker_still_makes_keeps_its_claim() -> None:
+    stage = WorkflowStage()
+    stage.begin()
+    claimed = stage.claim("w", lease_ms=1_000, pass_ms=600)
+    for _ in range(10):
+        stage.pass_time(599)
+        stage.ask(HoldWorkflows(WorkerId("w"), ((X, claimed.claim),), 600))
+    assert stage.status_of() is ExecutionStatus.RUNNING
+    stage.pass_time(600)
+    assert stage.claim("other").claim == 2
+
+
+def test_a_pass_that_its_worker_does_not_name_goes_to_others_though_it_lives() -> None:
+    stage = WorkflowStage()
+    stage.begin("made")
+    made = stage.claim("w", lease_ms=1_000, pass_ms=600)
+    stage.begin("lost")
+    stage.claim("w", lease_ms=1_000, pass_ms=600)
+    for _ in range(2):
+        stage.pass_time(500)
+        stage.ask(HoldWorkflows(WorkerId("w"), ((made.execution_id, made.claim),), 600))
+    assert stage.claim("other").execution_id == workflow_id("lost")
+    assert stage.status_of("made") is ExecutionStatus.RUNNING
+
+
+def test_a_claim_of_another_or_of_before_is_not_prolonged() -> None:
+    stage = WorkflowStage()
+    stage.begin()
+    claimed = stage.claim("w", pass_ms=600)
+    stage.pass_time(500)
+    for worker, claim, execution_id in (("other", claimed.claim, X), ("w", 0, X), ("w", 1, workflow_id("none"))):
+        assert stage.ask(HoldWorkflows(WorkerId(worker), ((execution_id, claim),), 600)) == ACCEPTED
+    stage.pass_time(100)
+    assert stage.status_of() is ExecutionStatus.PENDING
+    stage.ask(HoldWorkflows(WorkerId("w"), ((X, claimed.claim),), 600))
+    assert stage.claim("other").claim == 2
+
+
 def test_the_claims_of_a_worker_that_is_gone_are_offered_at_once() -> None:
     stage = WorkflowStage()
     stage.begin()
@@ -360,6 +399,29 @@ def test_a_child_that_goes_on_by_hand_ends_once_for_its_parent() -> None:
         "CHILD_WORKFLOW_INITIATED",
         "CHILD_WORKFLOW_FAILED",
     ]
+
+
+def test_a_workflow_that_goes_on_by_hand_has_all_its_time_again() -> None:
+    stage = WorkflowStage()
+    stage.begin(timeout_ms=1_000)
+    for attempt in (1, 2, 3):
+        stage.pass_time(999)
+        stage.submit(stage.claim(), FailWorkflow("it broke"))
+        stage.pass_time(5_000)
+        assert stage.ask(RetryWorkflow(X)) == WorkflowRetried(X, attempt)
+    stage.pass_time(999)
+    assert stage.status_of() is ExecutionStatus.PENDING
+    stage.pass_time(1)
+    assert stage.status_of() is ExecutionStatus.FAILED
+    assert stage.log()[-1] == "WORKFLOW_EXECUTION_FAILED"
+
+
+def test_an_agent_does_not_go_on_by_hand() -> None:
+    stage = WorkflowStage(worker="w")
+    stage.start("a")
+    reply = stage.ask(RetryWorkflow(ExecutionId("a")))
+    assert isinstance(reply, Refused)
+    assert (reply.error, "is an agent" in reply.message) == ("RequestError", True)
 
 
 def test_a_cancelled_workflow_does_not_go_on_by_hand() -> None:

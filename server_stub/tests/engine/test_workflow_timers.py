@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from rescind.model.commands import Refused
+from rescind.model.events import EventType
 from rescind.model.ids import Instant
+from rescind.model.options import LONGEST_MS
 from rescind.model.payload import Payload
 from rescind.model.status import ExecutionStatus
 from rescind.model.workflow_commands import (
@@ -55,6 +57,21 @@ def test_a_cancelled_timer_never_fires() -> None:
     stage.submit(stage.begin_pass(), StartTimer("t", 500), CancelTimer("t"))
     stage.pass_time(10_000)
     assert stage.log()[1:] == ["TIMER_STARTED", "TIMER_CANCELLED"]
+
+
+def test_the_history_tells_how_each_timer_ended() -> None:
+    stage = WorkflowStage()
+    stage.submit(stage.begin_pass(), StartTimer("fires", 500), StartTimer("cancelled", 500), CancelTimer("cancelled"))
+    stage.pass_time(500)
+    told = [
+        (event.type, event.details["name"]) for event in stage.histories[X] if event.details and "name" in event.details
+    ]
+    assert told == [
+        (EventType.TIMER_STARTED, "fires"),
+        (EventType.TIMER_STARTED, "cancelled"),
+        (EventType.WITHDRAWN, "cancelled"),
+        (EventType.TIMER_FIRED, "fires"),
+    ]
 
 
 def test_a_timer_without_a_length_can_be_cancelled_in_the_same_batch() -> None:
@@ -162,6 +179,14 @@ def test_a_promise_that_nobody_settles_times_out_once() -> None:
     stage.pass_time(500)
     assert stage.last_logged() == PromiseTimeout(promise_id, "p")
     assert stage.ask(SettlePromise(promise_id)) == PromiseSettled(promise_id, X, already=True)
+
+
+def test_a_promise_can_be_settled_for_a_hundred_years_at_most() -> None:
+    stage = WorkflowStage()
+    created(stage, timeout_ms=2**63 - 1)
+    event = stage.last_logged()
+    assert isinstance(event, PromiseCreated)
+    assert event.timeout_ms == LONGEST_MS
 
 
 def test_a_settled_promise_does_not_time_out() -> None:

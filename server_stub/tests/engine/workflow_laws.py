@@ -119,6 +119,12 @@ def _takes(poll: Any, execution: Execution) -> bool:
 
 def _check_due(state: State, execution: Execution) -> None:
     workflow = workflow_of(execution)
+    if workflow.timeout_at is not None and not execution.ended:
+        assert workflow.timeout is not None, "nothing ends a workflow that has a longest time"
+        assert workflow.timeout.subject is execution
+        assert workflow.timeout.due == workflow.timeout_at > execution.created_at
+    else:
+        assert workflow.timeout is None, "a workflow that has no time-out, or has ended, can time out"
     for timer in workflow.timers.values():
         is_set = timer.deadline is not None and timer.deadline.subject is not None
         assert is_set == (not timer.is_over and not execution.ended), "a timer that is over can fire, or one never will"

@@ -66,11 +66,22 @@ class WorkflowStage(Stage):
         return self.claim()
 
     def poll(
-        self, worker: str = "w", *, wait_ms: int | None = None, kinds: Sequence[str] = (), lease_ms: int | None = None
+        self,
+        worker: str = "w",
+        *,
+        wait_ms: int | None = None,
+        kinds: Sequence[str] = (),
+        lease_ms: int | None = None,
+        pass_ms: int | None = None,
     ) -> Deferred | WorkflowClaimed | NoWorkflow:
         """Poll; answered at once if there is work."""
         poll = PollWorkflow(
-            f"poll-{next(self._polls)}", WorkerId(worker), kinds=tuple(kinds), wait_ms=wait_ms, lease_ms=lease_ms
+            f"poll-{next(self._polls)}",
+            WorkerId(worker),
+            kinds=tuple(kinds),
+            wait_ms=wait_ms,
+            lease_ms=lease_ms,
+            pass_ms=pass_ms,
         )
         reply = self.ask(poll)
         assert isinstance(reply, Deferred | WorkflowClaimed | NoWorkflow)

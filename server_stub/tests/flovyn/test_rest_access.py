@@ -95,6 +95,29 @@ async def test_a_client_sees_and_cancels_what_it_has_started(guarded: Guarded) -
     assert (await one.get(f"{HERE}/workers")).status_code == 403
 
 
+async def test_a_key_leads_no_stranger_to_what_a_client_has_started(guarded: Guarded) -> None:
+    one = await guarded.caller(Role.CLIENT, "one")
+    two = await guarded.caller(Role.CLIENT, "two")
+    signal = {"workflow_id": "order-7", "workflow_kind": "w", "signal_name": "go"}
+    made = (await one.post(f"{WORKFLOWS}/signal-with-start", json=signal)).json()["workflow_execution_id"]
+    started = {"kind": "w", "idempotencyKey": "order-7"}
+    for path, body in ((f"{WORKFLOWS}/signal-with-start", signal), (WORKFLOWS, started)):
+        refusal = await two.post(path, json=body)
+        assert (refusal.status_code, made in refusal.text) == (409, False)
+        assert (await one.post(path, json=body)).status_code == 200
+    async with connected(guarded.server, guarded.token(Role.CLIENT, "two")) as stranger:
+        with refused(grpc.StatusCode.ALREADY_EXISTS):
+            await stranger.call("SignalWithStartWorkflow", **signal)
+        with refused(grpc.StatusCode.ALREADY_EXISTS):
+            await stranger.start(idempotency_key="order-7")
+    async with connected(guarded.server, guarded.token(Role.WORKER, "w")) as worker:
+        assert await worker.types(made) == ["WORKFLOW_STARTED", "SIGNAL_RECEIVED", "SIGNAL_RECEIVED"]
+        assert (await worker.poll()).id == made
+        await worker.submit(made, command("complete_workflow"), status="COMPLETED")
+    assert (await two.post(WORKFLOWS, json=started)).status_code == 409
+    assert (await one.post(WORKFLOWS, json=started)).status_code == 200
+
+
 async def test_a_worker_is_no_person_and_a_viewer_changes_nothing(guarded: Guarded) -> None:
     worker = await guarded.caller(Role.WORKER, "w")
     viewer = await guarded.caller(Role.VIEWER, "v")

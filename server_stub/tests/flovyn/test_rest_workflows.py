@@ -151,6 +151,24 @@ async def test_a_cancel_reaches_the_children_and_is_repeated_without_harm(http: 
     assert again == {"status": "ALREADY_TERMINAL", "cancelledChildren": 0}
 
 
+async def test_children_of_one_name_or_of_none_are_all_there(http: httpx.AsyncClient, calls: Wire) -> None:
+    execution_id = await claimed(http, calls)
+    from_outside = [await calls.start("child", parent_workflow_execution_id=execution_id) for _ in range(2)]
+    reply = await calls.call(
+        "StartChildWorkflow", parent_workflow_execution_id=execution_id, child_execution_name="c", workflow_kind="child"
+    )
+    of_its_code = child_command("c")
+    await calls.submit(execution_id, of_its_code)
+    path = f"{WORKFLOWS}/{execution_id}"
+    found = (await http.get(f"{path}/children")).json()["children"]
+    assert {each["childWorkflowExecutionId"] for each in found} == {
+        *from_outside,
+        reply.child_workflow_execution_id,
+        of_its_code.schedule_child_workflow.child_workflow_execution_id,
+    }
+    assert (await http.post(f"{path}/cancel", json={})).json()["cancelledChildren"] == 4
+
+
 async def test_a_workflow_that_never_ran_is_cancelled_at_once(http: httpx.AsyncClient) -> None:
     execution_id = (await start(http))["workflowExecutionId"]
     cancelled = await http.post(f"{WORKFLOWS}/{execution_id}/cancel")

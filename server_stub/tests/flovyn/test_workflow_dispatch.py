@@ -270,6 +270,7 @@ BAD = {
     "a child without a name": child_command(""),
     "a timer without an id": command("start_timer", duration_ms=1),
     "a promise without a name": command("create_promise"),
+    "an operation without a name": command("record_operation"),
     "a child to cancel without an id": command("request_cancel_child_workflow", child_execution_name="c"),
 }
 

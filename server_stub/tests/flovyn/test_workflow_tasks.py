@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import grpc
 import pytest
 
 from rescind.model.ids import ExecutionId, TaskId, WorkerId
@@ -11,7 +12,7 @@ from rescind.model.workflow_commands import ScheduleTask, SuspendWorkflow
 from rescind.model.workflows import PollWorkflow, StartWorkflow, SubmitWorkflowCommands, WorkflowClaimed
 from rescind_server.app import Server
 
-from .workflow_calls import Wire, command, data, task_command
+from .workflow_calls import Wire, command, data, refused, task_command
 
 pytestmark = pytest.mark.asyncio
 
@@ -45,6 +46,17 @@ async def test_a_workflow_is_told_of_the_last_failure_of_its_task_alone(calls: W
     assert (await calls.poll("worker-1", "w")).id == execution_id
     events = await calls.events(execution_id)
     assert [told["error"] for event, told in events if event == "TASK_FAILED"] == ["failure 2"]
+
+
+async def test_the_id_of_another_task_is_refused_also_when_that_has_left_memory(calls: Wire) -> None:
+    alone = (await calls.call("SubmitTask", kind="alone")).task_execution_id
+    execution_id, task_id = await calls.claimed(), str(uuid4())
+    await calls.submit(execution_id, task_command("work", task_id), command("complete_workflow"), status="COMPLETED")
+    later = await calls.claimed("later")
+    for taken in (alone, task_id):
+        with refused(grpc.StatusCode.FAILED_PRECONDITION):
+            await calls.submit(later, task_command("work", taken))
+    assert await calls.types(later) == ["WORKFLOW_STARTED"]
 
 
 async def test_a_task_of_a_workflow_whose_id_is_no_uuid_names_none(server: Server, calls: Wire) -> None:

@@ -13,14 +13,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rescind_proto.rescind.v1 import client_pb2
 
-from rescind import StoreError
+from rescind import StoreError, WorkflowContext, workflow
 from rescind.client.connecting import Client
 from rescind.model.events import HistoryEvent
 from rescind.transport.grpc_errors import ERROR_NAME
 from rescind.worker.connecting import Worker
 from rescind_server.app import SERVICES, Server
 
-from .work import AGENTS, LONGEST, TASKS, eventually, patient, race, watch
+from .work import AGENTS, LONGEST, TASKS, WATCHED, eventually, patient, race, watch
 
 pytestmark = pytest.mark.asyncio
 LARGE = "x" * 3_000_000
@@ -122,6 +122,35 @@ async def test_work_goes_on_behind_it_and_nothing_is_run_twice(
         assert followed == list(range(1, len(followed) + 1)), "nothing is missed, and nothing told twice"
     said = [record for record in caplog.records if record.name.startswith("rescind_server")]
     assert [record.levelno for record in said] == [logging.ERROR, logging.WARNING], "not once per request"
+
+
+@workflow("resting")
+async def resting(ctx: WorkflowContext, name: str) -> Any:
+    async def rest() -> int:
+        WATCHED[f"{name} runs"].set()
+        await WATCHED[f"{name} stopped"].wait()
+        return 1
+
+    return await ctx.run(rest)
+
+
+async def test_workflows_are_run_behind_it_and_a_pass_that_was_made_meanwhile_counts(
+    server: Server, client: Client
+) -> None:
+    runs, stopped = watch("full-3")
+    async with Worker(server.address, workflows=[resting], worker_id="w-1"):
+        handle = await client.start(resting, "full-3")
+        async with asyncio.timeout(LONGEST):
+            await runs.wait()
+        with full_disk(server):
+            await fill(server, client)
+            stopped.set()
+            # More than one poll and one submission are refused.
+            await asyncio.sleep(2)
+        await open_again(server)
+        async with asyncio.timeout(3 * LONGEST):
+            assert await handle.result() == 1
+            assert await (await client.start(resting, "full-3")).result() == 1
 
 
 async def follow(handle: Any) -> list[int]:

@@ -18,6 +18,7 @@ from rescind.client.connecting import Client
 from rescind.model.events import EventType
 from rescind.model.filters import ExecutionFilter
 from rescind.testing import check_history
+from rescind.worker.connecting import Protocol
 from rescind_server.app import Server
 
 pytestmark = pytest.mark.asyncio
@@ -45,9 +46,9 @@ class Processes:
         """Start a server on the file."""
         return await self._start("rescind_server.app", "--address", self.address, "--store", str(self.store))
 
-    async def worker(self) -> asyncio.subprocess.Process:
+    async def worker(self, protocol: Protocol = "native") -> asyncio.subprocess.Process:
         """Start a worker; it joins when the server is there."""
-        return await self._start("server_stub.tests.gateway.worker_process", self.address, "w-1")
+        return await self._start("server_stub.tests.gateway.worker_process", self.address, "w-1", protocol)
 
     async def _start(self, module: str, *arguments: str) -> asyncio.subprocess.Process:
         with self._log.open("a") as log:

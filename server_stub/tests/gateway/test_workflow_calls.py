@@ -20,17 +20,20 @@ from rescind.errors import (
     NotFound,
     NotPermitted,
     PayloadTooLarge,
+    RequestError,
     RescindError,
 )
 from rescind.transport.grpc_client import GrpcConnection
 from rescind_server.access.tokens import Role
 from rescind_server.app import Server
+from rescind_server.gateway import grpc_workflows
 from rescind_server.gateway.limits import Limits
 from server_stub.tests.http.guarded import Guarded, guarded_server
 
 pytestmark = pytest.mark.asyncio
 START: Final = wire.StartWorkflowRequest(kind="order", execution_id="it")
 CLAIM: Final = wire.ClaimWorkflowRequest(worker_id="w", queue="default")
+HOLD: Final = wire.HoldWorkflowsRequest(worker_id="w", claims=[{"execution_id": "it", "claim": 1}])
 PROMISE: Final = wire.WorkflowLogCommand(type="CREATE_PROMISE", data=b'{"promiseId":"it/ok","promiseName":"ok"}')
 
 
@@ -79,6 +82,14 @@ async def test_a_start_is_repeated_without_harm_and_its_id_is_of_no_other(caller
     assert [(reply.execution_id, reply.created) for reply in replies] == [("it", True), ("it", False)]
     with pytest.raises(AlreadyExists, match="it"):
         await caller.ask("StartWorkflow", wire.StartWorkflowRequest(kind="other", execution_id="it"))
+
+
+@pytest.mark.parametrize("far", [2**63 - 1, -(2**63)])
+async def test_times_beyond_all_times_are_taken_and_the_server_lives(caller: Caller, far: int) -> None:
+    start = wire.StartWorkflowRequest(kind="order", execution_id="it", timeout_ms=far, priority_ms=far)
+    await caller.ask("StartWorkflow", start)
+    assert (await caller.log())[0] == "WORKFLOW_STARTED"
+    await caller.ask("StartWorkflow", START)
 
 
 async def test_a_signal_starts_one_workflow_and_is_then_told_to_it(caller: Caller) -> None:
@@ -133,6 +144,40 @@ async def test_what_is_given_back_is_claimed_anew_and_the_old_claim_is_void(call
         await caller.submit(old, PROMISE)
 
 
+async def test_a_claim_that_nobody_holds_ends_though_its_worker_polls_on(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_workflows, "PASS_CLAIM_MS", 100)
+    await caller.ask("StartWorkflow", START)
+    lost = (await caller.ask("ClaimWorkflow", CLAIM)).claim
+    polling = wire.ClaimWorkflowRequest(worker_id="w", queue="default", wait_ms=10_000)
+    assert (await caller.ask("ClaimWorkflow", polling)).claim == lost + 1
+    with pytest.raises(NotClaimed):
+        await caller.submit(lost, PROMISE)
+
+
+async def test_a_claim_lasts_for_so_long_from_when_it_was_last_held(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await caller.ask("StartWorkflow", START)
+    await caller.ask("ClaimWorkflow", CLAIM)
+    monkeypatch.setattr(grpc_workflows, "PASS_CLAIM_MS", 100)
+    await caller.ask("HoldWorkflows", HOLD)
+    polling = wire.ClaimWorkflowRequest(worker_id="w", queue="default", wait_ms=10_000)
+    assert (await caller.ask("ClaimWorkflow", polling)).claim == 2
+
+
+async def test_a_workflow_that_failed_goes_on_by_hand(caller: Caller) -> None:
+    await caller.ask("StartWorkflow", START)
+    failed = wire.WorkflowLogCommand(type="FAIL_WORKFLOW", data=b'{"error":"it broke"}')
+    await caller.submit((await caller.ask("ClaimWorkflow", CLAIM)).claim, failed, status="FAILED")
+    request = wire.RetryWorkflowRequest(execution_id="it", reason="mended")
+    assert (await caller.ask("RetryWorkflow", request)).attempt == 1
+    assert (await caller.log())[-1] == "RETRY_REQUESTED"
+    with pytest.raises(RequestError, match="it' is PENDING; only a FAILED one"):
+        await caller.ask("RetryWorkflow", request)
+
+
 NOBODY: Final = "nobody"
 REFUSALS: Final[list[tuple[str, Message, type[RescindError]]]] = [
     ("StartWorkflow", wire.StartWorkflowRequest(), InvalidInput),
@@ -146,6 +191,10 @@ REFUSALS: Final[list[tuple[str, Message, type[RescindError]]]] = [
     ("SubmitWorkflow", wire.SubmitWorkflowRequest(execution_id=NOBODY, status="SUSPENDED"), NotFound),
     ("SubmitWorkflow", wire.SubmitWorkflowRequest(execution_id=NOBODY, status="WELL"), InvalidInput),
     ("ReleaseWorkflow", wire.ReleaseWorkflowRequest(execution_id=NOBODY), NotFound),
+    ("HoldWorkflows", wire.HoldWorkflowsRequest(), InvalidInput),
+    ("HoldWorkflows", wire.HoldWorkflowsRequest(worker_id="w", claims=[{}] * 10_001), InvalidInput),
+    ("RetryWorkflow", wire.RetryWorkflowRequest(execution_id=NOBODY), NotFound),
+    ("RetryWorkflow", wire.RetryWorkflowRequest(execution_id="it", reason="x" * 100_000), InvalidInput),
 ]
 
 
@@ -179,13 +228,15 @@ CALLS: Final[Mapping[str, Message]] = {
     "ClaimWorkflow": CLAIM,
     "SubmitWorkflow": wire.SubmitWorkflowRequest(execution_id="it", status="SUSPENDED"),
     "ReleaseWorkflow": wire.ReleaseWorkflowRequest(execution_id="it"),
+    "HoldWorkflows": HOLD,
+    "RetryWorkflow": wire.RetryWorkflowRequest(execution_id="it"),
 }
-OF_WORKERS: Final = {"ClaimWorkflow", "SubmitWorkflow", "ReleaseWorkflow"}
+OF_WORKERS: Final = {"ClaimWorkflow", "SubmitWorkflow", "ReleaseWorkflow", "HoldWorkflows"}
 
 
 @pytest.mark.parametrize(
     ("role", "forbidden"),
-    [(Role.VIEWER, set(CALLS)), (Role.CLIENT, OF_WORKERS), (Role.WORKER, set()), (Role.OPERATOR, set())],
+    [(Role.VIEWER, set(CALLS)), (Role.CLIENT, OF_WORKERS), (Role.WORKER, {"RetryWorkflow"}), (Role.OPERATOR, set())],
 )
 async def test_each_role_may_call_what_is_its_own(guarded: Guarded, role: Role, forbidden: set[str]) -> None:
     async with GrpcConnection(guarded.server.address, token=guarded.token("somebody", role)) as connection:
@@ -205,6 +256,36 @@ async def test_nobody_calls_without_a_token(guarded: Guarded, name: str) -> None
     async with GrpcConnection(guarded.server.address) as connection:
         with pytest.raises(NotAuthenticated):
             await connection.call(name, CALLS[name])
+
+
+async def test_a_key_or_an_id_leads_no_stranger_to_what_a_client_has_started(guarded: Guarded) -> None:
+    keyed = wire.StartWorkflowRequest(kind="order", idempotency_key="key")
+    signalling = wire.SignalWithStartRequest(start=keyed, name="go")
+    calls = {"StartWorkflow": (START, keyed), "SignalWithStart": (signalling,)}
+    async with (
+        GrpcConnection(guarded.server.address, token=guarded.token("web", Role.CLIENT)) as web,
+        GrpcConnection(guarded.server.address, token=guarded.token("other", Role.CLIENT)) as other,
+    ):
+        own = {(await web.call(name, request)).execution_id for name in calls for request in calls[name]}
+        for name in calls:
+            for request in calls[name]:
+                with pytest.raises(AlreadyExists) as refusal:
+                    await other.call(name, request)
+                assert not any(execution_id in str(refusal.value) for execution_id in own - {"it"})
+                assert (await web.call(name, request)).execution_id in own
+        (keyed_id,) = own - {"it"}
+        assert (await Caller(web).log(keyed_id)).count("SIGNAL_RECEIVED") == 2
+
+
+async def test_a_promise_is_settled_by_any_client_of_its_organisation_that_knows_its_name(guarded: Guarded) -> None:
+    async with (
+        GrpcConnection(guarded.server.address, token=guarded.token("ops", Role.OPERATOR)) as ops,
+        GrpcConnection(guarded.server.address, token=guarded.token("approver", Role.CLIENT)) as approver,
+    ):
+        await Caller(ops).promising()
+        assert not (await approver.call("SettlePromise", CALLS["SettlePromise"])).already
+        with pytest.raises(NotFound):
+            await Caller(approver).log()
 
 
 async def test_a_viewer_reads_a_log_and_another_organisation_sees_nothing(guarded: Guarded) -> None:

@@ -1,4 +1,4 @@
-"""A worker in a process of its own: ``python -m server_stub.tests.gateway.worker_process ADDRESS WORKER_ID``.
+"""A worker of its own process: ``python -m server_stub.tests.gateway.worker_process ADDRESS WORKER_ID [PROTOCOL]``.
 
 Each attempt of the task ``step`` writes a line to the file that its input names, so that a test can count what ran.
 """
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from rescind import AgentContext, TaskContext, agent, task
-from rescind.worker.connecting import Worker
+from rescind.worker.connecting import Protocol, Worker
 
 
 @task("step")
@@ -36,5 +36,37 @@ async def steps(ctx: AgentContext, given: dict[str, str]) -> list[str]:
     return done
 
 
+def is_there(file: str) -> bool:
+    return Path(file).exists()
+
+
+async def held(given: dict[str, str]) -> None:
+    """Say that it runs, and run until a file appears: whoever waits for this is another process."""
+    note(Path(given["file"]), "holds")
+    while True:
+        if is_there(given["until"]):
+            return
+        await asyncio.sleep(0.01)
+
+
+@task("hold")
+async def hold(ctx: TaskContext, given: dict[str, str]) -> None:
+    await held(given)
+
+
+@agent("holds")
+async def holds(ctx: AgentContext, given: dict[str, str]) -> str:
+    """Be at work, in a task or in a side effect, until a file appears; then do one more step."""
+    if given["where"] == "task":
+        await ctx.schedule(hold, given)
+    else:
+        await ctx.run(held, given)
+    await ctx.append_entry("assistant", "it may go on")
+    return await ctx.schedule(step, {"file": given["file"], "name": "after"})
+
+
 if __name__ == "__main__":
-    asyncio.run(Worker(sys.argv[1], agents=[steps], tasks=[step], worker_id=sys.argv[2]).run())
+    spoken: Protocol = "flovyn.v1" if "flovyn.v1" in sys.argv[3:] else "native"
+    asyncio.run(
+        Worker(sys.argv[1], agents=[steps, holds], tasks=[step, hold], worker_id=sys.argv[2], protocol=spoken).run()
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,12 +24,18 @@ from rescind.model.messages import (
 )
 from rescind.model.operations import ScheduleTask
 from rescind.model.options import TaskOptions
-from rescind.model.overviews import ListedTask, StuckReason
+from rescind.model.overviews import CancelReach, ListedTask, StuckReason
 from rescind.model.payload import NULL_PAYLOAD
 from rescind.model.status import CancelMode, ExecutionStatus, StopState, TaskStatus
+from rescind.model.views import ExecutionView
 from rescind.testing.virtual_time import run
+from rescind_server.engine.machine import Engine
 from rescind_server.host.about import About
+from rescind_server.host.clock import WallClock
+from rescind_server.host.driver import Host
 from rescind_server.host.queries import Queries
+from rescind_server.store.memory import MemoryStore
+from rescind_server.store.sqlite import SqliteStore
 from server_stub.tests.host.setting import CAUSE, START, TASK, Setting, X, settle
 
 SECOND = 1_000_000
@@ -203,13 +210,13 @@ def test_nothing_is_shown_of_a_turn_that_is_not_durable() -> None:
                 asyncio.create_task(queries.list_tasks(TaskFilter(), 10, "")),
                 asyncio.create_task(queries.list_workers(10, "")),
                 asyncio.create_task(queries.stuck(10)),
-                asyncio.create_task(queries.count(TaskFilter())),
+                asyncio.create_task(queries.reach(TaskFilter(), hard=False)),
             ]
             await settle()
             assert not any(each.done() for each in asked)
             setting.store.is_open.set()
-            ((page, _), (workers, _), _, count) = [await each for each in asked]
-            assert (page[0].task.status, workers[0].stopping, count) == (TaskStatus.CANCELLED, 1, 0)
+            ((page, _), (workers, _), _, reach) = [await each for each in asked]
+            assert (page[0].task.status, workers[0].stopping, reach) == (TaskStatus.CANCELLED, 1, CancelReach())
             await cancel
 
     run(main())
@@ -365,7 +372,7 @@ def test_executions_are_selected_by_the_worker_that_holds_them() -> None:
             assert ([view.execution_id for view in (*page, *rest)], end) == (["c", "b", "a"], "")
             assert await queries.list_executions(ExecutionFilter(worker_id=WorkerId("v")), 2, "") == ([], "")
             only_b = ExecutionFilter(worker_id=W, labels={"of": "b"}, created_by="by-b", kind="agent")
-            assert await queries.count(only_b) == 1
+            assert await queries.reach(only_b, hard=False) == CancelReach(executions=1, tasks=1, attempts=1)
             async for _ in queries.cancel_executions(only_b, CAUSE, hard=False):
                 pass
             views, _ = await queries.list_executions(ExecutionFilter(), 10, "")
@@ -382,9 +389,11 @@ def test_as_many_are_counted_as_would_be_cancelled() -> None:
             await setting.host.ask(CancelTaskFromOutside(ExecutionId("a"), TaskId("a-2"), CAUSE))
             await setting.host.ask(CancelExecution(ExecutionId("b"), CAUSE, hard=True))
             queries = queries_of(setting)
-            assert await queries.count(ExecutionFilter()) == 1
-            assert await queries.count(ExecutionFilter(statuses=(ExecutionStatus.CANCELLED,))) == 1
-            assert await queries.count(TaskFilter()) == 2
+            assert await queries.reach(ExecutionFilter(), hard=False) == CancelReach(1, 0, tasks=2, attempts=1)
+            assert await queries.reach(TaskFilter(), hard=False) == CancelReach(0, 0, tasks=2, attempts=1)
+            cancelled = ExecutionFilter(statuses=(ExecutionStatus.CANCELLED,))
+            assert await queries.reach(cancelled, hard=False) == CancelReach(executions=1)
+            assert await queries.reach(cancelled, hard=True) == CancelReach(executions=1, attempts=1)
             counts = [dict(each) async for each in queries.cancel_tasks(TaskFilter(), CAUSE)]
             assert sum(counts[-1].values()) == 2
 
@@ -399,3 +408,29 @@ def test_a_token_that_is_not_one_of_ours_is_refused(token: str) -> None:
                 await queries_of(setting).list_tasks(TaskFilter(), 10, token)
 
     run(main())
+
+
+@pytest.mark.parametrize("kept_in", ["memory", "file"])
+def test_those_that_were_started_at_the_same_time_keep_one_order_over_pages(tmp_path: Path, kept_in: str) -> None:
+    names = [str(number * 7 % 10) for number in range(10)]
+
+    async def main() -> None:
+        store = MemoryStore() if kept_in == "memory" else SqliteStore(tmp_path / "store.db")
+        host = Host(Engine(), store, WallClock())
+        host.start()
+        # What is asked together is decided together, at one time.
+        await host.ask_all([StartExecution("agent", NULL_PAYLOAD, ExecutionId(name)) for name in names])
+        queries = Queries(host, host._engine, store)
+        found: list[ExecutionView] = []
+        token, number = "", 0
+        while token or not number:
+            page, token = await queries.list_executions(ExecutionFilter(), 3, token)
+            found += page
+            number += 1
+            await host.ask(StartExecution("agent", NULL_PAYLOAD, ExecutionId(f"later-{number}")))
+        assert len({view.created_at for view in found}) == 1
+        assert [view.execution_id for view in found] == names[::-1]
+        await host.close()
+        store.close()
+
+    asyncio.run(main())

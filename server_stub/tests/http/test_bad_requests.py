@@ -111,6 +111,13 @@ async def test_a_query_that_cannot_be_meant_is_refused(http: httpx.AsyncClient, 
         says(answer, 400, "InvalidInput")
 
 
+@pytest.mark.parametrize("path", ["executions", "tasks", "counts", "events"])
+async def test_a_label_without_its_value_is_refused_in_words(http: httpx.AsyncClient, path: str) -> None:
+    for label in ("team", "=eu", ""):
+        answer = await http.get(f"/api/v1/{path}", params={"label": label})
+        says(answer, 400, "InvalidInput", "'label' in the query is no label with its value. Give NAME=VALUE.")
+
+
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "json"])
 async def test_a_body_that_does_not_say_it_is_json_is_refused(
     http: httpx.AsyncClient, content_type: str | None

@@ -88,6 +88,8 @@ async def test_every_answer_is_what_the_document_says(http: httpx.AsyncClient, w
     await checked.call("GET", one, 404, ids=none)
     await checked.call("POST", f"{one}/signal", 200, ids={"execution_id": "patient"}, json=signal_body)
     await checked.call("POST", f"{one}/signal", 409, ids=ids, json=signal_body)
+    await checked.call("POST", f"{one}/retry", 409, ids=ids, json={})
+    await checked.call("POST", f"{one}/retry", 404, ids=none, json={})
     await checked.call("GET", TASKS, 200)
     await checked.call("GET", task, 200, ids=ids)
     await checked.call("DELETE", task, 404, ids=none)

@@ -127,7 +127,8 @@ async def test_many_are_cancelled_by_a_filter_and_counted_first(http: httpx.Asyn
     await start(http, "echoing", execution_id="left")
     url, where = f"{EXECUTIONS}/cancel", {"kind": "patient"}
     dry = (await http.post(url, json={"where": where, "dry_run": True})).json()
-    assert dry == {"selected": 30, "counts": {}, "dry_run": True, "as_of": dry["as_of"]}
+    hits = {"executions": 30, "descendants": 0, "tasks": 0, "attempts": 0}
+    assert dry == {"selected": 30, "counts": {}, "dry_run": True, "as_of": dry["as_of"], "hits": hits}
     done = (await http.post(url, json={"where": where, "reason": "too many"})).json()
     assert done == {"selected": 30, "counts": {"CANCELLED": 30}, "dry_run": False}
     assert (await http.post(url, json={"where": where})).json()["counts"] == {}

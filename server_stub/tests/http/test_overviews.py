@@ -13,13 +13,15 @@ from rescind_server.app import Server
 from rescind_server.store.port import Store
 from rescind_server.store.sqlite import SqliteStore
 
-from .calls import EXECUTIONS, TASKS, start, tasks_of
+from .calls import EXECUTIONS, start, tasks_of
+from .calls import TASKS as TASKS_URL
 from .guarded import Guarded
-from .work import happens
+from .work import AGENTS, TASKS, happens
 
 pytestmark = pytest.mark.asyncio
 COUNTS = "/api/v1/counts"
 AUDIT = "/api/v1/audit"
+WORKERS = "/api/v1/workers"
 WHO = "/api/v1/whoami"
 
 
@@ -35,10 +37,10 @@ async def test_executions_are_counted_by_status(http: httpx.AsyncClient) -> None
         await start(http, "patient", execution_id=f"p-{number}")
     await start(http, "other")
     await http.post(f"{EXECUTIONS}/p-0/cancel", json={})
-    assert (await http.get(COUNTS)).json() == {"counts": {"PENDING": 3, "CANCELLED": 1}, "total": 4}
+    assert (await http.get(COUNTS)).json() == {"counts": {"PENDING": 3, "CANCELLED": 1}, "total": 4, "stopping": 0}
     assert (await http.get(COUNTS, params={"kind": "patient", "status": "PENDING"})).json()["total"] == 2
     twice = await http.get(COUNTS, params={"label": ["a=1", "a=2"]})
-    assert twice.json() == {"counts": {}, "total": 0}
+    assert twice.json() == {"counts": {}, "total": 0, "stopping": 0}
 
 
 async def test_what_a_worker_holds_is_counted_too(http: httpx.AsyncClient, worker: Worker) -> None:
@@ -47,6 +49,38 @@ async def test_what_a_worker_holds_is_counted_too(http: httpx.AsyncClient, worke
     await start(http, "nobody-runs-this")
     assert (await http.get(COUNTS, params={"worker_id": "w-1"})).json()["total"] == 1
     await http.post(f"{EXECUTIONS}/{held}/cancel", json={"mode": "WAIT"})
+
+
+async def test_a_worker_is_shown_with_what_it_runs(http: httpx.AsyncClient, worker: Worker) -> None:
+    held = await start(http, "hanging", "worked-1")
+    await happens("worked-1 runs")
+    (task,) = await tasks_of(http, held)
+    (shown,) = (await http.get(WORKERS)).json()["workers"]
+    assert shown["attempts"] == [
+        {
+            "subject": "task",
+            "execution_id": held,
+            "agent": "hanging",
+            "kind": "hang",
+            "task_id": task["task_id"],
+            "attempt": 1,
+            "since": task["started_at"],
+            "stopping": False,
+        }
+    ]
+    await http.post(f"{EXECUTIONS}/{held}/cancel", json={"mode": "WAIT"})
+
+
+async def test_of_a_worker_that_runs_much_a_bounded_part_is_shown(server: Server, http: httpx.AsyncClient) -> None:
+    async with Worker(server.address, agents=AGENTS, tasks=TASKS, worker_id="w-2", slots=60):
+        for number in range(55):
+            await start(http, "hanging", f"much-{number}", f"much-{number}")
+        for number in range(55):
+            await happens(f"much-{number} runs")
+        (shown,) = (await http.get(WORKERS)).json()["workers"]
+        assert (shown["running"], len(shown["attempts"])) == (55, 50)
+        assert sorted(shown["attempts"], key=lambda each: each["since"]) == shown["attempts"]
+        await http.post(f"{EXECUTIONS}/cancel", json={"where": {"kind": "hanging"}, "force": True})
 
 
 async def test_each_caller_counts_what_it_may_see(guarded: Guarded) -> None:
@@ -126,7 +160,7 @@ async def test_force_is_another_word_for_the_mode(http: httpx.AsyncClient, worke
         execution_id = await start(http, "hanging", f"force-{number}")
         await happens(f"force-{number} runs")
         (task,) = await tasks_of(http, execution_id)
-        assert (await http.delete(f"{TASKS}/{task['task_id']}", params=query)).status_code == 200
+        assert (await http.delete(f"{TASKS_URL}/{task['task_id']}", params=query)).status_code == 200
         await happens(f"force-{number} stopped")
         (stop,) = (await tasks_of(http, execution_id))[0]["stops"]
         assert stop["forced_at"] is not None
@@ -136,7 +170,7 @@ async def test_many_tasks_are_cancelled_by_force(http: httpx.AsyncClient, worker
     execution_id = await start(http, "hanging", "by-force")
     await happens("by-force runs")
     body = {"where": {"execution_id": execution_id}, "force": True}
-    assert (await http.post(f"{TASKS}/cancel", json=body)).json()["counts"] == {"CANCELLED": 1}
+    assert (await http.post(f"{TASKS_URL}/cancel", json=body)).json()["counts"] == {"CANCELLED": 1}
     await happens("by-force stopped")
     (stop,) = (await tasks_of(http, execution_id))[0]["stops"]
     assert stop["forced_at"] is not None

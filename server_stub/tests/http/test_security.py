@@ -170,6 +170,7 @@ async def test_what_another_started_and_what_is_not_there_are_refused_in_the_sam
         ("GET", TASKS + "/{task}", None, 404),
         ("GET", TASKS + "?execution_id={execution}", None, 404),
         ("POST", EXECUTIONS + "/{execution}/signal", {"name": "go"}, 403),
+        ("POST", EXECUTIONS + "/{execution}/retry", {}, 403),
         ("POST", EXECUTIONS + "/{execution}/cancel", {}, 403),
         ("POST", TASKS + "/{task}/cancel", {}, 403),
         ("DELETE", TASKS + "/{task}", None, 403),

@@ -131,6 +131,56 @@ async def test_what_is_cancelled_and_still_stops_is_told_apart_from_what_has_sto
         assert (await http.get(f"{EXECUTIONS}/e")).json()["stopping"] == 0
 
 
+async def until_stopping(events: AsyncIterator[Event], execution_id: str, stopping: int) -> Any:
+    """Read to the first event in which so much of an execution that has ended is still being stopped."""
+    async for event in events:
+        told = event.data
+        if told.get("execution_id") == execution_id and told["ended_at"] and told["stopping"] == stopping:
+            return told
+    raise AssertionError(f"of {execution_id} {stopping} never were being stopped")
+
+
+@agent("parenting")
+async def parenting(ctx: AgentContext, name: str) -> None:
+    """Have a child that has a child that holds."""
+    child = await ctx.spawn_agent(holding if name.startswith("leaf") else parenting, f"leaf {name}")
+    await child
+
+
+async def test_a_cancelled_tree_says_at_its_root_that_work_below_it_still_stops(
+    server: Server, http: httpx.AsyncClient
+) -> None:
+    agents = [holding, parenting]
+    async with Worker(server.address, agents=agents, tasks=[hold], worker_id="w-2"), changes_of(http) as events:
+        await start(http, "parenting", "t", execution_id="root")
+        await happens("leaf leaf t runs")
+        await http.post(f"{EXECUTIONS}/root/cancel", json={"mode": "WAIT"})
+        told = await until_stopping(events, "root", 1)
+        assert (told["status"], told["children_stopping"]) == ("CANCELLED", 1)
+        shown = (await http.get(f"{EXECUTIONS}/root")).json()
+        assert (shown["status"], shown["stopping"], shown["children_stopping"]) == ("CANCELLED", 1, 1)
+        assert (await http.get("/api/v1/counts")).json()["stopping"] == 3
+        listed = (await http.get(EXECUTIONS, params={"stopping": True})).json()["executions"]
+        assert (listed[-1]["execution_id"], [each["stopping"] for each in listed]) == ("root", [1, 1, 1])
+        watched("leaf leaf t may stop").set()
+        assert (await until_stopping(events, "root", 0))["status"] == "CANCELLED"
+        assert (await http.get(f"{EXECUTIONS}/root")).json()["stopping"] == 0
+        assert (await http.get(EXECUTIONS, params={"stopping": True})).json()["executions"] == []
+
+
+@pytest.mark.parametrize(("role", "path"), [(Role.WORKER, CHANGES), (Role.OPERATOR, f"{EXECUTIONS}/none/events")])
+async def test_who_may_not_follow_is_told_why_as_by_every_other_call(guarded: Guarded, role: Role, path: str) -> None:
+    http = await guarded.http(guarded.token("w", role))
+    refused = await http.get(path, headers={"accept": "text/event-stream"})
+    assert refused.headers["content-type"] == "application/problem+json"
+    told = refused.json()
+    expected = (403, "NotPermitted") if role is Role.WORKER else (404, "NotFound")
+    assert (refused.status_code, told["error"]) == expected
+    assert told["status"] == refused.status_code
+    assert told["message"]
+    assert told["action"]
+
+
 async def test_a_dry_run_says_what_to_give_to_hit_nothing_that_came_later(http: httpx.AsyncClient) -> None:
     await start(http, "patient", execution_id="before")
     where = {"kind": "patient"}

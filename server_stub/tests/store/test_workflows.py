@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rescind.model.commands import Command, Reply, Started
+from rescind.model.commands import Command, Refused, Reply, Started
+from rescind.model.filters import ExecutionFilter
 from rescind.model.ids import ExecutionId, Instant, WorkerId, task_id_from_key
 from rescind.model.payload import Payload
 from rescind.model.status import ExecutionStatus
@@ -32,6 +33,7 @@ from rescind.model.workflows import (
     WorkflowClaimed,
 )
 from rescind_server.engine.machine import Engine
+from rescind_server.engine.workflow_promises import promise_id_of
 from rescind_server.host.clock import WallClock
 from rescind_server.host.driver import Host
 from rescind_server.store.memory import MemoryStore
@@ -111,6 +113,13 @@ def test_a_workflow_that_never_ran_is_offered_behind_a_restart(turns: Turns) -> 
     assert (claimed.input, claimed.version, claimed.priority_ms) == (Payload(b"1"), "2.0", 5)
 
 
+def test_a_list_tells_a_workflow_and_its_parent(turns: Turns) -> None:
+    turns.ask(StartWorkflow("flow", execution_id=X), StartWorkflow("flow", execution_id=C, parent_id=X))
+    found = asyncio.run(turns.store.find_executions(ExecutionFilter(), None, 10))
+    shown = [(each.view.execution_id, each.view.is_workflow, each.view.parent_id) for each in found]
+    assert shown == [(C, True, X), (X, True, None)]
+
+
 def test_a_pass_that_was_under_way_may_be_submitted_behind_a_restart(turns: Turns) -> None:
     turns.ask(StartWorkflow("flow", execution_id=X))
     claimed = turns.claim()
@@ -184,6 +193,39 @@ def test_a_child_of_the_id_of_a_closed_execution_is_refused_and_the_host_goes_on
         assert refused.error == "AlreadyExists"  # type: ignore[union-attr]
         assert [logged.sequence for logged in host.workflow_log(C)] == [1, 2]
         assert await host.ask(StartWorkflow("flow", execution_id=C)) == Started(C, created=False)
+        await host.close()
+
+    asyncio.run(scenario())
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_a_late_repeat_finds_the_promise_of_a_closed_workflow(kind: str, tmp_path: Path) -> None:
+    store: Store = MemoryStore() if kind == "memory" else SqliteStore(tmp_path / "store.db")
+
+    async def scenario() -> None:
+        host = Host(Engine(), store, WallClock())
+        host.start()
+        await host.ask(StartWorkflow("flow", execution_id=X))
+        await host.ask(POLL)
+        made = (CreatePromise("p", idempotency_key="answer-1"), CreatePromise("q"))
+        await host.ask(SubmitWorkflowCommands(X, made))
+        p, q = (promise_id_of(X, name) for name in "pq")
+        assert await host.ask(SettlePromise(p)) == PromiseSettled(p, X, already=False)
+        await host.ask(POLL)
+        await host.ask(SubmitWorkflowCommands(X, (CompleteWorkflow(),), PassStatus.COMPLETED))
+        for repeat in (SettlePromise(p), SettlePromise("answer-1", by_key=True), SettlePromise(f"{X}/p")):
+            assert await host.ask(repeat) == PromiseSettled(p, X, already=True)
+        for late, error in (
+            (SettlePromise(q), "ExecutionEnded"),
+            (SettlePromise(p, organisation="other"), "NotFound"),
+            (SettlePromise(f"{X}/none"), "NotFound"),
+        ):
+            refused = await host.ask(late)
+            assert isinstance(refused, Refused)
+            assert refused.error == error
+        await store.remove_closed(Instant(2**62), 1_000)
+        assert store.owner_of_promise(p) is None
         await host.close()
 
     asyncio.run(scenario())

@@ -332,7 +332,8 @@ class AgentDispatch:
         caller.require(Role.WORKER)
         agent_id = ids.agent_id_of(caller, request.agent_execution_id)
         failure = Failure(FailureKind.ERROR, request.error, request.failure_type or "")
-        await self._ask(caller, calls.EndAgent(execution_id=agent_id, failure=failure))
+        end = calls.EndAgent(execution_id=agent_id, failure=failure, stack_trace=request.stack_trace)
+        await self._ask(caller, end)
         return Empty()
 
     async def _signal(self, request: wire.SignalAgentRequest, caller: Caller) -> wire.SignalAgentResponse:

@@ -62,7 +62,8 @@ def holding(method: Method, hold: Hold, identify: Identify, limits: Limits) -> g
             limits.check_message(data, f"a call of {method.path}")
             request = parse(data, method.request, f"a caller of {method.path}")
             reply = await hold(request, caller, undoing.append)
-            context.add_done_callback(undo_if_lost)
+            if undoing:
+                context.add_done_callback(undo_if_lost)
         except Exception as error:  # the border to gRPC: whatever happened, the caller gets a status
             await refuse(context, error, method.path)
         encoded: bytes = reply.SerializeToString()

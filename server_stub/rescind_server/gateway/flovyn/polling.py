@@ -50,9 +50,8 @@ class Polling:
         """
         if self._is_stopping:
             raise _stopping()
-        asking = asyncio.ensure_future(self._host.ask(command))
+        asking = self._host.asked(command)
         self._held.add(asking)
-        asking.add_done_callback(self._held.discard)
         try:
             reply = await asyncio.shield(asking)
         except asyncio.CancelledError:
@@ -61,6 +60,8 @@ class Polling:
             self._host.tell(WithdrawPoll(poll_id=command.poll_id))
             asking.add_done_callback(self._hung_up)
             raise
+        finally:
+            self._held.discard(asking)
         assert isinstance(reply, CallAnswer)
         return reply
 

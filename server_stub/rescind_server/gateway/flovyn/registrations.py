@@ -10,7 +10,6 @@ import msgspec
 
 from rescind.model.ids import Instant
 from rescind_server.gateway.flovyn.ids import registered_id_of
-from rescind_server.gateway.flovyn.values import is_uuid
 from rescind_server.gateway.identity import Caller
 from rescind_server.store.registrations import Capability, KeptRegistrations, Process, Registration
 
@@ -43,6 +42,8 @@ class Registrations:
         self._by_id = {
             (each.organisation, each.worker_id): each for each in kept.load() if each.seen_at >= now - _ABSENCE
         }
+        # A poll names its worker, mostly by a name: to derive the id from it each time took longer than to find it.
+        self._ids = {(each.organisation, each.name): each.worker_id for each in self._by_id.values()}
         # When each was last seen, as the store knows it: a sign of life is not worth a write.
         self._written_at = {key: each.seen_at for key, each in self._by_id.items()}
 
@@ -74,6 +75,7 @@ class Registrations:
         registration = msgspec.structs.replace(known, seen_at=at, processes=processes)
         # Before the store has it, so that of two that come at once the second adds to what the first has said.
         self._by_id[key] = registration
+        self._ids[caller.organisation, name] = worker_id
         try:
             await self._put(registration)
         except BaseException:
@@ -96,11 +98,10 @@ class Registrations:
 
     def known(self, caller: Caller, worker: str) -> Registration | None:
         """The registration that a worker calls under, by its name or its UUID; None if it has none."""
-        worker_id = worker.lower() if is_uuid(worker) else registered_id_of(caller, worker)
-        found = self._by_id.get((caller.organisation, worker_id))
-        if found is None and is_uuid(worker):
+        found = self._by_id.get((caller.organisation, worker.lower()))
+        if found is None:
             # A worker may be named with a UUID of its own choice.
-            found = self._by_id.get((caller.organisation, registered_id_of(caller, worker)))
+            found = self._by_id.get((caller.organisation, self._ids.get((caller.organisation, worker), "")))
         return found
 
     def all_of(self, caller: Caller) -> Mapping[str, Registration]:
@@ -119,7 +120,8 @@ class Registrations:
         seen_before = Instant(now - _ABSENCE)
         absent = [key for key, each in self._by_id.items() if each.seen_at < seen_before]
         for key in absent:
-            del self._by_id[key]
+            gone = self._by_id.pop(key)
+            self._ids.pop((gone.organisation, gone.name), None)
             self._written_at.pop(key, None)
         if absent:
             await self._kept.forget(seen_before)

@@ -63,7 +63,11 @@ class RestAgents:
         if body.kind is None:
             raise InvalidInput("`kind` is missing. Agent definitions are not offered here; name the agent's kind.")
         request = StartRequest(
-            body.kind, payload_of(body.input), queue=queue_of(body.queue), labels=dict(body.metadata or {})
+            body.kind,
+            payload_of(body.input),
+            queue=queue_of(body.queue),
+            labels=dict(body.metadata or {}),
+            workflow=False,
         )
         started = await self._requests.start(call.caller, request)
         view = (await self._requests.details(call.caller, started.execution_id)).execution

@@ -63,4 +63,4 @@ def no_such(what: str, name: str) -> NotFound:
 
 def bad_id(what: str, name: str) -> InvalidInput:
     """The refusal for what cannot be an id."""
-    return InvalidInput(f"{name[:100]!r} is no id of a {what}: ids are UUIDs.")
+    return InvalidInput(f"{name[:100]!r} is no UUID, as the id of each {what} is. Check the id.")

@@ -67,7 +67,7 @@ class RestWorkflowStreams:
             await followers.add(root)
             details, view = await self._workflows.found(call)
             shown.know(details)
-            for child_id in view.children.values() if consolidated else ():
+            for child_id in view.children if consolidated else ():
                 await followers.add(organisations.inner_id(call.caller.organisation, child_id))
             yield KEEP_ALIVE
             has_ended = details.execution.status in TERMINAL_EXECUTION

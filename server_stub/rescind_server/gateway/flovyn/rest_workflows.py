@@ -144,7 +144,7 @@ class RestWorkflows:
         """The workflows that it has started."""
         _, view = await self.found(call)
         found: list[answers.ChildWorkflowBody] = []
-        for name, child_id in view.children.items():
+        for child_id, name in view.children.items():
             try:
                 details, _ = await self._workflows.details(call.caller, child_id)
             except NotFound:
@@ -229,7 +229,7 @@ class RestWorkflows:
     async def _open_descendants(self, call: Call, view: WorkflowView) -> set[str]:
         """Those that nobody has asked to cancel."""
         found: set[str] = set()
-        waiting = list(view.children.values())
+        waiting = list(view.children)
         while waiting:
             child_id = waiting.pop()
             try:
@@ -239,7 +239,7 @@ class RestWorkflows:
             status = details.execution.status
             if status not in TERMINAL_EXECUTION and status is not ExecutionStatus.CANCELLING:
                 found.add(child_id)
-            waiting += child.children.values()
+            waiting += child.children
         return found
 
 

@@ -84,7 +84,8 @@ def claimed_message(claimed: WorkflowClaimed, organisation_id: str) -> wire.Poll
 
 
 def _record_operation(data: wire.RecordOperationCommand) -> commands.RecordOperation:
-    return commands.RecordOperation(data.operation_name, payload(data.result, "an operation's result"))
+    name = named(data.operation_name, "the operation's name")
+    return commands.RecordOperation(name, payload(data.result, "an operation's result"))
 
 
 def _set_state(data: wire.SetStateCommand) -> commands.SetState:

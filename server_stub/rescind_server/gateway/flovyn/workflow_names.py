@@ -63,6 +63,6 @@ def outer_view(view: WorkflowView) -> WorkflowView:
         view,
         execution_id=ExecutionId(outer(view.execution_id)),
         parent_id=ExecutionId(outer(view.parent_id)) if view.parent_id is not None else None,
-        children={name: ExecutionId(outer(child)) for name, child in view.children.items()},
+        children={ExecutionId(outer(child_id)): name for child_id, name in view.children.items()},
         worker_id=outer(view.worker_id) if view.worker_id is not None else None,
     )

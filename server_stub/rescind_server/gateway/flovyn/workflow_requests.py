@@ -32,7 +32,7 @@ from rescind.model.payload import NULL_PAYLOAD, Payload
 from rescind.model.status import CancelTaskResult
 from rescind.model.texts import LONGEST_TEXT
 from rescind.model.views import ExecutionDetails
-from rescind.model.workflow_commands import AnyWorkflowCommand, PassStatus
+from rescind.model.workflow_commands import AnyWorkflowCommand, PassStatus, ScheduleTask
 from rescind.model.workflow_events import LoggedEvent
 from rescind.model.workflows import (
     NoWorkflow,
@@ -53,12 +53,15 @@ from rescind.model.workflows import (
 from rescind_server.access.tokens import Role
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.viewing import details_of
+from rescind_server.engine.workflow_checks import task_is_taken
+from rescind_server.engine.workflow_starts import key_is_taken
 from rescind_server.engine.workflow_viewing import workflow_view
 from rescind_server.gateway import organisations
 from rescind_server.gateway.flovyn.ids import worker_id_of
 from rescind_server.gateway.flovyn.workflow_names import inner_commands, outer_logged, outer_view
 from rescind_server.gateway.identity import Caller
 from rescind_server.gateway.limits import Limits
+from rescind_server.gateway.workflow_owners import ensure_visible, sees, sees_all_workflows
 from rescind_server.host.driver import Host
 
 LONGEST_POLL_MS: Final = 60_000
@@ -122,12 +125,14 @@ class WorkflowRequests:
             InvalidInput: an empty or too long name.
             PayloadTooLarge: its input is.
             NotFound: its parent is not there.
+            AlreadyExists: the key is of something else, or of what another caller has started.
         """
         caller.require(*_ACTING)
         if request.parent_id is not None:
             await self.details(caller, request.parent_id)
         reply = await self._ask(caller, self._start(caller, request))
         assert isinstance(reply, Started)
+        await ensure_visible(self._host, caller, reply, key_is_taken(request.idempotency_key or ""))
         return Started(ExecutionId(organisations.outer(reply.execution_id)), reply.created)
 
     async def signal(self, caller: Caller, execution_id: str, name: str, value: Payload) -> int:
@@ -146,11 +151,16 @@ class WorkflowRequests:
     async def signal_with_start(
         self, caller: Caller, start: WorkflowStart, name: str, value: Payload
     ) -> SignalledWithStart:
-        """Signal the open workflow that has the key of `start`, or start it and signal it."""
+        """Signal the open workflow that has the key of `start`, or start it and signal it.
+
+        Raises:
+            AlreadyExists: as in `start`.
+        """
         caller.require(*_ACTING)
         self._check_signal(name, value)
         self._limits.check_name(start.idempotency_key or "", "the workflow's id")
-        reply = await self._ask(caller, SignalWithStart(self._start(caller, start), name, value))
+        only_own = not sees_all_workflows(caller)
+        reply = await self._ask(caller, SignalWithStart(self._start(caller, start), name, value, only_own))
         assert isinstance(reply, SignalledWithStart)
         return msgspec.structs.replace(reply, execution_id=ExecutionId(organisations.outer(reply.execution_id)))
 
@@ -218,8 +228,8 @@ class WorkflowRequests:
         caller.require(*_LOOKING)
         inner_id = organisations.inner_id(caller.organisation, execution_id)
         found = await self._host.look(inner_id, _looked_up)
-        if found is None or not _sees(caller, found[0]):
-            raise no_workflow(execution_id)
+        if found is None or not sees(caller, found[0]):
+            raise NotFound(f"no workflow {execution_id[:100]!r}. Check the id, or list the workflows.")
         details, view = found
         return organisations.outer_details(details), outer_view(view)
 
@@ -273,6 +283,7 @@ class WorkflowRequests:
             caller.organisation,
             only_uuids=True,
             pass_ms=LONGEST_PASS_MS,
+            announces=True,
         )
         self._polls.add(poll)
         try:
@@ -306,6 +317,7 @@ class WorkflowRequests:
         """
         caller.require(Role.WORKER, Role.OPERATOR)
         inner_id = await self._acting_on(caller, execution_id)
+        await self._check_tasks(inner_id, commands)
         inner = inner_commands(caller.organisation, commands)
         command = SubmitWorkflowCommands(inner_id, inner, status, first_sequence=first_sequence)
         try:
@@ -357,6 +369,14 @@ class WorkflowRequests:
         self._limits.check_name(name, "the signal's name")
         self._limits.check_payload(value, f"signal {name!r}")
 
+    async def _check_tasks(self, inner_id: ExecutionId, commands: Sequence[AnyWorkflowCommand]) -> None:
+        """The engine knows the tasks of what is in its memory; here those that have left it are asked for."""
+        ids = [command.task_execution_id for command in commands if isinstance(command, ScheduleTask)]
+        owners = await asyncio.gather(*(self._host.owner_of_task(task_id) for task_id in ids))
+        for task_id, owner in zip(ids, owners, strict=True):
+            if owner not in (None, inner_id):
+                raise RequestError(task_is_taken(task_id).message)
+
     async def _acting_on(self, caller: Caller, execution_id: str) -> ExecutionId:
         caller.require(*_ACTING)
         details, _ = await self.details(caller, execution_id)
@@ -368,15 +388,6 @@ class WorkflowRequests:
             text = organisations.outer_text(caller.organisation, reply.message)
             raise named_error(reply.error, text) or RescindError(text)
         return reply
-
-
-def no_workflow(execution_id: str) -> NotFound:
-    """The refusal for an id that this caller does not have."""
-    return NotFound(f"no workflow {execution_id[:100]!r}. Check the id, or list the workflows.")
-
-
-def _sees(caller: Caller, details: ExecutionDetails) -> bool:
-    return caller.sees_all or Role.WORKER in caller.roles or details.execution.created_by == caller.by
 
 
 def _looked_up(execution: Execution | None) -> tuple[ExecutionDetails, WorkflowView] | None:

@@ -62,9 +62,10 @@ class UsageBody(AnswerBody, frozen=True):
 class ExecutionBody(AnswerBody, frozen=True):
     """An execution as it stands.
 
-    `stopping` is, of one that is cancelled or has ended, how many attempts of its tasks are still being stopped; null
-    if that cannot be told at the moment. `parent_id` is the agent that spawned it, `usage` what it says that it has
-    used up.
+    `stopping` is, of one that is cancelled or has ended, how much of it is still being stopped: attempts of its tasks,
+    and those of its children of which, at whatever level below, something is. `children_stopping` is how many of it
+    are such children. Both are null if that cannot be told at the moment. `parent_id` is the agent that spawned it,
+    `usage` what it says that it has used up.
     """
 
     execution_id: str
@@ -82,6 +83,7 @@ class ExecutionBody(AnswerBody, frozen=True):
     ended_at: Moment | None
     checkpoint: int
     stopping: int | None
+    children_stopping: int | None
     parent_id: str | None
     usage: UsageBody
 
@@ -135,10 +137,15 @@ class ExecutionPage(AnswerBody, frozen=True):
 
 
 class ExecutionCounts(AnswerBody, frozen=True):
-    """How many executions there are of each status; a status that none has is left out."""
+    """How many executions there are of each status; a status that none has is left out.
+
+    `stopping` is how many of them have ended while something of them is still being stopped; null if that cannot be
+    told at the moment.
+    """
 
     counts: dict[str, int]
     total: int
+    stopping: int | None
 
 
 class TaskPage(AnswerBody, frozen=True):
@@ -209,6 +216,12 @@ class SignalledBody(AnswerBody, frozen=True):
     sequence: int
 
 
+class ExecutionRetriedBody(AnswerBody, frozen=True):
+    """The workflow goes on; `attempt` tells how often it was let go on, this time counted."""
+
+    attempt: int
+
+
 class CancelledBody(AnswerBody, frozen=True):
     """What a request to cancel an execution met, and where the execution stands."""
 
@@ -223,21 +236,29 @@ class TaskCancelledBody(AnswerBody, frozen=True):
     result: CancelTaskResult
 
 
-class CancelCounts(AnswerBody, frozen=True, omit_defaults=True):
-    """How many were selected, and how many met which result. Of a dry run there are no counts.
+class RunningBody(AnswerBody, frozen=True):
+    """What a worker runs now: an attempt of a task, or a pass of an agent or a workflow, as `subject` says.
 
-    A dry run counts what was there at the time `as_of`: who gives that as `created_before`, or of tasks as
-    `scheduled_before`, hits nothing that came later.
+    `agent` is the kind of the execution, `attempt` the number of the attempt, or of the run of the code. A pass has
+    neither `task_id` nor `since`.
     """
 
-    selected: int
-    counts: dict[str, int]
-    dry_run: bool
-    as_of: Moment | None = None
+    subject: str
+    execution_id: str
+    agent: str
+    kind: str
+    task_id: str | None
+    attempt: int
+    since: Moment | None
+    stopping: bool
 
 
 class WorkerBody(AnswerBody, frozen=True):
-    """A worker that is connected, or whose attempts are still its own."""
+    """A worker that is connected, or whose attempts are still its own.
+
+    `attempts` are the first 50 of what it runs; `running` counts all attempts of tasks. `polls` says that it has no
+    session, and asks for its work: it is never connected, and there until `lease_ends`.
+    """
 
     worker_id: str
     queues: tuple[str, ...]
@@ -251,6 +272,9 @@ class WorkerBody(AnswerBody, frozen=True):
     lease_ends: Moment | None
     stopping: int
     unresponsive: int
+    workflows: tuple[str, ...]
+    polls: bool
+    attempts: tuple[RunningBody, ...]
 
 
 class WorkerPage(AnswerBody, frozen=True):
@@ -308,7 +332,10 @@ class StuckTaskBody(AnswerBody, frozen=True):
 
 
 class WaitingBody(AnswerBody, frozen=True):
-    """Work of one queue and kind that waits for a worker."""
+    """Work of one queue and kind that waits for a worker; `subject` is ``agent``, ``task`` or ``workflow``.
+
+    Of agents, `workers_of_workflow` is how many workers run a workflow of this kind: perhaps one was meant.
+    """
 
     subject: str
     queue: str
@@ -316,6 +343,7 @@ class WaitingBody(AnswerBody, frozen=True):
     count: int
     since: Moment
     workers: int
+    workers_of_workflow: int
 
 
 class ParkedBody(AnswerBody, frozen=True):

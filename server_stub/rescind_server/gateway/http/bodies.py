@@ -69,17 +69,22 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StartBody(RequestBody, frozen=True):
-    """An agent to start. The same id with the same kind and input is the same execution."""
+    """An agent or a workflow to start. The same id with the same kind and input is the same execution.
+
+    `workflow` says which of the two. Without it a workflow is started where the queue's workers run this kind as a
+    workflow and none as an agent; else an agent.
+    """
 
     kind: Name
     input: Value = field(default_factory=lambda: NULL)
     execution_id: Name | None = None
     queue: Name = DEFAULT_QUEUE
     labels: Labels = {}
+    workflow: bool | None = None
 
 
 class StreamBody(StartBody, frozen=True):
-    """An agent to start and to follow.
+    """An agent or a workflow to start and to follow.
 
     `on_disconnect` says what becomes of it when this client goes away; `grace_ms` belongs to CANCEL_AFTER.
     """
@@ -93,6 +98,12 @@ class SignalBody(RequestBody, frozen=True):
 
     name: Name
     value: Value = field(default_factory=lambda: NULL)
+
+
+class RetryExecutionBody(RequestBody, frozen=True):
+    """A request to let a workflow that has failed go on."""
+
+    reason: Words = ""
 
 
 class CancelBody(RequestBody, frozen=True):
@@ -195,14 +206,18 @@ class PageQuery(Query, frozen=True):
 
 
 class CountsQuery(ExecutionMarks, frozen=True):
-    """Which executions to count; `status` and `label` (NAME=VALUE) may be given several times."""
+    """Which executions to count; `status`, `label` and `stopping` are those of the list."""
 
     status: tuple[ExecutionStatus, ...] = ()
     label: GivenLabels = ()
+    stopping: bool = False
 
 
 class ListQuery(CountsQuery, frozen=True):
-    """Which executions; `status` and `label` (NAME=VALUE) may be given several times."""
+    """Which executions; `status` and `label` (NAME=VALUE) may be given several times.
+
+    With `stopping` only those that have ended while something of them, or below them, is still being stopped.
+    """
 
     page_size: PageSize = 100
     page_token: ExecutionPageToken = ""

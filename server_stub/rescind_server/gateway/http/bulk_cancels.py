@@ -9,10 +9,11 @@ from rescind.model.events import iso_time
 from rescind.model.filters import ExecutionFilter, TaskFilter
 from rescind.model.ids import Instant
 from rescind_server.gateway.client_requests import ClientRequests
-from rescind_server.gateway.http.answers import CancelCounts
 from rescind_server.gateway.http.bodies import CancelManyBody, CancelManyTasksBody
+from rescind_server.gateway.http.cancel_bodies import CancelCounts
 from rescind_server.gateway.http.operations import Call, answer
 from rescind_server.gateway.http.selections import execution_filter, task_filter
+from rescind_server.gateway.http.shown import reach_body
 from rescind_server.host.driver import Host
 
 
@@ -37,8 +38,9 @@ class BulkCancels:
         body: CancelManyBody | CancelManyTasksBody = call.body
         if body.dry_run:
             as_of = self._host.now()
-            count = await self._requests.count(call.caller, _before(selection, as_of))
-            return answer(CancelCounts(count, {}, True, iso_time(as_of)))
+            reach = await self._requests.reach(call.caller, _before(selection, as_of), hard=body.force)
+            selected = reach.executions if isinstance(selection, ExecutionFilter) else reach.tasks
+            return answer(CancelCounts(selected, {}, True, iso_time(as_of), reach_body(reach)))
         counts: dict[str, int] = {}
         async for so_far in self._requests.cancel_where(call.caller, selection, body.reason, hard=body.force):
             counts = {result.value: count for result, count in so_far.items()}

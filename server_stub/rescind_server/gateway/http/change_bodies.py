@@ -20,6 +20,7 @@ class ChangeBody(AnswerBody, frozen=True):
     created_at: Moment
     ended_at: Moment | None
     stopping: int
+    children_stopping: int
 
 
 class BegunBody(AnswerBody, frozen=True):

@@ -18,10 +18,10 @@ from starlette.types import Scope, Send
 
 from rescind.errors import InvalidInput, RescindError
 from rescind.model.events import EventType
-from rescind.model.status import TERMINAL_EXECUTION, ExecutionStatus
+from rescind.model.ids import ExecutionId
 from rescind_server.engine.entities import Execution
 from rescind_server.engine.state import Decision
-from rescind_server.engine.viewing import attempts_stopping, execution_view
+from rescind_server.engine.viewing import execution_view, still_stopping
 from rescind_server.gateway.client_requests import ClientRequests
 from rescind_server.gateway.http.bodies import ChangesQuery
 from rescind_server.gateway.http.change_bodies import BegunBody
@@ -32,7 +32,6 @@ from rescind_server.gateway.http.selections import labels_of
 from rescind_server.gateway.http.shown import change_body
 from rescind_server.gateway.organisations import outer_execution
 
-_OVER: Final = TERMINAL_EXECUTION | {ExecutionStatus.CANCELLING}
 _TELLING: Final = frozenset(
     {each for each in EventType if each.value.startswith("EXECUTION_")}
     | {EventType.STOP_REQUESTED, EventType.STOP_DELIVERED, EventType.STOP_ENDED}
@@ -112,12 +111,15 @@ class Changes:
             self._kept.clear()
             self._end += 1  # whoever comes back has missed something
             return
-        changed = {
-            execution_id: decision.executions[execution_id]
-            for decision in decisions
-            for execution_id, event in decision.events
-            if event.type in _TELLING and execution_id in decision.executions
-        }
+        changed: dict[ExecutionId, Execution] = {}
+        for decision in decisions:
+            changed |= {
+                execution_id: decision.executions[execution_id]
+                for execution_id, event in decision.events
+                if event.type in _TELLING and execution_id in decision.executions
+            }
+            # What stops below an execution is told in no event of its own.
+            changed |= decision.stopping
         for execution in changed.values():
             self._kept.append(_change(execution))
         if changed:
@@ -233,8 +235,7 @@ class _ChangeStream(LastingResponse):
 
 def _change(execution: Execution) -> Change:
     view = outer_execution(execution_view(execution))
-    is_over = execution.status in _OVER and execution.unsettled > 0
-    body = change_body(view, attempts_stopping(execution) if is_over else 0)
+    body = change_body(view, still_stopping(execution))
     return Change(
         execution.organisation,
         view.execution_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from rescind_server.gateway.http.answers import (
     EntryPage,
     ExecutionCounts,
     ExecutionPage,
+    ExecutionRetriedBody,
     HistoryPage,
     SignalledBody,
     StartedBody,
@@ -28,6 +28,7 @@ from rescind_server.gateway.http.bodies import (
     CountsQuery,
     ListQuery,
     PlaceQuery,
+    RetryExecutionBody,
     SignalBody,
     StartBody,
 )
@@ -56,9 +57,11 @@ class Executions:
         self._requests = requests
 
     async def start(self, call: Call) -> Response:
-        """Start an agent: 201 if this created it, 200 if it was there."""
+        """Start an agent or a workflow: 201 if this created it, 200 if it was there."""
         body: StartBody = call.body
-        request = StartRequest(body.kind, payload_of(body.input), body.execution_id, body.queue, body.labels)
+        request = StartRequest(
+            body.kind, payload_of(body.input), body.execution_id, body.queue, body.labels, workflow=body.workflow
+        )
         started = await self._requests.start(call.caller, request)
         status = HTTPStatus.CREATED if started.created else HTTPStatus.OK
         where = f"{EXECUTIONS}/{quote(started.execution_id, safe='')}"
@@ -70,27 +73,26 @@ class Executions:
         labels = labels_of(query.label)
         if labels is None:
             return answer(ExecutionPage((), ""))
-        selection = execution_filter(query, query.status, labels)
+        selection = execution_filter(query, query.status, labels, stopping=query.stopping)
         views, token = await self._requests.list_executions(call.caller, selection, query.page_size, query.page_token)
-        stopping = await self._requests.stopping(call.caller, (view.execution_id for view in views))
-        bodies = (execution_body(view, _stopping(stopping, view.execution_id)) for view in views)
-        return answer(ExecutionPage(tuple(bodies), token))
+        return answer(ExecutionPage(tuple(map(execution_body, views)), token))
 
     async def counts(self, call: Call) -> Response:
         """How many executions there are of each status."""
         query: CountsQuery = call.query
         labels = labels_of(query.label)
         if labels is None:
-            return answer(ExecutionCounts({}, 0))
-        found = await self._requests.counts(call.caller, execution_filter(query, query.status, labels))
-        return answer(ExecutionCounts({status.value: count for status, count in found.items()}, sum(found.values())))
+            return answer(ExecutionCounts({}, 0, 0))
+        selection = execution_filter(query, query.status, labels, stopping=query.stopping)
+        found = await self._requests.counts(call.caller, selection)
+        counts = {status.value: count for status, count in found.items()}
+        stopping = await self._requests.count_stopping(call.caller, selection)
+        return answer(ExecutionCounts(counts, sum(counts.values()), stopping))
 
     async def get(self, call: Call) -> Response:
         """An execution as it stands."""
         details = await self._requests.details(call.caller, call.path["execution_id"])
-        execution = details.execution
-        stopping = await self._requests.stopping(call.caller, (execution.execution_id,))
-        return answer(execution_body(execution, _stopping(stopping, execution.execution_id)))
+        return answer(execution_body(details.execution))
 
     async def history(self, call: Call) -> Response:
         """Events of its history."""
@@ -123,6 +125,12 @@ class Executions:
         )
         return answer(SignalledBody(signalled.sequence))
 
+    async def retry(self, call: Call) -> Response:
+        """Let a workflow that has failed go on."""
+        body: RetryExecutionBody = call.body
+        attempt = await self._requests.retry(call.caller, call.path["execution_id"], body.reason)
+        return answer(ExecutionRetriedBody(attempt))
+
     async def cancel(self, call: Call) -> Response:
         """Cancel it; with mode WAIT, answer when it has ended."""
         body: CancelBody = call.body
@@ -138,7 +146,3 @@ class Executions:
     async def _known(self, call: Call) -> ExecutionId:
         await self._requests.details(call.caller, call.path["execution_id"])
         return self._requests.inner_id(call.caller, call.path["execution_id"])
-
-
-def _stopping(found: Mapping[str, int] | None, execution_id: str) -> int | None:
-    return found.get(execution_id, 0) if found is not None else None

@@ -82,7 +82,9 @@ class Following:
         """Start an agent and follow it; what the client's leaving means begins before its first event."""
         body: StreamBody = call.body
         labels = labels_for(body.on_disconnect, body.grace_ms)
-        request = StartRequest(body.kind, payload_of(body.input), body.execution_id, body.queue, body.labels)
+        request = StartRequest(
+            body.kind, payload_of(body.input), body.execution_id, body.queue, body.labels, workflow=body.workflow
+        )
         leaving = asyncio.ensure_future(call.disconnected())
         try:
             # Nothing interrupts this: a start that was asked for is decided, and then it is known what to cancel.

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from rescind.errors import InvalidInput, PayloadTooLarge
 from rescind.transport.grpc_methods import TOKEN_METADATA
-from rescind_server.gateway.http.bodies import GivenMoment, NoQuery, Query, RequestBody
+from rescind_server.gateway.http.bodies import GivenLabels, GivenMoment, NoQuery, Query, RequestBody
 from rescind_server.gateway.http.problems import UnsupportedMediaType, problem_of
 from rescind_server.gateway.identity import ANYBODY, Caller, Identify
 
@@ -186,6 +186,8 @@ def query_of(query_string: bytes, wanted: type[Query]) -> Any:
             # A number in words is that number, but no time.
             given[name] = msgspec.convert(text, known[name], strict=known[name] is GivenMoment)
         except msgspec.ValidationError as error:
+            if known[name] == GivenLabels:
+                raise InvalidInput(f"{name!r} in the query is no label with its value. Give NAME=VALUE.") from None
             raise InvalidInput(f"{name!r} in the query cannot be read: {error}.") from None
     names = {each.encode_name: each.name for each in msgspec.structs.fields(wanted)}
     return wanted(**{names[name]: value for name, value in given.items()})

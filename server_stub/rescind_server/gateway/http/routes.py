@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rescind_server.gateway.http import answers, bodies, webhook_bodies
+from rescind_server.gateway.http import answers, bodies, cancel_bodies, webhook_bodies
 from rescind_server.gateway.http.bulk_cancels import BulkCancels
 from rescind_server.gateway.http.changes import Changes
 from rescind_server.gateway.http.executions import EXECUTIONS, Executions
@@ -73,7 +73,7 @@ def _executions(executions: Executions, bulk: BulkCancels, following: Following)
             "POST",
             EXECUTIONS,
             "start_execution",
-            "Start an agent. The same id with the same kind and input is the same execution.",
+            "Start an agent or a workflow. The same id with the same kind and input is the same execution.",
             executions.start,
             {201: answers.StartedBody, 200: answers.StartedBody},
             problems=(409,),
@@ -111,7 +111,7 @@ def _executions(executions: Executions, bulk: BulkCancels, following: Following)
             "cancel_executions",
             "Cancel all executions that a filter selects, in bounded steps. Repeating it is harmless.",
             bulk.executions,
-            answers.CancelCounts,
+            cancel_bodies.CancelCounts,
             body=bodies.CancelManyBody,
             waits=True,
         ),
@@ -171,6 +171,15 @@ def _one_execution(executions: Executions, following: Following) -> Sequence[Ope
             body=bodies.SignalBody,
         ),
         _post(
+            f"{ONE}/retry",
+            "retry_execution",
+            "Let a workflow that has FAILED go on from its log. 409: it has not failed, or is an agent.",
+            executions.retry,
+            answers.ExecutionRetriedBody,
+            problems=(404, 409),
+            body=bodies.RetryExecutionBody,
+        ),
+        _post(
             f"{ONE}/cancel",
             "cancel_execution",
             "Cancel it; repeating that is harmless.",
@@ -199,7 +208,7 @@ def _tasks(tasks: Tasks, bulk: BulkCancels) -> Sequence[Operation]:
             "cancel_tasks",
             "Cancel all open tasks that a filter selects, in bounded steps. Repeating it is harmless.",
             bulk.tasks,
-            answers.CancelCounts,
+            cancel_bodies.CancelCounts,
             body=bodies.CancelManyTasksBody,
             waits=True,
         ),

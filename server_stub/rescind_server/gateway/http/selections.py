@@ -22,7 +22,7 @@ def labels_of(given: Iterable[str]) -> dict[str, str] | None:
 
 
 def execution_filter(
-    marks: ExecutionMarks, statuses: tuple[ExecutionStatus, ...], labels: Mapping[str, str]
+    marks: ExecutionMarks, statuses: tuple[ExecutionStatus, ...], labels: Mapping[str, str], *, stopping: bool = False
 ) -> ExecutionFilter:
     """A filter of executions."""
     return ExecutionFilter(
@@ -36,6 +36,7 @@ def execution_filter(
         worker_id=WorkerId(marks.worker_id) if marks.worker_id is not None else None,
         id_prefix=marks.id_prefix,
         parent_id=ExecutionId(marks.parent_id) if marks.parent_id is not None else None,
+        stopping=stopping,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +15,7 @@ from rescind.model.events import HistoryEvent, iso_time
 from rescind.model.ids import Instant
 from rescind.model.messages import EntryRecord
 from rescind.model.outcome import Failure
-from rescind.model.overviews import STUCK_ADVICE, ListedTask, Stuck, WorkerView
+from rescind.model.overviews import STUCK_ADVICE, CancelReach, ListedTask, RunningWork, StillStopping, Stuck, WorkerView
 from rescind.model.payload import JSON_ENCODING, Payload
 from rescind.model.views import CheckpointView, ExecutionView, StopView
 from rescind_server.gateway.http.answers import (
@@ -26,6 +27,7 @@ from rescind_server.gateway.http.answers import (
     ExecutionBody,
     FailureBody,
     ParkedBody,
+    RunningBody,
     StopBody,
     StuckBody,
     StuckTaskBody,
@@ -36,6 +38,7 @@ from rescind_server.gateway.http.answers import (
     encoded,
 )
 from rescind_server.gateway.http.bodies import NULL
+from rescind_server.gateway.http.cancel_bodies import ReachBody
 from rescind_server.gateway.http.change_bodies import ChangeBody
 
 _is_json: Final = msgspec.json.Decoder(Raw).decode
@@ -71,8 +74,8 @@ def instant(given: datetime | None) -> Instant | None:
     return None if given is None else Instant(round(given.timestamp() * _MICROSECONDS))
 
 
-def execution_body(view: ExecutionView, stopping: int | None) -> ExecutionBody:
-    """An execution, with how many attempts of its tasks are still being stopped; None if that is not known."""
+def execution_body(view: ExecutionView) -> ExecutionBody:
+    """An execution, with what is still being stopped of it."""
     return ExecutionBody(
         execution_id=view.execution_id,
         kind=view.kind,
@@ -88,14 +91,15 @@ def execution_body(view: ExecutionView, stopping: int | None) -> ExecutionBody:
         created_at=iso_time(view.created_at),
         ended_at=moment(view.ended_at),
         checkpoint=view.checkpoint,
-        stopping=stopping,
+        stopping=view.stopping,
+        children_stopping=view.children_stopping,
         parent_id=view.parent_id,
         usage=UsageBody(view.usage.tokens, view.usage.cost_usd),
     )
 
 
-def change_body(view: ExecutionView, stopping: int) -> ChangeBody:
-    """How an execution stands, and how many attempts of its tasks are still being stopped."""
+def change_body(view: ExecutionView, stopping: StillStopping) -> ChangeBody:
+    """How an execution stands, and what is still being stopped of it."""
     return ChangeBody(
         execution_id=view.execution_id,
         kind=view.kind,
@@ -107,7 +111,8 @@ def change_body(view: ExecutionView, stopping: int) -> ChangeBody:
         created_by=view.created_by,
         created_at=iso_time(view.created_at),
         ended_at=moment(view.ended_at),
-        stopping=stopping,
+        stopping=stopping.total,
+        children_stopping=stopping.children,
     )
 
 
@@ -157,8 +162,8 @@ def checkpoint_body(checkpoint: CheckpointView) -> CheckpointBody:
     )
 
 
-def worker_body(worker: WorkerView) -> WorkerBody:
-    """A worker."""
+def worker_body(worker: WorkerView, work: Sequence[RunningWork]) -> WorkerBody:
+    """A worker, with some of what it runs."""
     return WorkerBody(
         worker_id=worker.worker_id,
         queues=worker.queues,
@@ -172,7 +177,28 @@ def worker_body(worker: WorkerView) -> WorkerBody:
         lease_ends=moment(worker.lease_ends),
         stopping=worker.stopping,
         unresponsive=worker.unresponsive,
+        workflows=worker.workflows,
+        polls=worker.polls,
+        attempts=tuple(map(_running_body, work)),
     )
+
+
+def _running_body(work: RunningWork) -> RunningBody:
+    return RunningBody(
+        subject=work.subject,
+        execution_id=work.execution_id,
+        agent=work.agent,
+        kind=work.kind,
+        task_id=work.task_id,
+        attempt=work.number,
+        since=moment(work.since),
+        stopping=work.is_stopping,
+    )
+
+
+def reach_body(reach: CancelReach) -> ReachBody:
+    """What a cancel of many would reach."""
+    return ReachBody(reach.executions, reach.descendants, reach.tasks, reach.attempts)
 
 
 def audit_body(record: AuditRecord) -> AuditRecordBody:
@@ -202,12 +228,13 @@ def stuck_body(stuck: Stuck) -> StuckBody:
         task_count=stuck.task_count,
         waiting=tuple(
             WaitingBody(
-                "agent" if each.is_agent else "task",
+                each.sort,
                 each.queue,
                 each.kind,
                 each.count,
                 iso_time(each.since),
                 each.workers,
+                each.workers_of_workflow,
             )
             for each in stuck.waiting
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
 from starlette.responses import Response
 
@@ -16,6 +17,9 @@ from rescind_server.gateway.http.operations import Call, answer
 from rescind_server.gateway.http.shown import audit_body, instant, stuck_body, worker_body
 from rescind_server.gateway.identity import Caller
 from rescind_server.host.driver import Host
+
+_MOST_WORK: Final = 50
+"""How much of what a worker runs is shown."""
 
 
 class ServerState:
@@ -48,7 +52,8 @@ class ServerState:
         """A page of workers."""
         query: PageQuery = call.query
         workers, token = await self._requests.list_workers(call.caller, query.page_size, query.page_token)
-        return answer(WorkerPage(tuple(worker_body(worker) for worker in workers), token))
+        work = await self._requests.work_of(call.caller, [worker.worker_id for worker in workers], _MOST_WORK)
+        return answer(WorkerPage(tuple(worker_body(each, work[each.worker_id]) for each in workers), token))
 
     async def audit(self, call: Call) -> Response:
         """A page of who asked for what."""

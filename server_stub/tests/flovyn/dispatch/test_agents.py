@@ -9,6 +9,9 @@ from uuid import uuid4
 import grpc
 import pytest
 
+from rescind.model.events import EventType
+from rescind.model.ids import ExecutionId
+
 from .wire import Wire, refusal
 
 pytestmark = pytest.mark.asyncio
@@ -171,6 +174,14 @@ async def test_an_agent_that_fails_is_not_tried_again(wire: Wire) -> None:
     await wire.agents.FailAgent(agent_execution_id=agent_id, error="no such poem", failure_type="BUSINESS_LOGIC")
     assert await wire.status_of(agent_id) == "FAILED"
     assert not (await wire.poll_agent("chat")).id
+
+
+async def test_the_stack_trace_of_a_failed_agent_stands_in_its_history(wire: Wire) -> None:
+    agent_id = await wire.claimed_agent()
+    await wire.agents.FailAgent(agent_execution_id=agent_id, error="no such poem", stack_trace="at poems.rs:7")
+    (*_, last) = wire.server.host.history(ExecutionId(agent_id))
+    assert last.type is EventType.EXECUTION_FAILED
+    assert (last.details or {})["stack_trace"] == "at poems.rs:7"
 
 
 async def test_an_agent_that_has_ended_takes_no_other_end(wire: Wire) -> None:
