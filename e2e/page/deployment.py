@@ -63,13 +63,14 @@ class Deployment:
         self._folder = folder
         self._options = options
         self._servers = 0
+        self._added: list[Process] = []
         self._address, self._http_address = "127.0.0.1:0", "127.0.0.1:0"
         self.server = self._start_server()
         try:
             self.url = f"http://{self._http_address}"
             headers = {"authorization": f"Bearer {self.tokens.operator}"}
             self.http = httpx.Client(base_url=self.url, headers=headers, timeout=LONGEST)
-            self.worker = self._start_worker()
+            self.worker = self._start_worker(WORKER_ID, "worker.log")
         except BaseException:  # however it is left, no process may stay
             self.server.kill()
             raise
@@ -82,9 +83,19 @@ class Deployment:
         """Start a server on the same file and the same ports. Returns when it serves."""
         self.server = self._start_server()
 
-    def start(self, kind: str, given: Any = None, *, execution_id: str, labels: Mapping[str, str] | None = None) -> str:
+    def start(
+        self,
+        kind: str,
+        given: Any = None,
+        *,
+        execution_id: str,
+        labels: Mapping[str, str] | None = None,
+        queue: str | None = None,
+    ) -> str:
         """Start an agent; returns the execution's id."""
         body = {"kind": kind, "input": given, "execution_id": execution_id, "labels": dict(labels or {})}
+        if queue is not None:
+            body["queue"] = queue
         self.http.post("/api/v1/executions", json=body).raise_for_status()
         return execution_id
 
@@ -120,15 +131,29 @@ class Deployment:
         eventually(lambda: len(running()) == count, f"{count} tasks of {execution_id} run")
         return running()
 
+    def children(self, execution_id: str) -> Sequence[str]:
+        """The ids of an execution's children, the newest first."""
+        found = self.http.get("/api/v1/executions", params={"parent_id": execution_id}).raise_for_status().json()
+        return [each["execution_id"] for each in found["executions"]]
+
+    def wait_children(self, execution_id: str, count: int) -> Sequence[str]:
+        """Wait until an execution has so many children; returns their ids, the newest first."""
+        eventually(lambda: len(self.children(execution_id)) == count, f"{execution_id} has {count} children")
+        return self.children(execution_id)
+
     def logged(self) -> str:
         """What all of them have said."""
-        return "\n".join(f"--- {each.name}\n{each.logged()}" for each in (self.server, self.worker))
+        return "\n".join(f"--- {each.name}\n{each.logged()}" for each in (self.server, self.worker, *self._added))
+
+    def add_worker(self, worker_id: str) -> None:
+        """Start another worker, of this id."""
+        self._added.append(self._start_worker(worker_id, f"worker-{len(self._added) + 2}.log"))
 
     def kill(self) -> None:
         """Leave nothing behind."""
         self.http.close()
         self.worker.thaw()
-        for process in (self.worker, self.server):
+        for process in (self.worker, *self._added, self.server):
             process.kill()
 
     def _read(self, path: str) -> Any:
@@ -147,11 +172,11 @@ class Deployment:
         self._address, self._http_address = found[1], found[2]
         return process
 
-    def _start_worker(self) -> Process:
+    def _start_worker(self, worker_id: str, log: str) -> Process:
         file = self._folder / "worker.token"
         file.write_text(self.tokens.worker)
-        place = (self._address, str(file), WORKER_ID)
-        return Process("worker", ("-m", "e2e.page.worker_process", *place), self._folder / "worker.log")
+        place = (self._address, str(file), worker_id)
+        return Process("worker", ("-m", "e2e.page.worker_process", *place), self._folder / log)
 
 
 def make_tokens(store: Path) -> Tokens:

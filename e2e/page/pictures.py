@@ -40,40 +40,43 @@ class Look:
         path: where it is.
         token: who looks: the name of a role.
         task: whether a task is selected in the timeline.
+        shows: the stable name of a part that is there when all of it has come.
     """
 
     name: str
     path: str
     token: str = "operator"
     task: bool = False
+    shows: str = "view"
 
 
 _ONE: Final = f"/page/executions/{REVIEW}"
 LOOKS: Final[Sequence[Look]] = (
     Look("sign-in", "/", token=""),
-    Look("executions", "/page/executions"),
-    Look("executions-empty", "/page/executions?kind=nothing-of-this-kind"),
-    Look("timeline", f"{_ONE}#timeline"),
-    Look("timeline-task", f"{_ONE}#timeline", task=True),
-    Look("output", "/page/executions/build-7#output"),
-    Look("conversation", f"{_ONE}#conversation"),
-    Look("checkpoints", f"{_ONE}#checkpoints"),
-    Look("history", f"{_ONE}#history"),
-    Look("signals", f"{_ONE}#signals"),
-    Look("children", "/page/executions/release-7#children"),
-    Look("value", f"{_ONE}#value"),
-    Look("not-found", "/page/executions/no-such-execution"),
-    Look("workers", "/page/workers"),
-    Look("stuck", "/page/stuck"),
-    Look("audit", "/page/audit"),
-    Look("timeline-viewer", f"{_ONE}#timeline", token="viewer"),
+    Look("executions", "/page/executions", shows="execution-row"),
+    Look("executions-empty", "/page/executions?kind=nothing-of-this-kind", shows="empty"),
+    Look("timeline", f"{_ONE}#timeline", shows="timeline-bar"),
+    Look("timeline-task", f"{_ONE}#timeline", task=True, shows="task-detail"),
+    Look("output", "/page/executions/build-7#output", shows="output-line"),
+    Look("conversation", f"{_ONE}#conversation", shows="entry"),
+    Look("checkpoints", f"{_ONE}#checkpoints", shows="checkpoint"),
+    Look("history", f"{_ONE}#history", shows="history-event"),
+    Look("signals", f"{_ONE}#signals", shows="signal-send"),
+    Look("children", "/page/executions/release-7#children", shows="child-execution"),
+    Look("value", f"{_ONE}#value", shows="panel-value"),
+    Look("not-found", "/page/executions/no-such-execution", shows="problem"),
+    Look("workers", "/page/workers", shows="worker"),
+    Look("stuck", "/page/stuck", shows="stuck-task"),
+    Look("audit", "/page/audit", shows="audit-record"),
+    Look("timeline-viewer", f"{_ONE}#timeline", token="viewer", shows="timeline-bar"),
 )
 
 
 def play(deployment: Deployment, gates: Gates) -> None:
     """Let things happen until there is something of everything: at work, stopping, stuck, ended in each way."""
     deployment.start("delegating", [[[], []], [], [[]]], execution_id="release-7", labels={"team": "mobile"})
-    deployment.wait_running(_leaf(deployment))
+    # The second of its children holds a task itself.
+    deployment.wait_running(deployment.wait_children("release-7", 3)[1])
     for number in _NUMBERS:
         team = _TEAMS[number % len(_TEAMS)]
         deployment.start(_kind(number), execution_id=f"{_kind(number)}-{number}", labels={"team": team})
@@ -98,29 +101,13 @@ def show(tab: Tab, look: Look) -> None:
     tab.open(look.path)
     if look.task:
         tab.part("timeline-row", status="STOPPING").first.click()
-        tab.part("task-detail").wait_for()
+    tab.part(look.shows).first.wait_for()
 
 
 def token_of(deployment: Deployment, look: Look) -> str | None:
     """The token of who looks; None if nobody has signed in."""
     tokens: Mapping[str, str] = {"operator": deployment.tokens.operator, "viewer": deployment.tokens.viewer}
     return tokens.get(look.token)
-
-
-def _leaf(deployment: Deployment) -> str:
-    """The child that holds a task itself, when its parent has all its children."""
-    found: list[str] = []
-
-    def is_there() -> bool:
-        query = {"parent_id": "release-7"}
-        found[:] = [
-            each["execution_id"]
-            for each in deployment.http.get("/api/v1/executions", params=query).json()["executions"]
-        ]
-        return len(found) == 3
-
-    eventually(is_there, "the release has its children")
-    return found[1]
 
 
 def _kind(number: int) -> str:

@@ -66,9 +66,35 @@ def test_a_cancel_that_the_server_has_not_answered_changes_nothing_on_the_page(
     assert deployment.tasks("unanswered")[0]["status"] == "RUNNING"
 
 
+def test_an_execution_is_shown_as_cancelled_only_when_the_server_has_recorded_it(
+    deployment: Deployment, operator: Tab, new_tab: NewTab
+) -> None:
+    deployment.start("patient", execution_id="waiting-for-it")
+    deployment.wait_status("waiting-for-it", "WAITING")
+    listing = new_tab(deployment, deployment.tokens.operator)
+    operator.open_execution("waiting-for-it")
+    held: list[Route] = []
+    cancels = "**/api/v1/executions/waiting-for-it/cancel"
+    operator.page.route(cancels, lambda route: held.append(route))
+    operator.part("cancel-execution").click()
+    with operator.page.expect_request(cancels):
+        confirm(operator)
+    deployment.signal("waiting-for-it", "something-else")  # which the page shows after what it would show of the cancel
+    expect(operator.part("timeline-row", kind="signal")).to_be_visible()
+    head = operator.part("execution-header")
+    expect(head.locator(selector("status", status="WAITING"))).to_be_visible()
+    expect(operator.part("execution-cause")).to_have_count(0)
+    expect(listing.row("waiting-for-it")).to_have_attribute("data-status", "WAITING")
+    (route,) = held
+    route.continue_()
+    expect(head.locator(selector("status", status="CANCELLED"))).to_be_visible()
+    expect(listing.row("waiting-for-it")).to_have_attribute("data-status", "CANCELLED")
+
+
 def test_the_tree_is_cancelled_from_the_head_and_its_cause_stands_there(deployment: Deployment, operator: Tab) -> None:
     deployment.start("holding", {"names": ["one", "two"]}, execution_id="tree")
     tasks = deployment.wait_running("tree", 2)
+    deployment.wait_status("tree", "WAITING")
     operator.open_execution("tree", "timeline")
     operator.part("cancel-execution").click()
     confirm(operator, reason="not needed <any> more")
@@ -97,6 +123,7 @@ def test_work_that_does_not_stop_is_ended_by_force(deployment: Deployment, opera
 
 def test_a_dialogue_that_is_closed_cancels_nothing(deployment: Deployment, operator: Tab) -> None:
     deployment.start("patient", execution_id="spared")
+    deployment.wait_status("spared", "WAITING")
     operator.open_execution("spared")
     operator.part("cancel-execution").click()
     expect(operator.page.get_by_role("dialog")).to_be_visible()

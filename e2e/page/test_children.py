@@ -37,7 +37,7 @@ def test_children_and_theirs_are_listed_with_their_status_and_lead_to_their_page
 def test_a_child_that_ends_is_shown_as_ended_without_a_reload(deployment: Deployment, operator: Tab) -> None:
     whole = grown(deployment, "ending")
     operator.open_execution("ending", "children")
-    (leaf,) = (each for each in children_of(deployment, "ending") if not children_of(deployment, each))
+    (leaf,) = (each for each in deployment.children("ending") if not deployment.children(each))
     deployment.http.post(f"/api/v1/executions/{leaf}/cancel", json={}).raise_for_status()
     expect(operator.part("child-execution", id=leaf, status="CANCELLED")).to_be_visible()
     expect(operator.part("child-execution", status="CANCELLED")).to_have_count(1)
@@ -67,21 +67,18 @@ def test_an_execution_without_children_says_so(deployment: Deployment, operator:
 
 
 def grown(deployment: Deployment, execution_id: str) -> Sequence[str]:
-    """Start a tree, and wait until all of it is there and its tasks run; returns the ids below the root."""
+    """Start a tree; returns the ids below its root when all of it is there, its tasks run, and its agents wait."""
     deployment.start("delegating", TREE, execution_id=execution_id)
 
     def below() -> list[str]:
-        children = children_of(deployment, execution_id)
-        return [*children, *(each for child in children for each in children_of(deployment, child))]
+        children = deployment.children(execution_id)
+        return [*children, *(each for child in children for each in deployment.children(child))]
 
     eventually(lambda: len(below()) == 4, "all of the tree is there")
-    for leaf in below():
-        if not children_of(deployment, leaf):
-            deployment.wait_running(leaf)
-    return below()
-
-
-def children_of(deployment: Deployment, execution_id: str) -> Sequence[str]:
-    """The ids of an execution's children."""
-    found = deployment.http.get("/api/v1/executions", params={"parent_id": execution_id}).raise_for_status().json()
-    return [each["execution_id"] for each in found["executions"]]
+    whole = below()
+    for each in whole:
+        if not deployment.children(each):
+            deployment.wait_running(each)
+    for each in (execution_id, *whole):
+        deployment.wait_status(each, "WAITING")
+    return whole

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, quote, urlsplit
+
 import pytest
 from playwright.sync_api import expect
 
@@ -42,10 +45,13 @@ def test_counts_are_the_servers_and_filter_by_status(deployment: Deployment, ope
     [
         ("filter-kind", "fanning", ["filtered-fanning"]),
         ("filter-label", "colour=red", ["filtered-patient"]),
-        ("filter-created_by", "operator:olga", ["filtered-patient", "filtered-fanning"]),
+        ("filter-created_by", "operator:olga", ["filtered-queued", "filtered-patient", "filtered-fanning"]),
         ("filter-created_by", "client:nobody", []),
-        ("filter-queue", "elsewhere", []),
+        ("filter-queue", "elsewhere", ["filtered-queued"]),
+        ("filter-queue", "nowhere", []),
         ("filter-id", "filtered-p", ["filtered-patient"]),
+        ("filter-id", "filtered-patient", ["filtered-patient"]),
+        ("filter-id", "patient", []),
     ],
 )
 def test_filters_apply_as_one_types_and_stand_in_the_address(
@@ -53,10 +59,11 @@ def test_filters_apply_as_one_types_and_stand_in_the_address(
 ) -> None:
     deployment.start("fanning", 2, execution_id="filtered-fanning")
     deployment.start("patient", None, execution_id="filtered-patient", labels={"colour": "red"})
+    deployment.start("patient", None, execution_id="filtered-queued", queue="elsewhere")
     operator.open("/page/executions?id=filtered-")
-    expect(operator.part("execution-row")).to_have_count(2)
+    expect(operator.part("execution-row")).to_have_count(3)
     operator.part(part).fill(value)
-    operator.page.wait_for_url(f"**{part.removeprefix('filter-')}=**")
+    operator.page.wait_for_url(f"**{part.removeprefix('filter-')}={quote(value, safe='*')}**")
     expect(operator.part("execution-row")).to_have_count(len(found))
     assert operator.rows() == found
     operator.page.reload()
@@ -65,13 +72,86 @@ def test_filters_apply_as_one_types_and_stand_in_the_address(
     expect(operator.part(part)).to_have_value(value)
 
 
-def test_an_age_keeps_what_was_started_within_it(deployment: Deployment, operator: Tab) -> None:
+def test_an_age_keeps_what_was_started_within_it_and_another_what_is_older(
+    deployment: Deployment, operator: Tab
+) -> None:
     deployment.start("patient", execution_id="young")
     operator.open("/page/executions?id=young")
-    operator.part("filter-age").select_option("1h")
+    with operator.page.expect_request("**/api/v1/executions?**") as asked:
+        operator.part("filter-age").select_option("1h")
     expect(operator.row("young")).to_be_visible()
+    (after,) = parse_qs(urlsplit(asked.value.url).query)["created_after"]
+    age = datetime.now(UTC) - datetime.fromisoformat(after)
+    assert timedelta(minutes=55) < age < timedelta(minutes=65)
+    operator.part("filter-age").select_option("")
+    operator.part("filter-older").select_option("15m")
+    expect(operator.part("empty")).to_be_visible()
+    expect(operator.row("young")).to_have_count(0)
     operator.part("filter-clear").click()
-    expect(operator.part("filter-age")).to_have_value("")
+    expect(operator.part("filter-older")).to_have_value("")
+    expect(operator.row("young")).to_be_visible()
+
+
+def test_a_label_that_cannot_be_meant_is_told_at_its_field_and_changes_nothing(
+    deployment: Deployment, operator: Tab
+) -> None:
+    deployment.start("patient", execution_id="labelled", labels={"colour": "green"})
+    deployment.start("patient", execution_id="labelled-not")
+    operator.open("/page/executions?id=labelled")
+    expect(operator.part("execution-row")).to_have_count(2)
+    operator.part("filter-label").fill("colour")
+    expect(operator.part("filter-problem")).to_contain_text("NAME=VALUE")
+    expect(operator.part("filter-label")).to_have_attribute("aria-invalid", "true")
+    assert "label=" not in operator.page.url
+    assert operator.rows() == ["labelled-not", "labelled"]
+    operator.part("filter-label").fill("colour=green")
+    expect(operator.part("execution-row")).to_have_count(1)
+    expect(operator.part("filter-problem")).to_be_empty()
+    assert operator.rows() == ["labelled"]
+
+
+def test_a_label_in_the_address_that_cannot_be_meant_lists_nothing_and_says_so(
+    deployment: Deployment, operator: Tab
+) -> None:
+    deployment.start("patient", execution_id="addressed")
+    operator.open("/page/executions?id=addressed&label=colour")
+    expect(operator.part("filter-problem")).not_to_be_empty()
+    expect(operator.part("problem")).to_be_visible()
+    expect(operator.part("execution-row")).to_have_count(0)
+    operator.part("filter-clear").click()
+    expect(operator.row("addressed")).to_be_visible()
+    expect(operator.part("problem")).to_have_count(0)
+
+
+def test_what_is_older_than_an_age_is_found_and_what_is_young_is_not(deployment: Deployment, operator: Tab) -> None:
+    deployment.start("patient", execution_id="too-young")
+    operator.open("/page/executions?id=too-young")
+    expect(operator.row("too-young")).to_be_visible()
+    operator.part("filter-older").select_option("15m")
+    expect(operator.part("empty")).to_be_visible()
+    assert "older=15m" in operator.page.url
+    operator.part("filter-older").select_option("")
+    expect(operator.row("too-young")).to_be_visible()
+
+
+def test_a_label_that_cannot_be_meant_is_an_error_at_its_field_and_is_not_applied(
+    deployment: Deployment, operator: Tab
+) -> None:
+    deployment.start("patient", execution_id="labelled", labels={"team": "red"})
+    operator.open("/page/executions?id=labelled")
+    expect(operator.row("labelled")).to_be_visible()
+    operator.part("filter-label").fill("team")
+    expect(operator.part("filter-problem")).to_contain_text("NAME=VALUE")
+    expect(operator.part("filter-label")).to_have_attribute("aria-invalid", "true")
+    assert "label=" not in operator.page.url
+    operator.part("filter-label").fill("team=red")
+    expect(operator.part("filter-problem")).to_be_hidden()
+    operator.page.wait_for_url("**label=team*")
+    expect(operator.row("labelled")).to_be_visible()
+
+    operator.open("/page/executions?label=team")
+    expect(operator.part("filter-problem")).to_be_visible()
+    expect(operator.part("execution-row")).to_have_count(0)
 
 
 def test_pages_stay_as_they_are_while_new_executions_come_in(deployment: Deployment, operator: Tab) -> None:

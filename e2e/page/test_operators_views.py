@@ -17,6 +17,10 @@ def test_a_worker_is_shown_with_what_it_runs(deployment: Deployment, operator: T
     expect(operator.part("worker", id="worker-1", connected="true")).to_be_visible()
     expect(operator.part("worker", id="worker-1")).to_contain_text("2")
     for each in tasks:
+        running = operator.part("running-attempt", subject="task", execution="busy", task=each)
+        expect(running).to_contain_text("hold")
+        expect(running.get_by_role("link")).to_have_attribute("href", "/page/executions/busy")
+    for each in tasks:
         deployment.http.delete(f"/api/v1/tasks/{each}").raise_for_status()
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from e2e.page.conftest import NewTab
 from e2e.page.deployment import Deployment
-from e2e.page.tab import Tab
+from e2e.page.tab import Tab, selector
 
 # Whatever changes something.
 BUTTONS = (
@@ -111,6 +111,7 @@ def test_a_client_sees_and_cancels_what_it_started_and_nothing_else(deployment: 
     own = {"authorization": f"Bearer {deployment.tokens.client}"}
     body = {"kind": "patient", "execution_id": "of-carl"}
     httpx.post(f"{deployment.url}/api/v1/executions", json=body, headers=own).raise_for_status()
+    deployment.wait_status("of-carl", "WAITING")
     carl = new_tab(deployment, deployment.tokens.client)
     expect(carl.row("of-carl")).to_be_visible()
     assert carl.rows() == ["of-carl"]
@@ -121,5 +122,5 @@ def test_a_client_sees_and_cancels_what_it_started_and_nothing_else(deployment: 
     carl.open_execution("of-carl")
     carl.part("cancel-execution").click()
     carl.part("dialog-confirm").click()
-    expect(carl.part("execution-header").get_by_text("cancelled").first).to_be_visible()
+    expect(carl.part("execution-header").locator(selector("status", status="CANCELLED"))).to_be_visible()
     assert deployment.status("of-carl") == "CANCELLED"

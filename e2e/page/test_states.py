@@ -32,7 +32,8 @@ def test_what_has_not_come_yet_is_said_to_be_on_its_way(deployment: Deployment, 
     tab = new_tab(deployment, deployment.tokens.operator)
     held: list[Route] = []
     tab.page.route(LIST, lambda route: held.append(route))
-    tab.page.goto(f"{tab.url}/page/executions")
+    with tab.page.expect_request(LIST):
+        tab.page.goto(f"{tab.url}/page/executions")
     expect(tab.part("loading").first).to_be_visible()
     expect(tab.part("view")).to_have_attribute("aria-busy", "true")
     expect(tab.part("empty")).to_have_count(0)

@@ -50,6 +50,17 @@ async def deaf(ctx: TaskContext, given: dict[str, Any]) -> None:
 follow_file: TaskDefinition[str, Any] = shell("follow-file", lambda path: ["tail", "-n", "+1", "-f", path])
 
 
+# It says its words when it hears no SIGTERM any more; what it starts does not hear one either.
+_STUBBORN: Final = """trap '' TERM; echo "$0"; while :; do sleep 1; done"""
+stubborn: TaskDefinition[str, Any] = shell("stubborn", lambda words: ["sh", "-c", _STUBBORN, words], grace=0.5)
+
+
+@task("refuse", retry=RetryPolicy(max_attempts=1))
+async def refuse(ctx: TaskContext, words: str) -> None:
+    """Fail with these words."""
+    raise ValueError(words)
+
+
 @task("say")
 async def say(ctx: TaskContext, words: list[str]) -> int:
     """Stream words, one token each, and give their number."""
@@ -84,6 +95,19 @@ async def holding(ctx: AgentContext, given: dict[str, Any]) -> str:
 async def stuck(ctx: AgentContext, given: dict[str, Any]) -> None:
     """One task that does not stop."""
     await ctx.schedule(deaf, given)
+
+
+@agent("defying")
+async def defying(ctx: AgentContext) -> int:
+    """A program that ignores its cancel, and is killed when its grace is over."""
+    settled = await ctx.join_all_settled([ctx.schedule(stubborn, "deaf from now on")])
+    return len(settled.cancelled)
+
+
+@agent("refusing")
+async def refusing(ctx: AgentContext, words: str) -> None:
+    """Fail with what a task of it fails with."""
+    await ctx.schedule(refuse, words)
 
 
 @agent("patient")
@@ -136,8 +160,13 @@ async def fanning(ctx: AgentContext, count: int) -> int:
 
 
 @agent("delegating")
-async def delegating(ctx: AgentContext, below: list[Any]) -> list[Any]:
-    """A child for each of what is given, with that below it; one without anything below holds a task."""
+async def delegating(ctx: AgentContext, below: list[Any] | dict[str, Any]) -> list[Any]:
+    """A child for each of what is given, with that below it; one without anything below holds a task.
+
+    What is given to that task may stand in place of nothing.
+    """
+    if isinstance(below, dict):
+        return [await ctx.schedule(hold, below)]
     if not below:
         return [await ctx.schedule(hold, {"name": "leaf"})]
     children = [await ctx.spawn_agent(delegating, each) for each in below]
@@ -190,6 +219,8 @@ async def review_change(ctx: AgentContext, given: dict[str, Any]) -> str:
 AGENTS: Final[Sequence[AgentDefinition[Any, Any]]] = (
     holding,
     stuck,
+    defying,
+    refusing,
     patient,
     counting,
     conversing,
@@ -203,6 +234,8 @@ TASKS: Final[Sequence[TaskDefinition[Any, Any]]] = (
     hold,
     deaf,
     follow_file,
+    stubborn,
+    refuse,
     say,
     answer,
     stumble,

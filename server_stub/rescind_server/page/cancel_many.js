@@ -2,16 +2,19 @@
 /** Cancelling many executions: first what would be hit, then step by step, with what each request met. */
 
 import { call, executionPath, Problem } from "./api.js";
+import { forEach, openTree } from "./children.js";
 import { askToCancel } from "./dialog.js";
-
-export const OPEN = ["PENDING", "RUNNING", "WAITING", "CANCELLING"];
+import { OPEN } from "./words.js";
 
 const NOT_ASKED_YET = ["PENDING", "RUNNING", "WAITING"];
-const AT_ONCE = 4;
 const LOOK_MS = 700;
 
 /** @typedef {import("./dialog.js").Progress} Progress */
 /** @typedef {Record<string, unknown> & {statuses: string[]}} Where */
+/**
+ * @typedef {{executions: number, descendants: number, tasks: number, attempts: number | null, isWhole: boolean}} Hits
+ *   what is selected and open, what is open below that, the open tasks of both, and how many attempts of these are at work
+ */
 
 /**
  * @param {{ids: string[]} | {where: Where}} what those ids, or all that a filter selects
@@ -24,15 +27,14 @@ export function cancelMany(what, done) {
   askToCancel({
     title: "Cancel executions", confirm: "Cancel them", mayForce: true, done,
     plan: async () => {
-      let open = 0;
       let ended = 0;
-      if ("ids" in what) ({ open, ended } = await looked(what.ids));
-      else ({ selected: open, as_of: asOf } = await dryRun(what.where));
-      planned = open;
+      /** @type {Hits} */
+      let hits;
+      if ("ids" in what) ({ ended, hits } = await looked(what.ids));
+      else ({ as_of: asOf, hits } = await dryRun(what.where));
+      planned = hits.executions;
       const also = ended ? ` ${ended.toLocaleString("en")} more ${ended === 1 ? "has" : "have"} ended, and stay as they are.` : "";
-      return { selected: open, words: open === 0
-        ? `Nothing of this is open any more.${also}`
-        : `${open.toLocaleString("en")} open ${open === 1 ? "execution" : "executions"} will be cancelled, with their open tasks and what they spawned.${also}` };
+      return { selected: planned, words: `${planned === 0 ? "Nothing of this is open any more." : hitsInWords(hits)}${also}` };
     },
     run: (reason, force, tell, signal) => "ids" in what
       ? oneByOne(what.ids, reason, force, tell, signal)
@@ -43,26 +45,50 @@ export function cancelMany(what, done) {
 /**
  * @param {Where} where
  * @param {AbortSignal} [signal]
- * @returns {Promise<{selected: number, as_of: string | null}>}
+ * @returns {Promise<{selected: number, as_of: string | null, hits: Hits}>}
  */
 async function dryRun(where, signal) {
-  if (where.statuses.length === 0) return { selected: 0, as_of: null };
-  return call("POST", "/api/v1/executions/cancel", { where, dry_run: true }, signal);
+  const none = { executions: 0, descendants: 0, tasks: 0, attempts: 0, isWhole: true };
+  if (where.statuses.length === 0) return { selected: 0, as_of: null, hits: none };
+  const told = await call("POST", "/api/v1/executions/cancel", { where, dry_run: true }, signal);
+  return { ...told, hits: { ...none, ...told.hits, executions: told.selected } };
 }
 
 /** @param {string[]} ids */
 async function looked(ids) {
-  let open = 0;
-  let ended = 0;
+  /** @type {string[]} */
+  const open = [];
   await forEach(ids, async (id) => {
     const found = await call("GET", executionPath(id)).catch((error) => {
       if (error instanceof Problem && error.status === 404) return null;
       throw error;
     });
-    if (found !== null && OPEN.includes(found.status)) open += 1;
-    else ended += 1;
+    if (found !== null && OPEN.includes(found.status)) open.push(id);
   });
-  return { open, ended };
+  const tree = await openTree(open);
+  const descendants = Math.max(0, tree.executions - open.length);
+  /** @type {Hits} */
+  const hits = { executions: open.length, descendants, tasks: tree.tasks, attempts: null, isWhole: tree.isWhole };
+  return { ended: ids.length - open.length, hits };
+}
+
+/** @param {Hits} hits */
+function hitsInWords({ executions, descendants, tasks, attempts, isWhole }) {
+  const least = isWhole ? "" : "at least ";
+  const parts = [`${counted(executions, "open execution", "open executions")} will be cancelled`];
+  if (descendants) parts.push(`with ${least}${counted(descendants, "execution", "executions")} below ${executions === 1 ? "it" : "them"}`);
+  parts.push(`${descendants ? "and" : "with"} ${least}${counted(tasks, "open task", "open tasks")}`);
+  const work = attempts === null ? "" : ` ${counted(attempts, "attempt is", "attempts are")} at work now, and will be stopped.`;
+  return `${parts.join(" ")}.${work}`;
+}
+
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} many
+ */
+function counted(count, one, many) {
+  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
 /**
@@ -76,6 +102,7 @@ async function looked(ids) {
 async function oneByOne(ids, reason, force, tell, signal) {
   /** @type {Progress} */
   const progress = { done: 0, total: ids.length, counts: {} };
+  tell(progress);
   await forEach(ids, async (id) => {
     if (signal.aborted) return;
     let result = "REFUSED";
@@ -117,16 +144,4 @@ async function atOnce(where, planned, reason, force, tell, signal) {
     isOver = true;
     clearInterval(looking);
   }
-}
-
-/**
- * A few at a time.
- * @param {string[]} ids
- * @param {(id: string) => Promise<void>} act
- */
-async function forEach(ids, act) {
-  const rest = [...ids];
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (let id = rest.shift(); id !== undefined; id = rest.shift()) await act(id);
-  }));
 }

@@ -2,9 +2,8 @@
 /** The executions below one: those that it spawned, those that these spawned, and what a cancel of the whole tree would hit. */
 
 import { call, get } from "./api.js";
-import { OPEN } from "./cancel_many.js";
 import { element, fill, foreign } from "./dom.js";
-import { duration, instant, now, shownStatus, statusBadge } from "./words.js";
+import { duration, instant, now, OPEN, standingBadge } from "./words.js";
 
 /** @typedef {import("./execution_table.js").Listed} Listed */
 /** @typedef {{child: Listed, below: Listed[], more: boolean}} Branch */
@@ -14,6 +13,7 @@ const LISTED = 200;
 const NESTED = 10;
 const OPENED = 20;
 const MOST_OF_A_TREE = 500;
+const AT_ONCE = 4;
 const SOON_MS = 150;
 const AGAIN_MS = 5_000;
 
@@ -92,7 +92,7 @@ export class Children {
     this.hasOpen = branches.some(({ child, below }) => [child, ...below].some((each) => OPEN.includes(each.status) || (each.stopping ?? 0) > 0));
     this.empty.hidden = branches.length > 0;
     this.more.textContent = more ? `The newest ${LISTED} of them; each other has a bar in the timeline.` : "";
-    const drawn = JSON.stringify(branches.map(({ child, below }) => [child, ...below].map((each) => [each.execution_id, each.status, each.stopping])));
+    const drawn = JSON.stringify(branches.map(({ child, below }) => [child, ...below].map((each) => [each.execution_id, each.status, each.stopping, each.children_stopping])));
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const focused = document.activeElement instanceof HTMLAnchorElement && this.list.contains(document.activeElement)
@@ -106,10 +106,9 @@ export class Children {
 
 /** @param {Listed} child */
 function line(child) {
-  const stopping = shownStatus(child) === "STOPPING" ? `${child.stopping} at work` : child.parked ? "parked" : "";
   const took = (child.ended_at === null ? now() : instant(child.ended_at)) - instant(child.created_at);
   return element("div.tree-line", { test: "child-execution", "data-id": child.execution_id, "data-status": child.status },
-    statusBadge(shownStatus(child), stopping),
+    standingBadge(child),
     element("span.quiet", {}, foreign(child.kind, 100)),
     executionLink(child.execution_id, "child-link"),
     child.ended_at === null ? null : element("span.quiet", {}, duration(took)));
@@ -124,24 +123,42 @@ export function executionLink(executionId, test) {
 }
 
 /**
- * What is open of an execution and of all below it, as the server tells it now; nothing is changed.
- * @param {string} executionId
+ * What is open of executions and of all below them, as the server tells it now; nothing is changed.
+ * @param {string[]} executionIds of those that are open
  * @returns {Promise<Tree>}
  */
-export async function openTree(executionId) {
+export async function openTree(executionIds) {
   const tree = { executions: 0, tasks: 0, isWhole: true };
-  let level = [executionId];
+  // One that is chosen may stand below another one.
+  const seen = new Set(executionIds);
+  let level = executionIds;
   while (level.length > 0) {
     const room = MOST_OF_A_TREE - tree.executions;
     if (level.length > room) tree.isWhole = false;
     level = level.slice(0, room);
     tree.executions += level.length;
-    const parts = [];
-    for (const each of level) parts.push(await below(each));
-    tree.tasks += parts.reduce((sum, each) => sum + each.tasks, 0);
-    level = parts.flatMap((each) => each.children);
+    /** @type {string[]} */
+    const further = [];
+    await forEach(level, async (each) => {
+      const found = await below(each);
+      tree.tasks += found.tasks;
+      for (const child of found.children) if (!seen.has(child)) further.push(child), seen.add(child);
+    });
+    level = further;
   }
   return tree;
+}
+
+/**
+ * A few at a time.
+ * @param {string[]} ids
+ * @param {(id: string) => Promise<void>} act
+ */
+export async function forEach(ids, act) {
+  const rest = [...ids];
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (let id = rest.shift(); id !== undefined; id = rest.shift()) await act(id);
+  }));
 }
 
 /**
@@ -177,7 +194,7 @@ export function treeInWords(executionId, { executions, tasks, isWhole }) {
   const least = isWhole ? "" : "at least ";
   const below = executions - 1;
   const openTasks = `${least}${tasks.toLocaleString("en")} open ${tasks === 1 ? "task" : "tasks"}`;
-  if (below === 0) return `${executionId} and ${openTasks} of it will be hit.`;
+  if (below === 0) return [foreign(executionId, 300), ` and ${openTasks} of it will be hit.`];
   const children = `${least}${below.toLocaleString("en")} open ${below === 1 ? "execution" : "executions"} below it`;
-  return `${executionId}, ${children} and ${openTasks} of theirs will be hit. What was spawned to outlive its parent goes on.`;
+  return [foreign(executionId, 300), `, ${children} and ${openTasks} of theirs will be hit. What was spawned to outlive its parent goes on.`];
 }

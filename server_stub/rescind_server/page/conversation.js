@@ -3,6 +3,7 @@
 
 import { get } from "./api.js";
 import { element, fill, foreign, json } from "./dom.js";
+import { Retry } from "./retry.js";
 import { inWords, time } from "./words.js";
 
 /** A list that only grows, and is read when it is looked at. */
@@ -22,7 +23,13 @@ class Growing {
     this.hasNews = true;
     this.list = element("ol.growing", { "aria-live": "polite", "aria-label": inWords(name) });
     this.empty = element("p.state", { test: "empty" }, empty);
-    this.element = element("div", {}, this.empty, this.list);
+    this.problem = element("p.problem", { role: "status" });
+    this.element = element("div", {}, this.problem, this.empty, this.list);
+    this.retry = new Retry(() => this.changed());
+  }
+
+  end() {
+    this.retry.end();
   }
 
   changed() {
@@ -33,16 +40,33 @@ class Growing {
   async shown() {
     if (this.isReading) return;
     this.isReading = true;
-    while (this.hasNews) {
-      this.hasNews = false;
-      const page = await get(`${this.path}/${this.name}`, { after: this.known, limit: 500 }).catch(() => null);
-      if (page === null) break;
-      this.known += page[this.name].length;
-      this.list.append(...page[this.name].map(this.draw));
-      this.empty.hidden = this.known > 0;
-      if (this.known < page.total && page[this.name].length) this.hasNews = true;
+    try {
+      while (this.hasNews && !this.retry.isOver) await this.read();
+      this.retry.succeeded();
+      fill(this.problem);
+    } catch (error) {
+      // What was not read is still news.
+      this.hasNews = true;
+      const words = error instanceof Error ? error.message : String(error);
+      this.problem.textContent = this.retry.failed(error) ? `${words} It is asked again by itself.` : words;
     }
     this.isReading = false;
+  }
+
+  async read() {
+    this.hasNews = false;
+    const page = await get(`${this.path}/${this.name}`, { after: this.known, limit: 500 });
+    if (page.total < this.known) {
+      // The agent went on from a checkpoint: what it had said behind that does not count.
+      this.known = 0;
+      fill(this.list);
+      this.hasNews = true;
+      return;
+    }
+    this.known += page[this.name].length;
+    this.list.append(...page[this.name].map(this.draw));
+    this.empty.hidden = this.known > 0;
+    if (this.known < page.total && page[this.name].length) this.hasNews = true;
   }
 }
 

@@ -4,7 +4,7 @@
 import { button, element, fill } from "./dom.js";
 
 /**
- * @typedef {{selected: number, words: string}} Plan what will be hit
+ * @typedef {{selected: number, words: string | import("./dom.js").Child[]}} Plan what will be hit
  * @typedef {{done: number, total: number | null, counts: Record<string, number>}} Progress
  * @typedef {{title: string, confirm: string, force?: boolean, mayForce?: boolean, plan: () => Promise<Plan>,
  *   run: (reason: string | null, force: boolean, tell: (progress: Progress) => void, signal: AbortSignal) => Promise<Progress>,
@@ -40,22 +40,37 @@ export function askToCancel(asked) {
   dialog.addEventListener("close", () => {
     abort.abort();
     dialog.remove();
-    if (before instanceof HTMLElement && before.isConnected) before.focus();
+    if (!(before instanceof HTMLElement)) return;
+    // What opened it may have been drawn anew meanwhile.
+    const opener = before.isConnected ? before : document.querySelector(`[data-testid="${before.dataset.testid}"]`);
+    if (opener instanceof HTMLElement) opener.focus();
   });
   reason.addEventListener("keydown", (event) => { if (event.key === "Enter" && !confirm.disabled) run(); });
   document.body.append(dialog);
   dialog.showModal();
   reason.focus();
 
-  asked.plan().then(({ selected, words }) => {
-    summary.dataset.count = String(selected);
-    fill(summary, words);
-    confirm.disabled = selected === 0;
-  }, (error) => fail(error));
+  plan();
 
-  /** @param {unknown} error */
-  function fail(error) {
-    fill(outcome, element("p.problem", { role: "alert", test: "problem" }, error instanceof Error ? error.message : String(error)));
+  /** Nothing is cancelled before it is known what would be hit. */
+  async function plan() {
+    fill(outcome);
+    try {
+      const { selected, words } = await asked.plan();
+      summary.dataset.count = String(selected);
+      fill(summary, ...(typeof words === "string" ? [words] : words));
+      confirm.disabled = selected === 0;
+    } catch (error) {
+      fail(error, button("try again", "retry", plan));
+    }
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {HTMLButtonElement | null} [again]
+   */
+  function fail(error, again = null) {
+    fill(outcome, element("p.problem", { role: "alert", test: "problem" }, error instanceof Error ? error.message : String(error), " ", again));
   }
 
   async function run() {

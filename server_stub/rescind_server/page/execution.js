@@ -2,23 +2,26 @@
 /** One execution: how it stands, what happened in it along the time, what it says, and what can be done about it. */
 
 import { call, executionPath, get } from "./api.js";
+import { ChildStops } from "./child_stops.js";
 import { Children, executionLink, openTree, treeInWords } from "./children.js";
 import { Conversation, Checkpoints } from "./conversation.js";
 import { askToCancel } from "./dialog.js";
 import { announce, button, element, fill, foreign, json } from "./dom.js";
 import { HistoryList } from "./history.js";
-import { Output } from "./output.js";
+import { Journal } from "./journal.js";
+import { Output, UNKNOWN } from "./output.js";
+import { Retry } from "./retry.js";
 import { Signals } from "./signals.js";
 import { Stream } from "./stream.js";
 import { Tabs } from "./tabs.js";
 import { TaskDetail } from "./task_detail.js";
 import { Timeline } from "./timeline.js";
 import { TimelineModel } from "./timeline_model.js";
-import { duration, instant, now, shownStatus, statusBadge, time } from "./words.js";
+import { duration, instant, now, OPEN, shownStatus, standingBadge, time } from "./words.js";
 
 /** @typedef {import("./stream.js").StreamEvent} StreamEvent */
 
-const ENDED = ["COMPLETED", "FAILED", "CANCELLED"];
+const LOOK_MS = 3_000;
 const HISTORY = new Set(["status", "task", "cancellation", "history"]);
 const STREAMED = new Set(["token", "progress", "output", "data", "log", "failure", "streamed", "missed"]);
 
@@ -40,24 +43,35 @@ class ExecutionPage {
     this.header = element("header.execution", { test: "execution-header" });
     /** @type {any} */
     this.execution = null;
+    /** What the header shows: it is drawn anew if that is something else. */
+    this.drawn = "";
     this.isReading = false;
     this.readAgain = false;
+    this.isReadingHistory = false;
+    this.readHistoryAgain = false;
+    this.isFollowingStops = false;
     this.isOver = false;
+    this.reading = new Retry(() => this.read());
+    this.readingHistory = new Retry(() => this.readHistory());
+    this.looked = 0;
     /** @type {Stream | null} */
     this.stream = null;
     this.detail = new TaskDetail(this.id, frame.mayAct, () => this.timeline.select(-1));
     this.timeline = new Timeline(this.model, (row) => this.detail.show(row));
-    this.output = new Output((taskId) => this.model.byKey.get(`task ${taskId}`)?.name ?? "task");
+    this.output = new Output((taskId) => this.model.byKey.get(`task ${taskId}`)?.name ?? UNKNOWN);
     this.conversation = new Conversation(this.path);
     this.checkpoints = new Checkpoints(this.path);
     this.children = new Children(this.id);
+    this.childStops = new ChildStops(this.id, this.model, () => this.timeline.draw());
     this.history = new HistoryList(this.model);
+    this.journal = new Journal(this.model);
     this.signals = new Signals(this.path, frame.mayAct);
     this.value = element("div");
     this.tabs = new Tabs([
       ["timeline", "Timeline", element("div", {}, this.timeline.element, this.detail.element), () => this.timeline.draw()],
       ["output", "Output", this.output.element, () => this.output.shown()],
       ["conversation", "Conversation", this.conversation.element, () => this.conversation.shown()],
+      ["journal", "Journal", this.journal.element, () => this.journal.shown()],
       ["checkpoints", "Checkpoints", this.checkpoints.element, () => this.checkpoints.shown()],
       ["children", "Children", this.children.element, () => this.children.shown()],
       ["signals", "Signals", this.signals.element, () => {}],
@@ -71,7 +85,7 @@ class ExecutionPage {
       this.isOver = true;
       this.stream?.close();
       this.timeline.end();
-      this.children.end();
+      for (const each of [this.children, this.childStops, this.conversation, this.checkpoints, this.detail, this.reading, this.readingHistory]) each.end();
       clearInterval(this.clock);
     };
     this.begin();
@@ -84,6 +98,7 @@ class ExecutionPage {
       if (this.isOver) return;
       fill(this.frame.place, element("p.state", { test: "problem", role: "alert" },
         error instanceof Error ? error.message : String(error), " ", button("try again", "retry", () => this.begin())));
+      this.frame.connection("ended"); // nothing is followed until it is tried again
       this.frame.ready();
       return;
     }
@@ -92,8 +107,8 @@ class ExecutionPage {
     this.drawHeader();
     this.tabs.reveal();
     this.frame.ready();
-    this.stream = new Stream(`${this.path}/events?output=true&attach=false`, (events) => this.take(events), (connection) => {
-      this.frame.connection(connection);
+    this.stream = new Stream(`${this.path}/events?output=true&attach=false`, (events) => this.take(events), (connection, problem) => {
+      this.frame.connection(connection, problem);
       if (connection === "ended") this.followStops();
     });
   }
@@ -108,9 +123,27 @@ class ExecutionPage {
       } else if (STREAMED.has(event.name)) streamed.push(event);
     }
     this.output.take(streamed);
-    this.history.changed();
-    this.timeline.draw();
+    this.output.named();
+    this.seen();
     if (isNews) this.read();
+  }
+
+  /** The model has gone on. */
+  seen() {
+    if (!this.isOpen()) this.model.ownStops(this.stopping(), now());
+    this.childStops.soon();
+    this.history.changed();
+    this.journal.changed();
+    this.timeline.draw();
+  }
+
+  isOpen() {
+    return OPEN.includes(this.execution.status);
+  }
+
+  /** How much still stops, of it and below it. The history tells at once of its own attempts, and of nothing below it. */
+  stopping() {
+    return Math.max(this.model.stopping, this.execution.stopping ?? 0);
   }
 
   /**
@@ -119,6 +152,7 @@ class ExecutionPage {
    */
   see(event) {
     if (!this.model.see(event)) return false;
+    this.journal.see(event);
     if (event.type === "ENTRY_APPENDED") this.conversation.changed();
     else if (event.type === "CHECKPOINT_SAVED") this.checkpoints.changed();
     else if (event.type === "SIGNAL_RECEIVED") this.signals.received(event);
@@ -127,29 +161,43 @@ class ExecutionPage {
     return true;
   }
 
-  /** Events end with the execution; how the stopping of its work goes on stands in its history. */
+  /** Events end with the execution; how the stopping of its work goes on stands in its history, and in how it stands. */
   async followStops() {
+    this.isFollowingStops = true;
     await this.readHistory();
-    if (this.isOver || this.model.stopping === 0) return;
+    if (this.isOver || !this.isFollowingStops) return;
     this.stream = new Stream(`/api/v1/events?id_prefix=${encodeURIComponent(this.id)}`, () => this.readHistory(), this.frame.connection);
   }
 
   async readHistory() {
+    this.readHistoryAgain = true;
+    if (this.isReadingHistory || this.isOver) return;
+    this.isReadingHistory = true;
+    this.looked = performance.now();
+    try {
+      while (this.readHistoryAgain) {
+        this.readHistoryAgain = false;
+        await this.readRest();
+      }
+      this.readingHistory.succeeded();
+    } catch (error) {
+      this.readingHistory.failed(error);
+    }
+    this.isReadingHistory = false;
+    if (this.isOver) return;
+    this.seen();
+    await this.read();
+  }
+
+  /** Read what the history has beyond what is known. */
+  async readRest() {
     /** @type {number | null} */
     let after = this.model.last;
     while (after !== null && !this.isOver) {
       /** @type {any} */
-      const page = await get(`${this.path}/history`, { after, limit: 1_000 }).catch(() => null);
-      if (page === null) return;
+      const page = await get(`${this.path}/history`, { after, limit: 1_000 });
       for (const event of page.events) this.see(event);
       after = page.next_after;
-    }
-    this.history.changed();
-    this.timeline.draw();
-    await this.read();
-    if (this.model.stopping === 0 && this.model.ended !== null && !this.isOver) {
-      this.stream?.close();
-      this.frame.connection("ended");
     }
   }
 
@@ -160,28 +208,47 @@ class ExecutionPage {
       return;
     }
     this.isReading = true;
-    do {
-      this.readAgain = false;
-      const found = await get(this.path).catch(() => null);
-      if (this.isOver) return;
-      if (found !== null) {
+    try {
+      do {
+        this.readAgain = false;
+        const found = await get(this.path);
+        if (this.isOver) return;
         this.execution = found;
+        this.seen();
         this.drawHeader();
-      }
-    } while (this.readAgain);
+      } while (this.readAgain);
+      this.reading.succeeded();
+      this.settle();
+    } catch (error) {
+      this.reading.failed(error);
+    }
     this.isReading = false;
   }
 
+  /** All of it has stopped: there is nothing more to follow. */
+  settle() {
+    if (!this.isFollowingStops || this.isOpen() || this.model.ended === null || this.stopping() > 0 || this.readingHistory.failures > 0) return;
+    this.isFollowingStops = false;
+    this.stream?.close();
+    this.frame.connection("ended");
+  }
+
   tick() {
+    // What is below it may be told of by nothing else.
+    if (this.isFollowingStops && performance.now() - this.looked > LOOK_MS && !document.hidden) this.readHistory();
     const took = this.header.querySelector(".took");
     if (took && this.execution?.ended_at === null) took.textContent = duration(now() - instant(this.execution.created_at));
   }
 
   drawHeader() {
     const execution = this.execution;
-    const shown = shownStatus(execution);
-    const isOpen = !ENDED.includes(execution.status);
-    const further = (execution.stopping ?? 0) > 0 ? `${execution.stopping} at work` : execution.parked ? "parked" : "";
+    const isOpen = this.isOpen();
+    const standing = isOpen ? execution : { ...execution, stopping: execution.stopping === null && this.model.stopping === 0 ? null : this.stopping() };
+    const shown = shownStatus(standing);
+    // What somebody is about to press stays where it is while nothing has changed.
+    const drawn = JSON.stringify([standing, shown]);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
     const facts = [
       ["kind", foreign(execution.kind, 200)], ["queue", foreign(execution.queue, 200)], ["by", foreign(execution.created_by, 200)],
       ["parent", execution.parent_id ? executionLink(execution.parent_id, "parent-link") : null],
@@ -192,7 +259,7 @@ class ExecutionPage {
       ? document.activeElement.dataset.testid : null;
     fill(this.header,
       element("div.head-line", {},
-        element("h1", { test: "execution-id" }, foreign(this.id, 300)), statusBadge(shown, further), element("span.spacer"),
+        element("h1", { test: "execution-id" }, foreign(this.id, 300)), standingBadge(standing), element("span.spacer"),
         this.frame.mayAct && isOpen && execution.status !== "CANCELLING" && button("Cancel…", "cancel-execution", () => this.cancel(false), { class: "danger" }),
         this.frame.mayAct && (execution.status === "CANCELLING" || shown === "STOPPING")
           && button("End by force…", "force-execution", () => this.cancel(true), { class: "danger" })),
@@ -215,9 +282,9 @@ class ExecutionPage {
       title: force ? "End this execution by force" : "Cancel this execution", confirm: force ? "End it" : "Cancel it",
       force, mayForce: true, closesWhenDone: true,
       plan: async () => {
-        const tree = await openTree(this.id);
+        const tree = await openTree([this.id]);
         const stopping = this.model.stopping ? ` ${this.model.stopping} already being stopped.` : "";
-        return { selected: tree.executions, words: `${treeInWords(this.id, tree)}${stopping}` };
+        return { selected: tree.executions, words: [...treeInWords(this.id, tree), stopping] };
       },
       run: async (reason, byForce, _, signal) => {
         const { result } = await call("POST", `${this.path}/cancel`, { reason, force: byForce }, signal);

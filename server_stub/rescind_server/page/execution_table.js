@@ -2,12 +2,12 @@
 /** The table of executions. A row is changed in place; none moves while it is looked at. */
 
 import { element, fill, foreign } from "./dom.js";
-import { duration, instant, now, shownStatus, statusBadge, time } from "./words.js";
+import { duration, instant, now, shownStatus, standingBadge, time } from "./words.js";
 
 /**
  * @typedef {{execution_id: string, kind: string, queue: string, status: string, cause: {source: string, by: string, reason: string | null} | null,
  *   parked: string | null, labels: Record<string, string>, created_by: string, created_at: string, ended_at: string | null,
- *   stopping: number | null}} Listed
+ *   stopping: number | null, children_stopping?: number | null}} Listed
  */
 
 const COLUMNS = ["Status", "Id", "Kind", "Queue", "Labels", "Creator", "Started", "Took"];
@@ -24,7 +24,7 @@ export class ExecutionTable {
     this.rows = new Map();
     /** @type {Set<string>} */
     this.selected = new Set();
-    this.body = element("tbody");
+    this.body = /** @type {HTMLTableSectionElement} */ (element("tbody"));
     this.page = /** @type {HTMLInputElement} */ (element("input", {
       type: "checkbox", test: "select-page", "aria-label": "Select all rows", onchange: () => this.selectPage(this.page.checked),
     }));
@@ -46,15 +46,14 @@ export class ExecutionTable {
     this.told();
   }
 
-  /** @param {Listed} listed */
+  /**
+   * Where the server lists it: the newest first, and of those that were started at once the one that came later.
+   * @param {Listed} listed
+   */
   insert(listed) {
     const at = instant(listed.created_at);
-    const before = [...this.rows.values()].find((each) => instant(each.listed.created_at) < at);
-    this.body.insertBefore(this.made(listed), before?.row ?? null);
-    if (before) { // the order of the map is that of the rows
-      const entries = [...this.rows.entries()].sort((a, b) => instant(b[1].listed.created_at) - instant(a[1].listed.created_at));
-      this.rows = new Map(entries);
-    }
+    const before = [...this.body.rows].find((row) => instant(this.rows.get(row.dataset.id ?? "")?.listed.created_at) <= at);
+    this.body.insertBefore(this.made(listed), before ?? null);
   }
 
   /**
@@ -69,15 +68,10 @@ export class ExecutionTable {
     known.row.classList.toggle("left", !fits);
   }
 
-  dropOldest() {
-    const [id, { row }] = [...this.rows.entries()].at(-1) ?? ["", { row: null }];
-    row?.remove();
-    this.rows.delete(id);
-  }
-
   /** @returns {Listed | null} */
   oldest() {
-    return [...this.rows.values()].at(-1)?.listed ?? null;
+    const id = /** @type {HTMLTableRowElement | null} */ (this.body.lastElementChild)?.dataset.id;
+    return this.rows.get(id ?? "")?.listed ?? null;
   }
 
   isWholePage() {
@@ -129,7 +123,7 @@ export class ExecutionTable {
     if (shown === "STOPPING") row.dataset.stopping = "true";
     else delete row.dataset.stopping;
     const cells = [
-      element("td", {}, statusBadge(shown, shown === "STOPPING" ? `${listed.stopping} at work` : listed.parked ? "parked" : ""), cause(listed)),
+      element("td", {}, standingBadge(listed), cause(listed)),
       element("td.id", {}, element("a", { href: `/page/executions/${encodeURIComponent(listed.execution_id)}` }, foreign(listed.execution_id, 200)),
         element("span.sub.narrow", {}, foreign(listed.kind, 100))),
       element("td.column-kind", {}, foreign(listed.kind, 100)),

@@ -1,13 +1,15 @@
 // @ts-check
 /** The list of executions: live, filtered, in pages that stay as they are; and the cancelling of many. */
 
-import { get, queryOf } from "./api.js";
+import { get, Problem, queryOf } from "./api.js";
 import { button, element, fill } from "./dom.js";
-import { cancelMany, OPEN } from "./cancel_many.js";
-import { ageInMs, filterBar, FILTERS, STATUSES } from "./filters.js";
+import { cancelMany } from "./cancel_many.js";
+import { ageInMs, FilterBar, FILTERS } from "./filters.js";
 import { ExecutionTable } from "./execution_table.js";
+import { Retry } from "./retry.js";
+import { StatusCounts } from "./status_counts.js";
 import { Stream } from "./stream.js";
-import { inWords, instant, now, signOf } from "./words.js";
+import { instant, now, OPEN } from "./words.js";
 
 /** @typedef {import("./main.js").Frame} Frame */
 /** @typedef {import("./execution_table.js").Listed} Listed */
@@ -27,19 +29,22 @@ class ExecutionList {
   /** @param {Frame} frame */
   constructor(frame) {
     this.frame = frame;
-    /** @type {Record<string, string>} */
+    /** Those that are applied. @type {Record<string, string>} */
     this.filters = Object.fromEntries(FILTERS.map((name) => [name, frame.query.get(name) ?? ""]));
     /** @type {Set<string>} */
     this.statuses = new Set(frame.query.getAll("status"));
     this.pageToken = frame.query.get("page_token") ?? "";
     this.nextToken = "";
-    this.total = 0;
     this.selectsAll = false;
     /** When the newest execution was started that this page has heard of, in milliseconds since 1970; 0: not known. */
     this.newest = 0;
     /** @type {Map<string, Listed>} */
     this.pending = new Map();
     this.loading = new AbortController();
+    this.isLoading = false;
+    this.hasFailed = false;
+    /** What changed while a page was on its way, which may be older than that. @type {Map<string, Listed>} */
+    this.meanwhile = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.countTimer = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -48,7 +53,9 @@ class ExecutionList {
     /** @type {Stream | null} */
     this.stream = null;
     this.table = new ExecutionTable(frame.mayAct, () => this.selectionChanged());
-    this.counts = element("div.counts", { role: "group", "aria-label": "Status" });
+    this.bar = new FilterBar(this.filters, () => this.filtersChanged());
+    this.counts = new StatusCounts(this.statuses, () => this.statusesChanged());
+    this.countAgain = new Retry(() => this.countSoon(0));
     this.note = element("div", { "aria-live": "polite" });
     this.selection = element("div.selection", { role: "group", "aria-label": "Selection" });
     this.newer = button("", "new-executions", () => this.showPending(), { hidden: true, class: "newer" });
@@ -57,10 +64,9 @@ class ExecutionList {
     frame.title("Executions");
     fill(frame.place,
       element("h1.hidden", {}, "Executions"),
-      filterBar(this.filters, () => this.filtersChanged()),
-      this.counts, this.selection, this.newer, this.table.element, this.note,
+      this.bar.element,
+      this.counts.element, this.selection, this.newer, this.table.element, this.note,
       element("div.pager", {}, this.first, this.next));
-    this.drawCounts({});
     this.selectionChanged();
     this.clock = setInterval(() => this.table.tick(), 1_000);
     this.end = () => {
@@ -69,15 +75,17 @@ class ExecutionList {
       clearInterval(this.clock);
       clearTimeout(this.countTimer);
       clearTimeout(this.filterTimer);
+      this.countAgain.end();
     };
-    this.follow();
+    if (this.bar.check()) this.follow();
+    else this.refuseFilter();
   }
 
   /** What selects, without the status: it is that which changes. */
   marks() {
     return {
       kind: this.filters.kind, queue: this.filters.queue, created_by: this.filters.created_by,
-      id_prefix: this.filters.id, label: this.filters.label.includes("=") ? this.filters.label : "",
+      id_prefix: this.filters.id, label: this.filters.label,
     };
   }
 
@@ -86,14 +94,27 @@ class ExecutionList {
     return age === null ? null : new Date(now() - age).toISOString();
   }
 
+  createdBefore() {
+    const age = ageInMs(this.filters.older);
+    return age === null ? null : new Date(now() - age).toISOString();
+  }
+
   follow() {
     this.stream?.close();
-    this.stream = new Stream(`/api/v1/events${queryOf(this.marks())}`, (events) => this.take(events), this.frame.connection);
+    this.meanwhile.clear();
+    this.stream = new Stream(`/api/v1/events${queryOf(this.marks())}`, (events) => this.take(events), (connection, problem) => {
+      this.frame.connection(connection, problem);
+      // Without news there is still the list as it stands.
+      if (connection === "refused") this.load();
+    });
   }
 
   filtersChanged() {
     clearTimeout(this.filterTimer);
+    // What cannot be meant is not applied: the field says so, and the list stays that of the filters before.
+    if (!this.bar.check()) return;
     this.filterTimer = setTimeout(() => {
+      this.filters = { ...this.bar.values };
       this.pageToken = "";
       this.table.clearSelection();
       this.writeAddress();
@@ -118,26 +139,47 @@ class ExecutionList {
   async load() {
     this.loading.abort();
     const loading = this.loading = new AbortController();
+    this.isLoading = true;
     if (!this.table.rows.size) fill(this.note, element("p.state", { test: "loading" }, "Loading…"));
     try {
-      const query = { ...this.marks(), created_after: this.createdAfter(), status: [...this.statuses], page_size: PAGE, page_token: this.pageToken };
+      const query = {
+        ...this.marks(), created_after: this.createdAfter(), created_before: this.createdBefore(), ...this.counts.query(),
+        page_size: PAGE, page_token: this.pageToken,
+      };
       const page = await get("/api/v1/executions", query, loading.signal);
-      this.pending.clear();
-      this.newer.hidden = true;
-      this.nextToken = page.next_page_token;
-      this.table.show(page.executions);
-      if (!this.pageToken) this.newest = Math.max(this.newest, instant(page.executions[0]?.created_at) || 0);
-      this.noteEmptiness();
-      this.next.disabled = !this.nextToken;
-      this.first.disabled = !this.pageToken;
-      this.frame.ready();
-      this.countSoon(0);
+      this.isLoading = this.hasFailed = false;
+      this.show(page);
     } catch (error) {
       if (loading.signal.aborted) return;
+      this.isLoading = false;
+      this.hasFailed = true;
+      if (error instanceof Problem && error.status === 400 && this.filters.label) this.bar.check(error.message);
       fill(this.note, element("p.state", { test: "problem", role: "alert" },
         error instanceof Error ? error.message : String(error), " ", button("try again", "retry", () => this.load())));
-      this.frame.ready();
     }
+    this.frame.ready();
+  }
+
+  /** @param {{executions: Listed[], next_page_token: string}} page */
+  show(page) {
+    this.pending.clear();
+    this.nextToken = page.next_page_token;
+    this.table.show(page.executions);
+    if (!this.pageToken) this.newest = Math.max(this.newest, instant(page.executions[0]?.created_at) || 0);
+    const meanwhile = [...this.meanwhile.values()];
+    this.meanwhile.clear();
+    for (const changed of meanwhile) this.change(changed);
+    this.showNewer();
+    this.noteEmptiness();
+    this.next.disabled = !this.nextToken;
+    this.first.disabled = !this.pageToken;
+    this.countSoon(0);
+  }
+
+  /** The filter in the address cannot be meant: nothing is listed, rather than what it does not select. */
+  refuseFilter() {
+    fill(this.note, element("p.state", { test: "problem", role: "alert" }, "Nothing is listed: the filter of labels cannot be meant. Mend or clear it."));
+    this.frame.ready();
   }
 
   noteEmptiness() {
@@ -151,7 +193,7 @@ class ExecutionList {
   /** @param {import("./stream.js").StreamEvent[]} events */
   take(events) {
     for (const event of events) {
-      if (event.name === "begun" && !event.data.resumed) this.load();
+      if (event.name === "begun" && (!event.data.resumed || this.hasFailed)) this.load();
       else if (event.name === "execution") this.change(event.data);
     }
     this.showNewer();
@@ -160,8 +202,9 @@ class ExecutionList {
 
   /** @param {Listed} changed */
   change(changed) {
+    if (this.isLoading) this.meanwhile.set(changed.execution_id, changed);
     if (this.newest || !this.pageToken) this.newest = Math.max(this.newest, instant(changed.created_at));
-    const fits = this.statuses.size === 0 || this.statuses.has(changed.status);
+    const fits = this.counts.fits(changed);
     if (this.table.rows.has(changed.execution_id)) return this.table.update(changed, fits);
     if (this.pending.has(changed.execution_id)) {
       if (fits) this.pending.set(changed.execution_id, changed);
@@ -175,10 +218,11 @@ class ExecutionList {
 
   /** @param {Listed} changed */
   belongsHere(changed) {
-    const after = this.createdAfter();
-    if (after !== null && changed.created_at < after) return false;
+    const at = instant(changed.created_at);
+    const [after, before] = [this.createdAfter(), this.createdBefore()];
+    if ((after !== null && at < instant(after)) || (before !== null && at >= instant(before))) return false;
     const oldest = this.table.oldest();
-    return !this.nextToken || oldest === null || instant(changed.created_at) >= instant(oldest.created_at);
+    return !this.nextToken || oldest === null || at > instant(oldest.created_at);
   }
 
   /** Whether rows must not move now: somebody is about to act on one. */
@@ -189,8 +233,10 @@ class ExecutionList {
   /** @param {Listed} changed */
   insert(changed) {
     this.table.insert(changed);
-    if (this.table.rows.size > MOST_ROWS) this.table.dropOldest();
     this.noteEmptiness();
+    // A page that has grown too long is read anew. To drop rows of it would leave them on no page: the next one begins
+    // behind what this one began with.
+    if (this.table.rows.size > MOST_ROWS && !this.isLoading) this.load();
   }
 
   showNewer() {
@@ -201,6 +247,7 @@ class ExecutionList {
   }
 
   showPending() {
+    if (this.table.rows.size + this.pending.size > MOST_ROWS) return void this.load();
     for (const changed of this.pending.values()) this.insert(changed);
     this.pending.clear();
     this.showNewer();
@@ -218,53 +265,25 @@ class ExecutionList {
 
   async count() {
     const begun = performance.now();
+    const signal = this.loading.signal;
     try {
-      const told = await get("/api/v1/counts", { ...this.marks(), created_after: this.createdAfter() }, this.loading.signal);
-      this.drawCounts(told.counts, told.total);
-    } catch { /* the list tells what is wrong */ }
+      const query = { ...this.marks(), created_after: this.createdAfter(), created_before: this.createdBefore() };
+      const told = await get("/api/v1/counts", query, signal);
+      this.counts.show(told);
+      if (this.selectsAll) this.selectionChanged();
+      this.countAgain.succeeded();
+    } catch (error) {
+      // The list tells what is wrong; another one that is on its way counts anew.
+      if (!signal.aborted) this.countAgain.failed(error);
+    }
     this.countCost = performance.now() - begun;
     this.countTimer = undefined;
   }
 
-  /**
-   * @param {Record<string, number>} counts
-   * @param {number} [total]
-   */
-  drawCounts(counts, total) {
-    this.total = this.statuses.size === 0 ? total ?? 0 : [...this.statuses].reduce((sum, each) => sum + (counts[each] ?? 0), 0);
-    if (!this.counts.childElementCount) {
-      append(this.counts, ["all", ...STATUSES].map((status) => this.countButton(status)));
-    }
-    for (const each of /** @type {NodeListOf<HTMLElement>} */ (this.counts.querySelectorAll("button"))) {
-      const status = each.dataset.status ?? "all";
-      const count = status === "all" ? total : counts[status] ?? (total === undefined ? undefined : 0);
-      each.dataset.count = count === undefined ? "" : String(count);
-      each.setAttribute("aria-pressed", String(status === "all" ? this.statuses.size === 0 : this.statuses.has(status)));
-      const number = each.querySelector(".number");
-      if (number) number.textContent = count === undefined ? "" : count.toLocaleString("en");
-    }
-    if (this.selectsAll) this.selectionChanged();
-  }
-
-  /** @param {string} status */
-  countButton(status) {
-    const sign = status === "all" ? null : element("span.sign", { "aria-hidden": "true" }, signOf(status));
-    return element("button.count", {
-      type: "button", test: `count-${status}`, "data-status": status, onclick: () => this.toggle(status),
-    }, sign, status === "all" ? "all" : inWords(status), element("span.number"));
-  }
-
-  /** @param {string} status */
-  toggle(status) {
-    if (status === "all") this.statuses.clear();
-    else if (!this.statuses.delete(status)) this.statuses.add(status);
+  statusesChanged() {
     this.pageToken = "";
     this.table.clearSelection();
     this.writeAddress();
-    for (const each of this.counts.querySelectorAll("button")) {
-      const own = each.dataset.status ?? "all";
-      each.setAttribute("aria-pressed", String(own === "all" ? this.statuses.size === 0 : this.statuses.has(own)));
-    }
     this.load();
   }
 
@@ -273,12 +292,12 @@ class ExecutionList {
     if (!this.table.isWholePage()) this.selectsAll = false;
     this.selection.hidden = !this.frame.mayAct || count === 0;
     if (this.selection.hidden) return fill(this.selection);
-    const many = this.selectsAll ? this.total : count;
+    const many = this.selectsAll ? this.counts.total : count;
     fill(this.selection,
       element("span", { test: "selection-count", "data-count": many, role: "status" }, `${many.toLocaleString("en")} selected`),
       button("Cancel…", "bulk-cancel", () => this.cancel(), { class: "danger" }),
-      this.table.isWholePage() && !this.selectsAll && this.total > count && button(
-        `Select all ${this.total.toLocaleString("en")} that fit`, "select-all-matching",
+      this.table.isWholePage() && !this.selectsAll && this.counts.total > count && button(
+        `Select all ${this.counts.total.toLocaleString("en")} that fit`, "select-all-matching",
         () => { this.selectsAll = true; this.selectionChanged(); }, { class: "link" }),
       button("Clear", "clear-selection", () => this.table.clearSelection(), { class: "link" }));
   }
@@ -286,23 +305,17 @@ class ExecutionList {
   cancel() {
     const wanted = this.statuses.size ? OPEN.filter((each) => this.statuses.has(each)) : OPEN;
     const [name, ...value] = this.filters.label.split("=");
+    // What is started from now on is not hit, whatever this machine's clock says.
+    const known = new Date(this.newest ? Math.floor(this.newest) + 1 : now()).toISOString();
+    const before = this.createdBefore();
     cancelMany(this.selectsAll ? {
       where: {
         statuses: wanted,
         ...Object.fromEntries(Object.entries(this.marks()).filter(([key, each]) => each && key !== "label")),
         ...(value.length ? { labels: { [name]: value.join("=") } } : {}),
         created_after: this.createdAfter(),
-        // What is started from now on is not hit, whatever this machine's clock says.
-        created_before: new Date(this.newest ? Math.floor(this.newest) + 1 : now()).toISOString(),
+        created_before: before !== null && before < known ? before : known,
       },
     } : { ids: [...this.table.selected] }, () => this.table.clearSelection());
   }
-}
-
-/**
- * @param {Element} parent
- * @param {Element[]} children
- */
-function append(parent, children) {
-  parent.append(...children);
 }

@@ -3,7 +3,7 @@
 
 import { call, get, Problem, whenSignedOut } from "./api.js";
 import { auditView } from "./audit.js";
-import { button, element, fill } from "./dom.js";
+import { button, element, fill, foreign } from "./dom.js";
 import { executionView } from "./execution.js";
 import { executionsView } from "./executions.js";
 import { signInView } from "./sign_in.js";
@@ -13,7 +13,7 @@ import { workersView } from "./workers.js";
 /**
  * @typedef {{by: string | null, organisation: string, roles: string[], asks_for_tokens: boolean}} Who
  * @typedef {{who: Who, mayAct: boolean, place: HTMLElement, path: string[], query: URLSearchParams,
- *   connection: (state: import("./stream.js").Connection) => void, ready: () => void, go: (path: string) => void,
+ *   connection: (state: import("./stream.js").Connection, problem?: Problem) => void, ready: () => void, go: (path: string) => void,
  *   title: (words: string) => void}} Frame what a view is given
  * @typedef {(frame: Frame) => (() => void)} View shows itself; returns what ends it
  */
@@ -27,11 +27,13 @@ const VIEWS = {
 };
 const CONNECTIONS = {
   live: "live", connecting: "connecting…", reconnecting: "reconnecting…", offline: "offline", ended: "ended", paused: "paused",
+  refused: "refused",
 };
 const THEMES = ["system", "light", "dark"];
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const place = element("main", { id: "view", test: "view", tabindex: "-1" });
+const refusal = element("p.refusal", { role: "alert", test: "refused", hidden: true });
 const connectionPlace = element("span.connection", { role: "status", test: "connection", "data-state": "connecting" });
 /** @type {Who | null} */
 let who = null;
@@ -49,8 +51,16 @@ function setTheme(wanted) {
   else document.documentElement.dataset.theme = wanted;
 }
 
-/** @param {import("./stream.js").Connection} state */
-function showConnection(state) {
+/**
+ * @param {import("./stream.js").Connection} state
+ * @param {Problem} [problem] why it was refused
+ */
+function showConnection(state, problem) {
+  refusal.hidden = state !== "refused";
+  if (state === "refused") {
+    fill(refusal, "The server sends no news of this: ", foreign(problem?.message ?? "it refused", 1_000), " What you see is as old as the page. ",
+      button("try again", "retry", () => show()));
+  }
   if (connectionPlace.dataset.state === state && connectionPlace.textContent) return;
   connectionPlace.dataset.state = state;
   connectionPlace.textContent = CONNECTIONS[state];
@@ -78,7 +88,7 @@ function drawFrame(current) {
       element("a.brand", { href: "/page/executions" }, "Rescind"),
       element("nav", { "aria-label": "Views" }, ...links),
       element("span.spacer"), connectionPlace, ...signedIn, switcher),
-    place);
+    refusal, place);
 }
 
 async function signOut() {
@@ -95,6 +105,7 @@ function askToSignIn() {
   place.dataset.view = "sign-in";
   place.removeAttribute("aria-busy");
   connectionPlace.textContent = "";
+  refusal.hidden = true;
   document.title = "Sign in – Rescind";
   signInView(place, (signedIn) => { who = signedIn; show(); });
 }

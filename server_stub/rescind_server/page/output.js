@@ -6,6 +6,8 @@ import { element, fill, foreign } from "./dom.js";
 const MOST_LINES = 2_000;
 const LONGEST_LINE = 2_000;
 const LONGEST_HELD = 4_000_000;
+/** What a task is called whose name is not known yet. */
+export const UNKNOWN = "task";
 
 export class Output {
   /** @param {(taskId: string) => string} nameOf the name of a task */
@@ -17,6 +19,10 @@ export class Output {
     this.log.append(this.empty);
     /** The line that goes on, and what is in it. @type {{key: string, text: string, line: HTMLElement} | null} */
     this.open = null;
+    /** The task whose event is shown just now. @type {string | null} */
+    this.taskId = null;
+    /** @type {{taskId: string, teller: HTMLElement}[]} */
+    this.unnamed = [];
   }
 
   shown() {
@@ -33,9 +39,19 @@ export class Output {
     if (isAtEnd && this.log.clientHeight) this.log.scrollTop = this.log.scrollHeight;
   }
 
+  /** Output may come before the history that names who wrote it. */
+  named() {
+    this.unnamed = this.unnamed.filter(({ taskId, teller }) => {
+      const name = this.nameOf(taskId);
+      if (name !== UNKNOWN) teller.firstElementChild?.replaceWith(foreign(name, 60));
+      return name === UNKNOWN && teller.isConnected;
+    });
+  }
+
   /** @param {import("./stream.js").StreamEvent} event */
   one(event) {
     const { task_id: taskId, value, kind } = event.data;
+    this.taskId = taskId ?? null;
     if (event.name === "missed") return this.line("…", "", missedWords(event.data), "missed");
     const who = taskId ? this.nameOf(taskId) : "agent";
     if (event.name === "token") return this.goOn(`${taskId} token`, who, spoken(value), "token");
@@ -89,8 +105,9 @@ export class Output {
    */
   line(who, name, text, kind) {
     this.open = null;
-    const line = element("div.log-line", { test: "output-line", "data-kind": kind },
-      element("span.log-who", {}, foreign(who, 60), name ? ` ${name}` : ""), element("span.log-text", {}, foreign(text, LONGEST_LINE)));
+    const teller = element("span.log-who", {}, foreign(who, 60), name ? ` ${name}` : "");
+    const line = element("div.log-line", { test: "output-line", "data-kind": kind }, teller, element("span.log-text", {}, foreign(text, LONGEST_LINE)));
+    if (this.taskId !== null && who === UNKNOWN) this.unnamed.push({ taskId: this.taskId, teller });
     this.log.append(line);
     return line;
   }

@@ -7,17 +7,20 @@
 import { problemOf } from "./api.js";
 
 /** @typedef {{name: string, data: any, id: string | null}} StreamEvent */
-/** @typedef {"connecting" | "live" | "reconnecting" | "offline" | "paused" | "ended"} Connection */
+/** @typedef {"connecting" | "live" | "reconnecting" | "offline" | "paused" | "ended" | "refused"} Connection */
 
 const LONGEST_PAUSE_MS = 5_000;
 const SILENCE_MS = 40_000;
 const HIDDEN_MS = 30_000;
+/** Refusals that pass by themselves. */
+const PASSING = [408, 425, 429];
 
 export class Stream {
   /**
    * @param {string} path
    * @param {(events: StreamEvent[]) => void} onEvents told what came, as much as came at once
-   * @param {(connection: Connection) => void} onConnection told how it stands
+   * @param {(connection: Connection, problem?: import("./api.js").Problem) => void} onConnection told how it stands, and why
+   *   it was refused
    */
   constructor(path, onEvents, onConnection) {
     this.path = path;
@@ -83,10 +86,12 @@ export class Stream {
       const answer = await fetch(this.path, { headers, signal: abort.signal, credentials: "same-origin", cache: "no-store" });
       if (answer.status === 204) return this.end();
       if (!answer.ok || !answer.body) {
-        await problemOf(answer);
-        if (answer.status === 400) this.lastId = null; // a server that does not know the id any more
-        if ([401, 403, 404].includes(answer.status)) return this.end();
-        throw new Error(`${answer.status}`);
+        const problem = await problemOf(answer);
+        if (abort !== this.abort || this.isOver) return;
+        const isStale = answer.status === 400 && this.lastId !== null; // a server that does not know the id any more
+        if (isStale) this.lastId = null;
+        else if (answer.status >= 400 && answer.status < 500 && !PASSING.includes(answer.status)) return this.refuse(problem);
+        throw problem;
       }
       this.failures = 0;
       this.tell("live");
@@ -102,6 +107,15 @@ export class Stream {
   end() {
     this.close();
     this.onConnection("ended");
+  }
+
+  /**
+   * What the server refuses is not asked for again and again.
+   * @param {import("./api.js").Problem} problem
+   */
+  refuse(problem) {
+    this.close();
+    this.onConnection("refused", problem);
   }
 
   /**

@@ -4,8 +4,9 @@
 import { call, get, queryOf } from "./api.js";
 import { askToCancel } from "./dialog.js";
 import { announce, button, element, fill, foreign, json } from "./dom.js";
+import { Retry } from "./retry.js";
 import { isOpenStop, rowStatus } from "./timeline_model.js";
-import { duration, instant, inWords, statusBadge, time } from "./words.js";
+import { duration, instant, inWords, shownWords, statusBadge, time } from "./words.js";
 
 /** @typedef {import("./timeline_model.js").Row} Row */
 
@@ -29,11 +30,18 @@ export class TaskDetail {
     this.row = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
+    this.retry = new Retry(() => this.read());
+  }
+
+  end() {
+    clearTimeout(this.timer);
+    this.retry.end();
   }
 
   /** @param {Row | null} row */
   show(row) {
     this.row = row;
+    this.retry.succeeded();
     this.element.hidden = row === null;
     fill(this.body);
     if (row === null) return;
@@ -59,7 +67,7 @@ export class TaskDetail {
     const focused = document.activeElement instanceof HTMLElement && this.head.contains(document.activeElement)
       ? document.activeElement.dataset.testid : null;
     fill(this.head, element("div.head-line", {},
-      element("h2", {}, foreign(row.name, 200)), statusBadge(status, row.stop && !isStopping ? inWords(row.stop) : ""),
+      element("h2", {}, foreign(row.name, 200)), statusBadge(status, row.stop && !isStopping ? inWords(row.stop) : "", shownWords(status, row.status)),
       element("span.spacer"),
       this.mayAct && isOpen && button("Cancel task…", "task-cancel", () => this.cancel(false), { class: "danger" }),
       this.mayAct && row.kind === "task" && isStopping && button("End by force…", "task-force", () => this.cancel(true), { class: "danger" }),
@@ -75,7 +83,13 @@ export class TaskDetail {
         element("a", { href: `/page/executions/${encodeURIComponent(row.childId)}`, test: "child-link" }, foreign(row.childId, 300))));
     }
     if (!row?.taskId) return;
-    const task = await this.find(row.taskId).catch(() => null);
+    let task = null;
+    try {
+      task = await this.find(row.taskId);
+      this.retry.succeeded();
+    } catch (error) {
+      if (this.row === row) this.retry.failed(error);
+    }
     if (task === null || this.row !== row) return;
     const facts = [
       ["task", element("span.mono", {}, task.task_id)], ["queue", foreign(task.queue, 100)], ["attempts", task.attempts],
@@ -112,7 +126,7 @@ export class TaskDetail {
     if (!row) return;
     askToCancel({
       title: force ? "End this task by force" : "Cancel this task", confirm: force ? "End it" : "Cancel it", force, mayForce: true, closesWhenDone: true,
-      plan: async () => ({ selected: 1, words: `Task ${row.name} (${row.taskId}) is ${inWords(rowStatus(row))}. It alone will be hit; its agent goes on.` }),
+      plan: async () => ({ selected: 1, words: ["Task ", foreign(row.name, 200), ` (${row.taskId}) is ${shownWords(rowStatus(row), row.status)}. It alone will be hit; its agent goes on.`] }),
       run: async (reason, byForce, _, signal) => {
         const query = queryOf({ execution_id: this.executionId, reason, force: byForce ? "true" : null });
         const answer = await call("DELETE", `/api/v1/tasks/${row.taskId}${query}`, undefined, signal).catch((error) => {

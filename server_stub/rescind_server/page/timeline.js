@@ -5,8 +5,9 @@
  */
 
 import { button, element, fill } from "./dom.js";
+import { Gestures } from "./timeline_gestures.js";
 import { isOpenStop, rowStatus } from "./timeline_model.js";
-import { duration, inWords, now, signOf } from "./words.js";
+import { duration, inWords, now, shownWords, signOf } from "./words.js";
 
 /** @typedef {import("./timeline_model.js").Row} Row */
 /** @typedef {import("./timeline_model.js").TimelineModel} TimelineModel */
@@ -57,6 +58,7 @@ export class Timeline {
         button("all", "zoom-all", () => this.showAll(), { "aria-label": "Show all of the time" }),
         this.words, element("span.spacer"), legend()),
       this.axis, this.scroll);
+    this.gestures = new Gestures(this.axis, this.scroll, this);
     this.scroll.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.resized = new ResizeObserver(() => {
       this.axisWidth = this.axis.clientWidth;
@@ -73,7 +75,7 @@ export class Timeline {
   }
 
   isLive() {
-    return this.model.ended === null || this.model.stopping > 0;
+    return !this.model.isOver();
   }
 
   /** Draw with the next frame of the screen. */
@@ -165,7 +167,7 @@ export class Timeline {
     const stop = row.stop && !isOpenStop(row.stop) ? `, ${inWords(row.stop)}` : "";
     const times = row.attempts > 1 ? ` ×${row.attempts}` : "";
     const kind = NAMES[row.kind] === row.name ? "" : `${NAMES[row.kind]} `;
-    const words = `${kind}${row.name}${times}, ${inWords(status)}${stop}`;
+    const words = `${kind}${row.name}${times}, ${shownWords(status, row.status)}${stop}`;
     made.setAttribute("aria-label", words);
     made.title = row.why ? `${words}: ${row.why.slice(0, 500)}` : words;
     mark(shown.sign, { status });
@@ -264,9 +266,7 @@ export class Timeline {
   wheel(event) {
     if (event.ctrlKey || event.metaKey) {
       event.preventDefault();
-      const bounds = this.axis.getBoundingClientRect();
-      const around = Math.min(1, Math.max(0, (event.clientX - bounds.left) / Math.max(1, bounds.width)));
-      this.zoom(event.deltaY > 0 ? 1.25 : 0.8, around);
+      this.zoom(event.deltaY > 0 ? 1.25 : 0.8, this.gestures.placeOf(event.clientX));
     } else if (this.window && (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))) {
       event.preventDefault();
       this.pan((event.deltaX || event.deltaY) / 800);
@@ -368,7 +368,7 @@ function niceStep(least) {
 }
 
 function legend() {
-  const parts = [["waiting", "waits"], ["running", "runs"], ["requested", "stop requested"], ["delivered", "delivered, still stopping"]];
+  const parts = [["waiting", "waits"], ["running", "runs"], ["timer", "timer"], ["requested", "stop requested"], ["delivered", "delivered, still stopping"]];
   return element("span.legend", { "aria-hidden": "true" }, ...parts.map(([phase, words]) =>
     element("span", {}, element("span.bar", { "data-phase": phase }), words)));
 }

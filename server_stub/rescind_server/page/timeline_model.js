@@ -1,13 +1,15 @@
 // @ts-check
 /** What a history says, as rows of bars: each task with its attempts, each wait, timer, step and signal. */
 
+import { timerName, waitName } from "./waits.js";
 import { instant } from "./words.js";
 
 /**
  * @typedef {"waiting" | "running" | "pausing" | "requested" | "delivered" | "instant"} Phase
  * @typedef {{phase: Phase, begin: number, end: number | null, attempt: number, failed?: boolean}} Bar
  * @typedef {{key: string, kind: "agent" | "task" | "wait" | "timer" | "step" | "signal" | "child", name: string, taskId: string | null, childId: string | null,
- *   status: string, stop: string | null, stops: Map<number, string>, attempts: number, worker: string, why: string, begin: number, bars: Bar[]}} Row
+ *   status: string, stop: string | null, stops: Map<number, string>, attempts: number, worker: string, why: string, begin: number, ended: number | null, below: number | null, bars: Bar[]}} Row
+ *   `below`, of an agent that has ended: how much of it and below it still stops, as the server told last; null is not known
  * @typedef {{sequence: number, at: string, type: string, task_id?: string, attempt?: number, details?: Record<string, any>}} HistoryEvent
  */
 
@@ -29,6 +31,10 @@ export class TimelineModel {
     this.ended = null;
     /** How many attempts are being stopped, and have not stopped. */
     this.stopping = 0;
+    /** The ids of children that have ended, and of which something may still stop. @type {Set<string>} */
+    this.unsettled = new Set();
+    /** Agents that still stop, or of which that is not known. @type {Set<Row>} */
+    this.stoppingAgents = new Set();
     this.hasStops = false;
   }
 
@@ -61,9 +67,63 @@ export class TimelineModel {
     row.stop = openStop(row) ?? state;
   }
 
+  /** Whether it has ended, and nothing of what is drawn goes on. */
+  isOver() {
+    return this.ended !== null && this.stopping === 0 && this.stoppingAgents.size === 0;
+  }
+
   /** The instant up to which there is something to draw, given what the time is. @param {number} now */
   until(now) {
-    return this.ended !== null && this.stopping === 0 ? Math.max(this.ended, this.seen) : Math.max(now, this.seen);
+    return this.isOver() ? Math.max(this.ended ?? 0, this.seen) : Math.max(now, this.seen);
+  }
+
+  /**
+   * How much of a child that has ended still stops, as the server tells it.
+   * @param {string} childId
+   * @param {number} count of what still stops, of it and below it
+   * @param {number} at when that was told
+   */
+  childStops(childId, count, at) {
+    const row = this.byKey.get(`child ${childId}`);
+    if (!row || row.ended === null) return;
+    this.stopsBelow(row, count, at);
+    if (count === 0) this.unsettled.delete(childId);
+  }
+
+  /**
+   * How much of the execution still stops after its end, as the server tells it.
+   * @param {number} count of what still stops, of it and below it
+   * @param {number} at when that was told
+   */
+  ownStops(count, at) {
+    const row = this.byKey.get("agent");
+    if (row && row.ended !== null) this.stopsBelow(row, count, at);
+  }
+
+  /**
+   * @param {Row} row of an agent that has ended
+   * @param {number} count
+   * @param {number} at
+   */
+  stopsBelow(row, count, at) {
+    if (count > 0) {
+      this.hasStops = true;
+      this.stillStops(row);
+    } else if (this.stoppingAgents.delete(row)) {
+      // Of what had stopped before anybody asked, the end is all that is known.
+      const stopped = row.below ? Math.max(at, row.ended ?? at) : row.ended ?? at;
+      endStop(row, stopped, 0);
+      this.seen = Math.max(this.seen, stopped);
+      row.stop = null;
+    }
+    row.below = count;
+  }
+
+  /** @param {Row} row of an agent that has ended, and of which something is at work, or may be */
+  stillStops(row) {
+    this.stoppingAgents.add(row);
+    row.stop = "DELIVERED";
+    if (!row.bars.some((bar) => bar.end === null)) begin(row, "delivered", row.ended ?? this.seen, 0);
   }
 
   /**
@@ -77,7 +137,7 @@ export class TimelineModel {
     const known = this.byKey.get(key);
     if (known) return known;
     /** @type {Row} */
-    const made = { key, kind, name, taskId: null, childId: null, status: "PENDING", stop: null, stops: new Map(), attempts: 0, worker: "", why: "", begin: at, bars: [] };
+    const made = { key, kind, name, taskId: null, childId: null, status: "PENDING", stop: null, stops: new Map(), attempts: 0, worker: "", why: "", begin: at, ended: null, below: null, bars: [] };
     this.byKey.set(key, made);
     this.rows.push(made);
     return made;
@@ -153,8 +213,10 @@ export class TimelineModel {
         const row = this.row("agent", "agent", "agent", at);
         endLife(row, at);
         row.status = ENDS[event.type];
-        this.ended = at;
-        for (const each of this.rows) if (each.kind !== "task") endLife(each, at);
+        this.ended = row.ended = at;
+        // Whether all that it spawned has stopped is not known yet.
+        if (row.status === "CANCELLED" && (this.stopping > 0 || this.rows.some((each) => each.kind === "child"))) this.stillStops(row);
+        for (const each of this.rows) if (each.kind !== "task" && each !== row) endWithAgent(each, at);
         break;
       }
       case "EXECUTION_CANCEL_REQUESTED": {
@@ -164,10 +226,10 @@ export class TimelineModel {
         break;
       }
       case "WAIT_STARTED":
-        this.open("wait", details, String(details.subject ?? "wait"), at);
+        this.open("wait", details, waitName(details, (key) => this.byKey.get(key)?.name), at);
         break;
       case "TIMER_STARTED":
-        this.open("timer", details, "timer", at);
+        this.open("timer", details, timerName(details), at);
         break;
       case "STEP_BEGUN":
         this.open("step", details, String(details.name ?? "step"), at);
@@ -209,8 +271,12 @@ export class TimelineModel {
         break;
       case "CHILD_ENDED":
         endLife(row, at);
-        endStop(row, at, 0);
         row.status = String(details.status ?? "COMPLETED");
+        row.ended = at;
+        this.unsettled.add(id);
+        // What is cancelled counts as still stopping until it is known that nothing of it is at work any more.
+        if (row.status === "CANCELLED") this.stillStops(row);
+        else endStop(row, at, 0);
         break;
     }
   }
@@ -234,7 +300,7 @@ export class TimelineModel {
    * @param {number} at
    */
   open(kind, details, name, at) {
-    const row = this.row(`position ${details.position}`, kind, name, at);
+    const row = this.row(keyOf(details), kind, name, at);
     row.status = kind === "step" ? "RUNNING" : "WAITING";
     endLife(row, at);
     begin(row, kind === "step" ? "running" : "waiting", at, 0);
@@ -246,7 +312,7 @@ export class TimelineModel {
    * @param {string} status
    */
   closeOpen(details, at, status) {
-    const row = this.byKey.get(`position ${details.position}`);
+    const row = this.byKey.get(keyOf(details));
     if (!row) return;
     endLife(row, at);
     row.status = status;
@@ -260,6 +326,24 @@ export class TimelineModel {
 export function rowStatus(row) {
   const isEnded = row.status === "CANCELLED" || row.status === "FAILED" || row.status === "COMPLETED";
   return isEnded && row.stop !== null && isOpenStop(row.stop) ? "STOPPING" : row.status;
+}
+
+/**
+ * What the agent has open is nobody's any more when it ends. Children and what was given to them go their own way.
+ * @param {Row} row
+ * @param {number} at
+ */
+function endWithAgent(row, at) {
+  endLife(row, at);
+  if (row.kind !== "child" && (row.status === "WAITING" || row.status === "RUNNING")) row.status = "ENDED";
+}
+
+/**
+ * The operations of an agent have positions; the timers of a workflow have names.
+ * @param {Record<string, any>} details
+ */
+export function keyOf(details) {
+  return details.position === undefined ? `named ${details.name}` : `position ${details.position}`;
 }
 
 /** @param {Row} row */

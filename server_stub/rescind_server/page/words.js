@@ -70,10 +70,11 @@ const STATES = {
   RUNNING: ["▶", "running"],
   WAITING: ["◔", "waiting"],
   CANCELLING: ["◐", "cancelling"],
-  STOPPING: ["◑", "cancelled, still stopping"],
+  STOPPING: ["◑", "still stopping"],
   COMPLETED: ["✓", "completed"],
   FAILED: ["✕", "failed"],
   CANCELLED: ["■", "cancelled"],
+  ENDED: ["–", "ended with its agent"],
   STOPPED: ["■", "stopped"],
   KILLED: ["⊗", "killed"],
   LOST: ["?", "lost"],
@@ -95,23 +96,62 @@ export function signOf(status) {
   return STATES[status]?.[0] ?? "•";
 }
 
+/** @typedef {{status: string, parked?: string | null, stopping?: number | null, children_stopping?: number | null}} Standing */
+
+export const OPEN = ["PENDING", "RUNNING", "WAITING", "CANCELLING"];
+
 /**
- * The state that is shown for an execution: what has ended while its work still stops is not shown as stopped.
- * @param {{status: string, stopping?: number | null}} execution
+ * The state that is shown for an execution: what has ended while its work, or that of what it spawned, still stops is not
+ * shown as stopped.
+ * @param {Standing} execution
  * @returns {string}
  */
 export function shownStatus(execution) {
-  return (execution.stopping ?? 0) > 0 && execution.status !== "CANCELLING" ? "STOPPING" : execution.status;
+  return (execution.stopping ?? 0) > 0 && !OPEN.includes(execution.status) ? "STOPPING" : execution.status;
+}
+
+/**
+ * What stands behind an execution's state: what of it still stops, or that it is parked.
+ * @param {Standing} execution
+ * @returns {string}
+ */
+export function furtherWords(execution) {
+  if (execution.status === "CANCELLED" && execution.stopping === null) return "not known whether it has stopped";
+  const below = execution.children_stopping ?? 0;
+  const own = (execution.stopping ?? 0) - below;
+  const parts = [own > 0 && `${own} at work`, below > 0 && `in ${below} ${below === 1 ? "child" : "children"}`];
+  return parts.filter(Boolean).join(", ") || (execution.parked ? "parked" : "");
+}
+
+/**
+ * The words for a state that is shown: of what still stops, also how it ended.
+ * @param {string} shown
+ * @param {string} recorded the state in the record
+ * @returns {string}
+ */
+export function shownWords(shown, recorded) {
+  return shown === "STOPPING" ? `${inWords(recorded)}, still stopping` : inWords(shown);
 }
 
 /**
  * A state with its sign: never by colour alone.
  * @param {string} status
  * @param {string} [further] words behind it
+ * @param {string} [words] for the state
  * @returns {HTMLElement}
  */
-export function statusBadge(status, further = "") {
+export function statusBadge(status, further = "", words = inWords(status)) {
   return element("span.status", { test: "status", "data-status": status },
     element("span.sign", { "aria-hidden": "true" }, signOf(status)),
-    inWords(status) + (further ? `, ${further}` : ""));
+    words + (further ? `, ${further}` : ""));
+}
+
+/**
+ * How an execution stands, with its sign and what of it still stops.
+ * @param {Standing} execution
+ * @returns {HTMLElement}
+ */
+export function standingBadge(execution) {
+  const shown = shownStatus(execution);
+  return statusBadge(shown, furtherWords(execution), shownWords(shown, execution.status));
 }
