@@ -90,13 +90,14 @@ class Window:
 
 
 @asynccontextmanager
-async def window() -> AsyncIterator[Window]:
-    """A window, for as long as the block lasts."""
+async def windows(count: int) -> AsyncIterator[Sequence[Window]]:
+    """So many windows of one browser, for as long as the block lasts. Each has connections of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=_CHROMIUM)
         try:
-            page = await browser.new_page(viewport=_SIZE)  # type: ignore[arg-type]
-            await page.add_init_script(_AFTER_THE_FRAME)
-            yield Window(page)
+            pages = [await browser.new_page(viewport=_SIZE) for _ in range(count)]  # type: ignore[arg-type]
+            for page in pages:
+                await page.add_init_script(_AFTER_THE_FRAME)
+            yield [Window(page) for page in pages]
         finally:
             await browser.close()

@@ -6,8 +6,10 @@ import asyncio
 import os
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +32,7 @@ _API: Final = "/api/v1"
 _PAGE: Final = f"{_API}/executions?page_size=100"
 _ROW: Final = '[data-testid="execution-row"]'
 _BAR: Final = '[data-testid="timeline-row"]'
+_ENDED: Final = '[data-testid="connection"][data-state="ended"]'
 _SCROLLED: Final = '[data-testid="timeline-scroll"]'
 _TASKS: Final = 2_000
 _PAGES: Final = 200
@@ -46,17 +49,27 @@ _FILTERS: Final[Mapping[str, str]] = {
     "creator": "&created_by=client%3Abench",
     "id": "&id_prefix=job-0777",
     "status and label": "&status=PENDING&label=team%3Dred",
+    "started within": "&created_after=2000-01-01T00:00:00Z",
+    "still stopping": "&stopping=true",
+    "older than": "&created_before=2000-01-01T00:00:00Z",
 }
+
+
+@asynccontextmanager
+async def _browsers(count: int) -> AsyncIterator[Sequence[Window]]:
+    """So many windows of a browser. Raises RuntimeError: what it takes is not installed."""
+    try:
+        from bench.browsing import windows  # noqa: PLC0415 - all else is measured without it
+    except ImportError:
+        raise RuntimeError("playwright is not installed; it is in the dependency group `page`") from None
+    async with windows(count) as opened:
+        yield opened
 
 
 @asynccontextmanager
 async def _browser() -> AsyncIterator[Window]:
     """A window of a browser. Raises RuntimeError: what it takes is not installed."""
-    try:
-        from bench.browsing import window  # noqa: PLC0415 - all else is measured without it
-    except ImportError:
-        raise RuntimeError("playwright is not installed; it is in the dependency group `page`") from None
-    async with window() as opened:
+    async with _browsers(1) as (opened,):
         yield opened
 
 
@@ -164,8 +177,12 @@ async def timeline(setting: Setting) -> Sequence[Figure]:
     async with running_system(setting.folder) as system, _browser() as window:
         handle = await system.client.start("fan-out", _TASKS)
         await handle.result()
-        address = f"http://{system.http}/page/executions/{handle.id}"
-        opened = [await _opened(window, address) for _ in range(times)]
+        address = f"http://{system.http}/page/executions/{handle.id}#timeline"
+        await window.open(address)
+        # Each row says how many there are in all: so it is known when the last of them has come.
+        await window.page.wait_for_selector(_ENDED)
+        rows = await window.page.get_attribute(_BAR, "aria-setsize")
+        opened = [await _opened(window, address, f'{_BAR}[aria-setsize="{rows}"]') for _ in range(times)]
         drawn = []
         for _ in range(times):
             await window.click('[data-testid="tab-value"]', '[data-testid="panel-value"]')
@@ -180,73 +197,99 @@ async def timeline(setting: Setting) -> Sequence[Figure]:
     ]
 
 
-async def _opened(window: Window, address: str) -> float:
+async def _opened(window: Window, address: str, shown: str) -> float:
     await window.page.goto("about:blank")
     begun = time.perf_counter()
-    await window.page.goto(f"{address}#timeline")
-    await window.page.wait_for_selector(_BAR)
+    await window.page.goto(address)
+    await window.page.wait_for_selector(shown)
     await window.page.evaluate("afterTheFrame()")
     return (time.perf_counter() - begun) * 1e3
 
 
+@dataclass(frozen=True)
+class _Idle:
+    """What a page does that stands open while nothing happens.
+
+    Attributes:
+        stream: the path of the stream that it reads.
+        asked: what else it asks for, again and again: how often a second, by path.
+    """
+
+    stream: str
+    asked: Mapping[str, float]
+
+
 async def idle(setting: Setting) -> Sequence[Figure]:
-    """What 200 pages cost the server that are open while nothing happens: lists and executions, by turns.
+    """What 200 pages cost the server that are open while nothing happens: as many of each view.
 
     What a page asks for is what one does in the browser; that is then asked for as often as there are pages.
     """
-    seconds = setting.pick(15, 60)
-    async with running_server(setting.folder) as system:
+    # Views that ask again do so every 15 s: each is looked at for longer than that.
+    seconds = setting.pick(16, 60)
+    async with running_system(setting.folder) as system:
         handle = await system.client.start("waiting")
-        base = f"http://{system.http}"
-        views = [f"{base}/page/executions", f"{base}/page/executions/{handle.id}#timeline"]
-        streams, asked = await _idle_requests(views, seconds)
-        async with _open_pages(system, streams):
+        views = ("executions", f"executions/{handle.id}#timeline", "workers", "stuck", "audit")
+        pages = await _watched([f"http://{system.http}/page/{view}" for view in views], seconds)
+        async with _open_pages(system, pages):
             await asyncio.sleep(5)
             before, begun = _cpu(system.server), time.perf_counter()
             await asyncio.sleep(seconds)
             share = (_cpu(system.server) - before) / (time.perf_counter() - begun)
+    busiest = max(sum(page.asked.values()) for page in pages)
     return [
-        figure(f"{_PAGES} open pages: of a core of the server", [share * 100], "%", reach="< 5"),
-        figure("an open page: requests that it makes while nothing happens", [asked / seconds * 60], "1/min"),
+        figure(f"{_PAGES} open pages of all views: of a core of the server", [share * 100], "%", reach="< 5"),
+        figure("an open page, the view that asks most: its requests while nothing happens", [busiest * 60], "1/min"),
     ]
 
 
-async def _idle_requests(views: Sequence[str], seconds: float) -> tuple[Sequence[str], int]:
-    """The paths of the streams that these views hold open, and how much else they ask for meanwhile, at most."""
-    streams, asked = [], []
-    async with _browser() as window:
-        for view in views:
-            requests: list[Any] = []
+async def _watched(addresses: Sequence[str], seconds: float) -> Sequence[_Idle]:
+    """What these views do while nothing happens, all of them looked at together for so long."""
+    async with _browsers(len(addresses)) as windows:
+        seen: list[list[Any]] = [[] for _ in windows]
+        for opened, requests in zip(windows, seen, strict=True):
+            opened.page.on("request", _noting(requests))
+        for opened, address in zip(windows, addresses, strict=True):
+            await opened.open(address)
+        streams = [next((_path(each.url) for each in found if _is_stream(each)), None) for found in seen]
+        for found in seen:
+            found.clear()
+        await asyncio.sleep(seconds)
+        asked = [Counter(_path(each.url) for each in found if not _is_stream(each)) for found in seen]
+    if None in streams:
+        raise RuntimeError(f"of {addresses}, these are the streams: {streams}")
+    return [
+        _Idle(str(stream), {path: count / seconds for path, count in found.items()})
+        for stream, found in zip(streams, asked, strict=True)
+    ]
 
-            def note(request: Any, requests: list[Any] = requests) -> None:
-                requests.append(request)
 
-            window.page.on("request", note)
-            await window.open(view)
-            opened = len(requests)
-            streams += [each.url for each in requests if _is_stream(each)]
-            await asyncio.sleep(seconds)
-            asked.append(len(requests) - opened)
-            window.page.remove_listener("request", note)
-    if len(streams) < len(views):
-        raise RuntimeError(f"{len(views)} views hold only these streams: {streams}")
-    return streams, max(asked)
+def _noting(requests: list[Any]) -> Callable[[Any], None]:
+    def note(request: Any) -> None:
+        requests.append(request)
+
+    return note
 
 
 def _is_stream(request: Any) -> bool:
     return bool(request.resource_type == "eventsource" or "event-stream" in request.headers.get("accept", ""))
 
 
+def _path(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
 @asynccontextmanager
-async def _open_pages(system: System, streams: Sequence[str]) -> AsyncIterator[None]:
+async def _open_pages(system: System, pages: Sequence[_Idle]) -> AsyncIterator[None]:
+    """So many pages stand open, as many of each view."""
     port = system.http.rpartition(":")[2]
     processes = []
     async with AsyncExitStack() as stack:
-        for url in streams:
-            parts = urlsplit(url)
-            path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-            share = str(_PAGES // len(streams))
-            processes.append(await stack.enter_async_context(python("-m", "bench.open_pages", port, path, share)))
+        for page in pages:
+            share = str(_PAGES // len(pages))
+            asked = [word for path, often in page.asked.items() for word in (path, str(1 / often))]
+            arguments = ("-m", "bench.open_pages", port, share, page.stream, *asked)
+            processes.append(await stack.enter_async_context(python(*arguments)))
         for process in processes:
             await line_of(process)
         yield

@@ -1,7 +1,9 @@
-"""What workers of flovyn.v1 call; and many that have nothing to do: ``python -m bench.pollers ADDRESS COUNT``.
+"""What workers of flovyn.v1 call; and many that have nothing to do.
 
-That one prints a line when all polls are held. They are held on few connections, as in a house with many small workers
-behind one proxy, and take from the queue that is measured, but other kinds.
+``python -m bench.pollers ADDRESS COUNT [tasks|bare]`` prints a line when all polls are held. They are held on few
+connections, as in a house with many small workers behind one proxy, and take from the queue that is measured, but other
+kinds. With ``tasks`` each worker polls for tasks alone, otherwise also for agents and workflows. With ``bare`` as many
+calls are held by `bench.echo` instead.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any, Final
 import grpc.aio
 from rescind_proto.flovyn.v1 import agent_pb2, flovyn_pb2
 
+from bench.echo import CALL, HOLD
 from rescind.transport.grpc_methods import methods_of
 
 POLL_SECONDS: Final = 60
@@ -59,21 +62,37 @@ async def _poll_on(calls: Calls, name: str, first_seconds: int, **fields: Any) -
         seconds = POLL_SECONDS
 
 
-async def _work(calls: Calls, number: int) -> None:
-    """One worker: it registers, and polls for everything."""
+async def _work(calls: Calls, number: int, *, tasks_alone: bool) -> None:
+    """One worker: it registers, and polls for tasks alone or for everything."""
     name = f"idle-{number}"
     await calls.make(
         "RegisterWorker", worker_name=name, worker_type="UNIFIED", tasks=[flovyn_pb2.TaskCapability(kind="idle")]
     )
     first = 1 + number % POLL_SECONDS
-    await asyncio.gather(
-        _poll_on(calls, "PollAgent", first, worker_id=name, agent_capabilities=["idle"]),
-        _poll_on(calls, "PollTask", first, worker_id=name),
-        _poll_on(calls, "PollWorkflow", first, worker_id=name, workflow_capabilities=["idle"]),
-    )
+    polls = [_poll_on(calls, "PollTask", first, worker_id=name)]
+    if not tasks_alone:
+        polls += [
+            _poll_on(calls, "PollAgent", first, worker_id=name, agent_capabilities=["idle"]),
+            _poll_on(calls, "PollWorkflow", first, worker_id=name, workflow_capabilities=["idle"]),
+        ]
+    await asyncio.gather(*polls)
 
 
-async def _stay(address: str, count: int) -> None:
+async def _work_bare(channel: grpc.aio.Channel, number: int) -> None:
+    """The floor of one worker: three calls that are held for as long, and nothing else."""
+
+    async def hold_on() -> None:
+        hold = channel.unary_unary(HOLD)
+        seconds = 1 + number % POLL_SECONDS
+        while True:
+            await hold(b"%d" % seconds)
+            seconds = POLL_SECONDS
+
+    await asyncio.gather(*(hold_on() for _ in range(3)))
+
+
+async def _stay(address: str, count: int, sort: str) -> None:
+    is_bare = sort == "bare"
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     working: Sequence[asyncio.Task[None]] = []
@@ -84,9 +103,16 @@ async def _stay(address: str, count: int) -> None:
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(address, options))
             calls = Calls(channel)
             numbers = range(first, min(first + _WORKERS_PER_CONNECTION, count))
-            working = [*working, *(asyncio.create_task(_work(calls, number)) for number in numbers)]
+            works = (
+                _work_bare(channel, each) if is_bare else _work(calls, each, tasks_alone=sort == "tasks")
+                for each in numbers
+            )
+            working = [*working, *map(asyncio.create_task, works)]
             # Answered behind them, on the same connection: they have been asked.
-            await calls.make("PollTask", worker_id="last", queue="another")
+            if is_bare:
+                await channel.unary_unary(CALL)(b"")
+            else:
+                await calls.make("PollTask", worker_id="last", queue="another")
         print("polling", flush=True)
         await told.wait()
         for each in working:
@@ -95,4 +121,4 @@ async def _stay(address: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_stay(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(_stay(sys.argv[1], int(sys.argv[2]), "".join(sys.argv[3:])))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import grpc.aio
 
-from bench.figures import Figure, figure
+from bench.figures import Figure, Floor, figure
 from bench.measuring import Measurement, Setting
 from bench.pollers import POLL_SECONDS, Calls
 from bench.processes import System, line_of, python, running_server
@@ -25,20 +25,31 @@ _TASKS: Final = 10
 
 
 async def idle(setting: Setting) -> list[Figure]:
-    """The server's share of a processor while 1,000 workers poll for agents, tasks and workflows in vain."""
+    """The server's share of a processor while 1,000 workers poll in vain: for tasks; then for all there is."""
     seconds = setting.pick(20.0, float(POLL_SECONDS))
     async with running_server(setting.folder) as system:
         alone = await _share(system.server, setting.pick(5.0, 20.0))
-        log = system.store.with_name("pollers.log")
-        async with python("-m", "bench.pollers", system.address, str(_WORKERS), log=log) as pollers:
-            await line_of(pollers)
-            await asyncio.sleep(_SETTLING_SECONDS)
-            share = await _share(system.server, seconds)
+        tasks_share = await _share_under(system.server, system.address, seconds, setting, "tasks")
+        share = await _share_under(system.server, system.address, seconds, setting)
+    async with python("-m", "bench.echo") as bare:
+        address = f"127.0.0.1:{await line_of(bare)}"
+        bare_share = await _share_under(bare, address, seconds, setting, "bare")
     name = f"server's processor, {_WORKERS:,} idle workers, {3 * _WORKERS:,} polls"
     return [
-        figure(name, [share], "%", reach="< 2"),
+        figure(f"server's processor, {_WORKERS:,} idle workers, a poll each", [tasks_share], "%", reach="< 2"),
+        figure(name, [share], "%", reach="< 2", floor=Floor(bare_share, "a bare gRPC server that holds as many calls")),
+        figure("bare gRPC server's processor, as many calls", [bare_share], "%"),
         figure("server's processor, nobody there", [alone], "%"),
     ]
+
+
+async def _share_under(server: Process, address: str, seconds: float, setting: Setting, *arguments: str) -> float:
+    """A server's share of a processor, in percent, while the pollers' calls are held there."""
+    log = setting.folder / "pollers.log"
+    async with python("-m", "bench.pollers", address, str(_WORKERS), *arguments, log=log) as pollers:
+        await line_of(pollers)
+        await asyncio.sleep(_SETTLING_SECONDS)
+        return await _share(server, seconds)
 
 
 async def claims(setting: Setting) -> list[Figure]:
