@@ -274,8 +274,8 @@ class Server:
         self._workers = WorkerGateway(host, self._limits, identify, server_name=name)
         assert self._store is not None
         self._flovyn = FlovynServices(host, self._store.registrations, self._limits, identify)
-        self._workflows = WorkflowGateway(host, self._limits, identify)
         assert self._queries is not None
+        self._workflows = WorkflowGateway(host, self._queries, self._limits, identify)
         clients = ClientGateway(host, self._queries, self._limits, identify)
         assert self._webhooks is not None
         webhooks = WebhookGateway(self._webhooks.webhooks, self._limits, identify)

@@ -115,12 +115,11 @@ class _Figures(Collector):
         labels = ("sort", "queue", "kind")
         waiting: defaultdict[tuple[str, ...], list[WaitingWork]] = defaultdict(list)
         for each in stuck.waiting:
-            sort = "agent" if each.is_agent else "task"
             queue = self._counts.queue(self._organisation, each.queue)
-            waiting[sort, queue, self._counts.kind(self._organisation, each.kind)].append(each)
+            waiting[each.sort, queue, self._counts.kind(self._organisation, each.kind)].append(each)
         yield _gauge(
             "rescind_queue_depth",
-            "Agents and tasks that wait for a worker.",
+            "Agents, tasks and workflows that wait for a worker.",
             labels,
             {key: sum(each.count for each in works) for key, works in waiting.items()},
         )
