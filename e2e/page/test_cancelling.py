@@ -11,7 +11,7 @@ from e2e.page.deployment import Deployment
 from e2e.page.gates import Gates
 from e2e.page.tab import Tab, selector
 
-CANCELS = re.compile(r".*/api/v1/tasks/.*")
+CANCELS = re.compile(r".*/api/v1/tasks/[^?]+\?.*")
 
 
 def test_a_task_cancelled_from_the_timeline_is_requested_then_delivered_then_stopped(

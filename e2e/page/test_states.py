@@ -46,11 +46,11 @@ def test_what_has_not_come_yet_is_said_to_be_on_its_way(deployment: Deployment, 
 
 def test_what_fails_is_told_with_what_to_do_and_can_be_tried_again(deployment: Deployment, operator: Tab) -> None:
     deployment.start("patient", execution_id="after-trouble")
-    trouble = {"error": "StoreError", "status": 503, "message": "the disk is full.", "action": "Make room."}
-    operator.page.route(LIST, lambda route: route.fulfill(status=503, json=trouble))
+    trouble = {"error": "NotPermitted", "status": 403, "message": "this token may not.", "action": "Ask for another."}
+    operator.page.route(LIST, lambda route: route.fulfill(status=403, json=trouble))
     operator.page.goto(f"{operator.url}/page/executions")
     problem = operator.part("problem")
-    expect(problem).to_contain_text("the disk is full")
+    expect(problem).to_contain_text("this token may not")
     expect(problem).to_have_role("alert")
     operator.page.unroute(LIST)
     problem.get_by_role("button").click()

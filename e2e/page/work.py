@@ -7,9 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from rescind import AgentContext, AgentDefinition, RetryPolicy, TaskContext, TaskDefinition, agent, task
+from rescind import (
+    AgentContext,
+    AgentDefinition,
+    RetryPolicy,
+    TaskContext,
+    TaskDefinition,
+    WorkflowContext,
+    WorkflowDefinition,
+    agent,
+    task,
+    workflow,
+)
 from rescind.executors import shell
 
 
@@ -173,6 +185,18 @@ async def delegating(ctx: AgentContext, below: list[Any] | dict[str, Any]) -> li
     return [await child for child in children]
 
 
+def _look_for(file: str) -> None:
+    Path(file).stat()
+
+
+@workflow("mendable")
+async def mendable(ctx: WorkflowContext, file: str) -> None:
+    """Let a timer fire, fail where the file is not there, then wait for the signal `go`."""
+    await ctx.sleep(0.001)
+    _look_for(file)
+    await ctx.wait_for_signal_raw("go")
+
+
 # ── for the pictures ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -230,6 +254,7 @@ AGENTS: Final[Sequence[AgentDefinition[Any, Any]]] = (
     delegating,
     review_change,
 )
+WORKFLOWS: Final[Sequence[WorkflowDefinition[Any, Any]]] = (mendable,)
 TASKS: Final[Sequence[TaskDefinition[Any, Any]]] = (
     hold,
     deaf,

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from e2e.page.work import AGENTS, TASKS
+from e2e.page.work import AGENTS, TASKS, WORKFLOWS
 from rescind import Worker
 
 _SILENCE_MS: Final = 300_000
@@ -26,6 +26,7 @@ async def main(address: str, token: str, worker_id: str) -> None:
         address,
         agents=AGENTS,
         tasks=TASKS,
+        workflows=WORKFLOWS,
         worker_id=worker_id,
         token=token,
         silence_ms=_SILENCE_MS,

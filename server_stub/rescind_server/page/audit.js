@@ -3,8 +3,10 @@
 
 import { get } from "./api.js";
 import { button, element, fill, foreign } from "./dom.js";
-import { reading } from "./polling.js";
+import { reading, stackingRow, stackingTable } from "./polling.js";
 import { time } from "./words.js";
+
+const COLUMNS = ["When", "Who", "Asked for", "Met", "Subject", "Execution", "Why"];
 
 /**
  * @param {import("./main.js").Frame} frame
@@ -52,20 +54,30 @@ function field(name, label, placeholder, value) {
  */
 function show(place, answer, asked, pages) {
   if (!answer.records.length) return fill(place, element("p.state", { test: "empty" }, "Nobody asked for anything that fits these filters."));
-  const body = element("tbody", {}, ...answer.records.map(row));
+  const table = stackingTable("Requests, the last first", COLUMNS, answer.records.map(row));
   let token = answer.next_page_token;
+  let isReading = false;
+  const problem = element("span.problem", { role: "alert", test: "audit-problem" });
   const more = button("older", "next-page", async () => {
+    if (isReading) return;
+    isReading = true;
+    const wereOlderShown = pages.areOlderShown;
     pages.areOlderShown = true;
-    const [path, query] = asked();
-    const next = await get(path, { ...query, page_token: token });
-    body.append(...next.records.map(row));
-    token = next.next_page_token;
-    more.hidden = !token;
+    problem.textContent = "";
+    try {
+      const [path, query] = asked();
+      const next = await get(path, { ...query, page_token: token });
+      table.querySelector("tbody")?.append(...next.records.map((/** @type {any} */ each) => stackingRow(COLUMNS, row(each))));
+      token = next.next_page_token;
+      more.hidden = !token;
+    } catch (error) {
+      // Under another filter there is another table by now.
+      if (more.isConnected) pages.areOlderShown = wereOlderShown;
+      problem.textContent = `The older ones were not read: ${error instanceof Error ? error.message : error}`;
+    }
+    isReading = false;
   }, { hidden: !token });
-  fill(place, element("div.scroll-x", { tabindex: "0", role: "region", "aria-label": "Audit" }, element("table", {},
-    element("caption.hidden", {}, "Requests, the last first"),
-    element("thead", {}, element("tr", {}, ...["When", "Who", "Asked for", "Met", "Subject", "Execution", "Why"].map((each) => element("th", { scope: "col" }, each)))),
-    body)), more);
+  fill(place, table, more, " ", problem);
 }
 
 /** @param {any} record */

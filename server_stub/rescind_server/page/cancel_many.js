@@ -3,7 +3,7 @@
 
 import { call, executionPath, Problem } from "./api.js";
 import { forEach, openTree } from "./children.js";
-import { askToCancel } from "./dialog.js";
+import { askToCancel, isLost } from "./dialog.js";
 import { OPEN } from "./words.js";
 
 const NOT_ASKED_YET = ["PENDING", "RUNNING", "WAITING"];
@@ -24,6 +24,8 @@ export function cancelMany(what, done) {
   let planned = 0;
   /** @type {string | null} */
   let asOf = null;
+  /** Which of the ids have had no answer yet, and what the others met. @type {{ids: string[], counts: Record<string, number>}} */
+  const rest = { ids: "ids" in what ? what.ids : [], counts: {} };
   askToCancel({
     title: "Cancel executions", confirm: "Cancel them", mayForce: true, done,
     plan: async () => {
@@ -37,7 +39,7 @@ export function cancelMany(what, done) {
       return { selected: planned, words: `${planned === 0 ? "Nothing of this is open any more." : hitsInWords(hits)}${also}` };
     },
     run: (reason, force, tell, signal) => "ids" in what
-      ? oneByOne(what.ids, reason, force, tell, signal)
+      ? oneByOne(rest, reason, force, tell, signal)
       : atOnce({ ...what.where, created_before: asOf }, planned, reason, force, tell, signal),
   });
 }
@@ -77,7 +79,8 @@ function hitsInWords({ executions, descendants, tasks, attempts, isWhole }) {
   const least = isWhole ? "" : "at least ";
   const parts = [`${counted(executions, "open execution", "open executions")} will be cancelled`];
   if (descendants) parts.push(`with ${least}${counted(descendants, "execution", "executions")} below ${executions === 1 ? "it" : "them"}`);
-  parts.push(`${descendants ? "and" : "with"} ${least}${counted(tasks, "open task", "open tasks")}`);
+  const open = tasks === 0 && isWhole ? "no open task" : `${least}${counted(tasks, "open task", "open tasks")}`;
+  parts.push(`${descendants ? "and" : "with"} ${open}`);
   const work = attempts === null ? "" : ` ${counted(attempts, "attempt is", "attempts are")} at work now, and will be stopped.`;
   return `${parts.join(" ")}.${work}`;
 }
@@ -92,31 +95,45 @@ function counted(count, one, many) {
 }
 
 /**
- * @param {string[]} ids
+ * @param {{ids: string[], counts: Record<string, number>}} rest afterwards those whose answers were lost, and what all others met
  * @param {string | null} reason
  * @param {boolean} force
  * @param {(progress: Progress) => void} tell
  * @param {AbortSignal} signal
  * @returns {Promise<Progress>}
  */
-async function oneByOne(ids, reason, force, tell, signal) {
+async function oneByOne(rest, reason, force, tell, signal) {
   /** @type {Progress} */
-  const progress = { done: 0, total: ids.length, counts: {} };
+  const progress = { done: 0, total: rest.ids.length, counts: { ...rest.counts } };
+  /** @type {string[]} */
+  const unknown = [];
   tell(progress);
-  await forEach(ids, async (id) => {
+  await forEach(rest.ids, async (id) => {
     if (signal.aborted) return;
-    let result = "REFUSED";
-    try {
-      result = (await call("POST", `${executionPath(id)}/cancel`, { reason, force })).result;
-    } catch (error) {
-      if (!(error instanceof Problem) || ![403, 404].includes(error.status)) throw error;
-      if (error.status === 404) result = "NOT_FOUND";
-    }
-    progress.counts[result] = (progress.counts[result] ?? 0) + 1;
+    const result = await resultOf(id, reason, force);
+    if (result === "UNKNOWN") unknown.push(id);
+    else progress.counts[result] = (progress.counts[result] ?? 0) + 1;
     progress.done += 1;
     tell(progress);
   });
-  return progress;
+  Object.assign(rest, { ids: unknown, counts: progress.counts });
+  return { ...progress, counts: { ...progress.counts, UNKNOWN: unknown.length } };
+}
+
+/**
+ * What a request met. One that fails must not end the others, which go on all the same.
+ * @param {string} id
+ * @param {string | null} reason
+ * @param {boolean} force
+ * @returns {Promise<string>}
+ */
+async function resultOf(id, reason, force) {
+  try {
+    return (await call("POST", `${executionPath(id)}/cancel`, { reason, force })).result;
+  } catch (error) {
+    if (!(error instanceof Problem) || isLost(error)) return "UNKNOWN";
+    return error.status === 404 ? "NOT_FOUND" : "REFUSED";
+  }
 }
 
 /**

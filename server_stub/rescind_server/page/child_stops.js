@@ -4,15 +4,18 @@
  * again for as long as something stops.
  */
 
-import { get } from "./api.js";
+import { executionPath, get, Problem } from "./api.js";
 import { Retry } from "./retry.js";
-import { now } from "./words.js";
+import { now, OPEN } from "./words.js";
 
 const PAGE = 200;
 const SOON_MS = 100;
 const AGAIN_MS = 1_000;
 /** An answer may come before the record of an end that was just told of. */
 const LOOKS = 3;
+/** So many children are each asked for; of more, the list is read. */
+const FEW = 4;
+/** @typedef {{execution_id: string, status: string, stopping: number | null}} Child */
 
 export class ChildStops {
   /**
@@ -25,7 +28,8 @@ export class ChildStops {
     this.model = model;
     this.onChange = onChange;
     this.isReading = false;
-    this.missed = 0;
+    /** How often nothing was learned of a child. @type {Map<string, number>} */
+    this.missed = new Map();
     this.retry = new Retry(() => this.look());
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
@@ -60,19 +64,47 @@ export class ChildStops {
 
   async read() {
     const wanted = new Set(this.model.unsettled);
+    const told = wanted.size <= FEW ? await this.each(wanted) : await this.listed(wanted);
+    for (const child of told) {
+      if (child.stopping === null || OPEN.includes(child.status)) continue;
+      wanted.delete(child.execution_id);
+      this.missed.delete(child.execution_id);
+      this.model.childStops(child.execution_id, child.stopping, now());
+    }
+    for (const id of wanted) {
+      const missed = (this.missed.get(id) ?? 0) + 1;
+      this.missed.set(id, missed);
+      // They are not there any more, or are somebody else's, or the server itself does not know it any more.
+      if (missed >= LOOKS) this.model.childStops(id, null, now());
+    }
+  }
+
+  /**
+   * @param {Set<string>} ids
+   * @returns {Promise<Child[]>}
+   */
+  async each(ids) {
+    const found = await Promise.all([...ids].map((id) => get(executionPath(id)).catch((error) => {
+      if (error instanceof Problem && (error.status === 403 || error.status === 404)) return null;
+      throw error;
+    })));
+    return found.filter((child) => child !== null);
+  }
+
+  /**
+   * @param {Set<string>} ids
+   * @returns {Promise<Child[]>}
+   */
+  async listed(ids) {
+    const left = new Set(ids);
+    const found = [];
     let token = "";
     do {
       const query = { parent_id: this.executionId, status: ["COMPLETED", "FAILED", "CANCELLED"], page_size: PAGE, page_token: token };
       const page = await get("/api/v1/executions", query);
-      for (const each of page.executions) {
-        if (wanted.delete(each.execution_id) && each.stopping !== null) this.model.childStops(each.execution_id, each.stopping, now());
-      }
+      for (const child of page.executions) if (left.delete(child.execution_id)) found.push(child);
       token = page.next_page_token;
-    } while (token && wanted.size > 0);
-    this.missed = wanted.size > 0 ? this.missed + 1 : 0;
-    if (this.missed < LOOKS) return;
-    // They are not there any more, or are somebody else's: nothing is known to stop.
-    for (const id of wanted) this.model.childStops(id, 0, now());
-    this.missed = 0;
+    } while (token && left.size > 0);
+    return found;
   }
 }

@@ -21,6 +21,7 @@ class Growing {
     this.known = 0;
     this.isReading = false;
     this.hasNews = true;
+    this.isStale = false;
     this.list = element("ol.growing", { "aria-live": "polite", "aria-label": inWords(name) });
     this.empty = element("p.state", { test: "empty" }, empty);
     this.problem = element("p.problem", { role: "status" });
@@ -35,6 +36,12 @@ class Growing {
   changed() {
     this.hasNews = true;
     if (this.element.offsetParent !== null) this.shown();
+  }
+
+  /** What was read of it may not count any more: it is read from its beginning, and shown until that was read. */
+  beginAnew() {
+    this.isStale = true;
+    this.changed();
   }
 
   async shown() {
@@ -55,7 +62,20 @@ class Growing {
 
   async read() {
     this.hasNews = false;
-    const page = await get(`${this.path}/${this.name}`, { after: this.known, limit: 500 });
+    const isStale = this.isStale;
+    this.isStale = false;
+    let page;
+    try {
+      page = await get(`${this.path}/${this.name}`, { after: isStale ? 0 : this.known, limit: 500 });
+    } catch (error) {
+      this.isStale ||= isStale;
+      throw error;
+    }
+    if (this.isStale) return; // it was begun anew while the answer was on its way
+    if (isStale) {
+      this.known = 0;
+      fill(this.list);
+    }
     if (page.total < this.known) {
       // The agent went on from a checkpoint: what it had said behind that does not count.
       this.known = 0;

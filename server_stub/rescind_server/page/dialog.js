@@ -1,6 +1,7 @@
 // @ts-check
 /** The dialogue before something is cancelled: what will be hit, why, and afterwards what it met. */
 
+import { Problem } from "./api.js";
 import { button, element, fill } from "./dom.js";
 
 /**
@@ -13,12 +14,20 @@ import { button, element, fill } from "./dom.js";
 
 const RESULTS = {
   CANCELLED: "cancelled", ALREADY_CANCELLED: "cancelled before", ALREADY_COMPLETED: "had completed", ALREADY_FAILED: "had failed",
-  NOT_FOUND: "not found", REFUSED: "refused",
+  NOT_FOUND: "not found", REFUSED: "refused", UNKNOWN: "not known: the answer was lost",
 };
+/** What leaves those that are open. @type {Set<() => void>} */
+const open = new Set();
+
+/** Leave all that are open, since what they are about is not shown any more. What has not begun is not asked for. */
+export function leaveDialogs() {
+  for (const leave of [...open]) leave();
+}
 
 /** @param {Asked} asked */
 export function askToCancel(asked) {
-  const before = document.activeElement;
+  /** @type {Element | null} */
+  let before = document.activeElement;
   const abort = new AbortController();
   const summary = element("p", { test: "dialog-summary", "aria-live": "polite", id: "dialog-summary" }, "Asking the server what would be hit…");
   const reason = /** @type {HTMLInputElement} */ (element("input", {
@@ -37,7 +46,14 @@ export function askToCancel(asked) {
     test: "dialog", "aria-labelledby": "dialog-title", "aria-describedby": "dialog-summary",
   }, element("h2", { id: "dialog-title" }, asked.title), summary, form, outcome,
   element("div.actions", {}, close, confirm)));
+  const leave = () => {
+    before = null;
+    abort.abort();
+    dialog.close();
+  };
+  open.add(leave);
   dialog.addEventListener("close", () => {
+    open.delete(leave);
     abort.abort();
     dialog.remove();
     if (!(before instanceof HTMLElement)) return;
@@ -82,20 +98,30 @@ export function askToCancel(asked) {
     close.textContent = "Stop here";
     try {
       const result = await asked.run(reason.value.trim() || null, force.checked, (progress) => show(progress, bar, words), abort.signal);
+      asked.done?.();
       if (asked.closesWhenDone) return dialog.close();
       show(result, bar, words);
       bar.remove();
       words.dataset.testid = "dialog-result";
-      fill(words, ...countsIn(result.counts));
+      fill(words, ...countsIn(result.counts), result.counts.UNKNOWN > 0 && button("ask again for those", "retry", run));
       confirm.remove();
     } catch (error) {
-      if (!abort.signal.aborted) fail(error);
+      // To ask twice for the same cancel changes nothing; whether the lost request came, nobody knows.
+      if (abort.signal.aborted) asked.done?.();
+      else fail(error, isLost(error) ? button("try again", "retry", run) : null);
     } finally {
-      asked.done?.();
       close.textContent = "Close";
       close.focus();
     }
   }
+}
+
+/**
+ * Whether a request may have been heard though its answer was not.
+ * @param {unknown} error
+ */
+export function isLost(error) {
+  return error instanceof Problem && (error.status === 0 || error.status >= 500);
 }
 
 /**

@@ -17,11 +17,13 @@ import { Tabs } from "./tabs.js";
 import { TaskDetail } from "./task_detail.js";
 import { Timeline } from "./timeline.js";
 import { TimelineModel } from "./timeline_model.js";
-import { duration, instant, now, OPEN, shownStatus, standingBadge, time } from "./words.js";
+import { duration, furtherWords, instant, inWords, now, OPEN, resultWords, shownStatus, standingBadge, time } from "./words.js";
 
 /** @typedef {import("./stream.js").StreamEvent} StreamEvent */
 
 const LOOK_MS = 3_000;
+/** How often it is asked at most how an execution stands. */
+const PACE_MS = 200;
 const HISTORY = new Set(["status", "task", "cancellation", "history"]);
 const STREAMED = new Set(["token", "progress", "output", "data", "log", "failure", "streamed", "missed"]);
 
@@ -54,15 +56,22 @@ class ExecutionPage {
     this.reading = new Retry(() => this.read());
     this.readingHistory = new Retry(() => this.readHistory());
     this.looked = 0;
+    this.readAt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.readTimer = undefined;
+    this.beginning = new Retry(() => this.begin());
     /** @type {Stream | null} */
     this.stream = null;
-    this.detail = new TaskDetail(this.id, frame.mayAct, () => this.timeline.select(-1));
+    /** The last event that its own stream told of. @type {string | null} */
+    this.lastId = null;
+    this.run = 1;
+    this.detail = new TaskDetail(this.id, frame.mayAct, () => this.timeline.leave());
     this.timeline = new Timeline(this.model, (row) => this.detail.show(row));
     this.output = new Output((taskId) => this.model.byKey.get(`task ${taskId}`)?.name ?? UNKNOWN);
     this.conversation = new Conversation(this.path);
     this.checkpoints = new Checkpoints(this.path);
     this.children = new Children(this.id);
-    this.childStops = new ChildStops(this.id, this.model, () => this.timeline.draw());
+    this.childStops = new ChildStops(this.id, this.model, () => { this.journal.changed(); this.timeline.draw(); });
     this.history = new HistoryList(this.model);
     this.journal = new Journal(this.model);
     this.signals = new Signals(this.path, frame.mayAct);
@@ -85,32 +94,45 @@ class ExecutionPage {
       this.isOver = true;
       this.stream?.close();
       this.timeline.end();
-      for (const each of [this.children, this.childStops, this.conversation, this.checkpoints, this.detail, this.reading, this.readingHistory]) each.end();
+      const ending = [this.children, this.childStops, this.conversation, this.checkpoints, this.detail, this.beginning, this.reading, this.readingHistory];
+      for (const each of ending) each.end();
       clearInterval(this.clock);
+      clearTimeout(this.readTimer);
     };
     this.begin();
   }
 
   async begin() {
+    let found;
     try {
-      this.execution = await get(this.path);
+      found = await get(this.path);
     } catch (error) {
-      if (this.isOver) return;
+      if (this.isOver || this.stream) return;
       fill(this.frame.place, element("p.state", { test: "problem", role: "alert" },
         error instanceof Error ? error.message : String(error), " ", button("try again", "retry", () => this.begin())));
-      this.frame.connection("ended"); // nothing is followed until it is tried again
+      this.frame.connection(this.beginning.failed(error) ? "reconnecting" : "ended");
       this.frame.ready();
       return;
     }
-    if (this.isOver) return;
+    this.beginning.succeeded();
+    if (this.isOver || this.stream) return;
+    this.execution = found;
     fill(this.frame.place, this.header, this.tabs.element);
     this.drawHeader();
     this.tabs.reveal();
     this.frame.ready();
-    this.stream = new Stream(`${this.path}/events?output=true&attach=false`, (events) => this.take(events), (connection, problem) => {
+    this.follow();
+  }
+
+  /** Follow what happens in it, behind what its stream has told of. */
+  follow() {
+    this.isFollowingStops = false;
+    const stream = this.stream = new Stream(`${this.path}/events?output=true&attach=false`, (events) => this.take(events), (connection, problem) => {
       this.frame.connection(connection, problem);
-      if (connection === "ended") this.followStops();
-    });
+      if (connection !== "ended") return;
+      this.lastId = stream.lastId;
+      this.followStops();
+    }, this.lastId);
   }
 
   /** @param {StreamEvent[]} events */
@@ -125,12 +147,17 @@ class ExecutionPage {
     this.output.take(streamed);
     this.output.named();
     this.seen();
-    if (isNews) this.read();
+    if (isNews) this.readSoon();
+  }
+
+  /** Much may happen in a moment: how it stands is read for all of it once. */
+  readSoon() {
+    this.readTimer ??= setTimeout(() => this.read(), Math.max(0, this.readAt + PACE_MS - performance.now()));
   }
 
   /** The model has gone on. */
   seen() {
-    if (!this.isOpen()) this.model.ownStops(this.stopping(), now());
+    if (!this.isOpen()) this.model.ownStops(this.isKnown() ? this.stopping() : null, now());
     this.childStops.soon();
     this.history.changed();
     this.journal.changed();
@@ -139,6 +166,11 @@ class ExecutionPage {
 
   isOpen() {
     return OPEN.includes(this.execution.status);
+  }
+
+  /** Whether the server knows if something of it still stops, or its history tells. */
+  isKnown() {
+    return this.execution.stopping !== null || this.model.stopping > 0;
   }
 
   /** How much still stops, of it and below it. The history tells at once of its own attempts, and of nothing below it. */
@@ -155,10 +187,22 @@ class ExecutionPage {
     this.journal.see(event);
     if (event.type === "ENTRY_APPENDED") this.conversation.changed();
     else if (event.type === "CHECKPOINT_SAVED") this.checkpoints.changed();
+    else if (event.type === "EXECUTION_ACTIVATED") this.isRunAnew(event.details?.run);
     else if (event.type === "SIGNAL_RECEIVED") this.signals.received(event);
     else if (event.type.startsWith("CHILD_")) this.children.changed();
     if (event.task_id) this.detail.changed(event.task_id);
     return true;
+  }
+
+  /**
+   * An agent that is run anew may go on from a checkpoint: what it had said behind that does not count.
+   * @param {number | undefined} run
+   */
+  isRunAnew(run) {
+    if (run === undefined || run === this.run) return;
+    this.run = run;
+    this.conversation.beginAnew();
+    this.checkpoints.beginAnew();
   }
 
   /** Events end with the execution; how the stopping of its work goes on stands in its history, and in how it stands. */
@@ -207,30 +251,42 @@ class ExecutionPage {
       this.readAgain = true;
       return;
     }
+    clearTimeout(this.readTimer);
+    this.readTimer = undefined;
     this.isReading = true;
+    this.readAgain = false;
+    this.readAt = performance.now();
     try {
-      do {
-        this.readAgain = false;
-        const found = await get(this.path);
-        if (this.isOver) return;
-        this.execution = found;
-        this.seen();
-        this.drawHeader();
-      } while (this.readAgain);
+      const found = await get(this.path);
+      if (this.isOver) return;
+      this.execution = found;
+      this.seen();
+      this.drawHeader();
       this.reading.succeeded();
-      this.settle();
+      if (!this.readAgain) this.settle();
     } catch (error) {
       this.reading.failed(error);
     }
     this.isReading = false;
+    if (this.readAgain && !this.isOver) this.readSoon();
   }
 
-  /** All of it has stopped: there is nothing more to follow. */
+  /** All of it has stopped: there is nothing more to follow. A workflow that has failed may be let go on by hand. */
   settle() {
-    if (!this.isFollowingStops || this.isOpen() || this.model.ended === null || this.stopping() > 0 || this.readingHistory.failures > 0) return;
+    if (!this.isFollowingStops || this.readingHistory.failures > 0) return;
+    if (this.isOpen() && this.model.ended === null) {
+      this.stream?.close();
+      this.follow();
+      return;
+    }
+    if (this.isOpen() || this.model.ended === null || this.stopping() > 0 || this.mayBeRetried()) return;
     this.isFollowingStops = false;
     this.stream?.close();
     this.frame.connection("ended");
+  }
+
+  mayBeRetried() {
+    return this.execution.status === "FAILED" && this.execution.cause === null && this.model.run === null;
   }
 
   tick() {
@@ -243,7 +299,7 @@ class ExecutionPage {
   drawHeader() {
     const execution = this.execution;
     const isOpen = this.isOpen();
-    const standing = isOpen ? execution : { ...execution, stopping: execution.stopping === null && this.model.stopping === 0 ? null : this.stopping() };
+    const standing = isOpen ? execution : { ...execution, stopping: this.isKnown() ? this.stopping() : null };
     const shown = shownStatus(standing);
     // What somebody is about to press stays where it is while nothing has changed.
     const drawn = JSON.stringify([standing, shown]);
@@ -278,19 +334,36 @@ class ExecutionPage {
 
   /** @param {boolean} force */
   cancel(force) {
+    let still = 0;
     askToCancel({
       title: force ? "End this execution by force" : "Cancel this execution", confirm: force ? "End it" : "Cancel it",
       force, mayForce: true, closesWhenDone: true,
       plan: async () => {
+        /** @type {any} */
+        const execution = await get(this.path);
+        still = execution.stopping ?? 0;
+        if (!OPEN.includes(execution.status)) return { selected: still, words: this.stillInWords(execution) };
         const tree = await openTree([this.id]);
-        const stopping = this.model.stopping ? ` ${this.model.stopping} already being stopped.` : "";
+        const stopping = still > 0 ? ` Already being stopped: ${furtherWords(execution)}.` : "";
         return { selected: tree.executions, words: [...treeInWords(this.id, tree), stopping] };
       },
       run: async (reason, byForce, _, signal) => {
         const { result } = await call("POST", `${this.path}/cancel`, { reason, force: byForce }, signal);
-        announce(result === "CANCELLED" ? "The request is decided." : `It ${result.toLowerCase().replaceAll("_", " ")}.`);
+        // By force a cancel goes into what is being stopped already, though the execution was cancelled before.
+        const isForced = result.startsWith("ALREADY_") && byForce && still > 0;
+        announce(result === "CANCELLED" ? "Cancel is recorded." : isForced ? "What still stopped is ended by force." : `It ${resultWords(result)}.`);
         return { done: 1, total: 1, counts: { [result]: 1 } };
       },
     });
+  }
+
+  /**
+   * What an end by force would hit of what has ended.
+   * @param {any} execution as it stands now
+   */
+  stillInWords(execution) {
+    const name = foreign(this.id, 300);
+    if ((execution.stopping ?? 0) === 0) return [name, ` is ${inWords(execution.status)}. Nothing of it is known to be still stopping.`];
+    return [name, ` is ${inWords(execution.status)} and still stopping: ${furtherWords(execution)}. All of that will be ended without its grace.`];
   }
 }

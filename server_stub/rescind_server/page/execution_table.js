@@ -133,12 +133,12 @@ export class ExecutionTable {
       element("td.column-started", {}, time(listed.created_at)),
       element("td.column-took", {}, duration((listed.ended_at === null ? now() : instant(listed.ended_at)) - instant(listed.created_at))),
     ];
-    const box = row.querySelector("td.check");
-    if (box) {
-      // What is about to be ticked stays the same element.
-      while (row.lastChild && row.lastChild !== box) row.lastChild.remove();
-      row.append(...cells);
-    } else fill(row, this.selects && element("td.check", {}, this.box(listed.execution_id)), ...cells);
+    const drawn = [...row.querySelectorAll("td:not(.check)")];
+    if (!drawn.length) return fill(row, this.selects && element("td.check", {}, this.box(listed.execution_id)), ...cells);
+    // What is about to be ticked or followed stays the same element, and so does all that shows the same.
+    cells.forEach((cell, place) => {
+      if (!cell.matches(".id") && !cell.isEqualNode(drawn[place])) drawn[place].replaceWith(cell);
+    });
   }
 
   /** @param {string} id */

@@ -50,12 +50,16 @@ class ExecutionList {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.filterTimer = undefined;
     this.countCost = 0;
+    this.isCounting = false;
+    /** Whether something changed while the counts were on their way, which may be older than that. */
+    this.isCountOld = false;
     /** @type {Stream | null} */
     this.stream = null;
     this.table = new ExecutionTable(frame.mayAct, () => this.selectionChanged());
     this.bar = new FilterBar(this.filters, () => this.filtersChanged());
     this.counts = new StatusCounts(this.statuses, () => this.statusesChanged());
     this.countAgain = new Retry(() => this.countSoon(0));
+    this.loadAgain = new Retry(() => this.load());
     this.note = element("div", { "aria-live": "polite" });
     this.selection = element("div.selection", { role: "group", "aria-label": "Selection" });
     this.newer = button("", "new-executions", () => this.showPending(), { hidden: true, class: "newer" });
@@ -76,6 +80,7 @@ class ExecutionList {
       clearTimeout(this.countTimer);
       clearTimeout(this.filterTimer);
       this.countAgain.end();
+      this.loadAgain.end();
     };
     if (this.bar.check()) this.follow();
     else this.refuseFilter();
@@ -140,7 +145,9 @@ class ExecutionList {
     this.loading.abort();
     const loading = this.loading = new AbortController();
     this.isLoading = true;
-    if (!this.table.rows.size) fill(this.note, element("p.state", { test: "loading" }, "Loading…"));
+    // What changed until now, the answer has.
+    this.meanwhile.clear();
+    if (!this.table.rows.size && !this.hasFailed) fill(this.note, element("p.state", { test: "loading" }, "Loading…"));
     try {
       const query = {
         ...this.marks(), created_after: this.createdAfter(), created_before: this.createdBefore(), ...this.counts.query(),
@@ -148,16 +155,26 @@ class ExecutionList {
       };
       const page = await get("/api/v1/executions", query, loading.signal);
       this.isLoading = this.hasFailed = false;
+      this.loadAgain.succeeded();
       this.show(page);
     } catch (error) {
       if (loading.signal.aborted) return;
       this.isLoading = false;
       this.hasFailed = true;
       if (error instanceof Problem && error.status === 400 && this.filters.label) this.bar.check(error.message);
-      fill(this.note, element("p.state", { test: "problem", role: "alert" },
-        error instanceof Error ? error.message : String(error), " ", button("try again", "retry", () => this.load())));
+      this.noteFailure(error instanceof Error ? error.message : String(error));
+      this.loadAgain.failed(error);
     }
     this.frame.ready();
+  }
+
+  /** @param {string} words */
+  noteFailure(words) {
+    // The same is not said again with each further try, and its button stays the one that somebody is about to press.
+    const told = this.note.firstElementChild;
+    if (told instanceof HTMLElement && told.dataset.words === words) return;
+    fill(this.note, element("p.state", { test: "problem", role: "alert", "data-words": words }, words, " ",
+      button("try again", "retry", () => this.load())));
   }
 
   /** @param {{executions: Listed[], next_page_token: string}} page */
@@ -183,6 +200,7 @@ class ExecutionList {
   }
 
   noteEmptiness() {
+    if (this.hasFailed) return;
     if (this.table.rows.size) return fill(this.note);
     const isFiltered = this.statuses.size > 0 || Object.values(this.filters).some(Boolean);
     fill(this.note, element("p.state", { test: "empty" }, isFiltered
@@ -211,6 +229,8 @@ class ExecutionList {
       else this.pending.delete(changed.execution_id);
       return;
     }
+    // What comes before the list does would stand there as if it were all of it.
+    if (this.isLoading || this.hasFailed) return;
     if (!fits || this.pageToken || !this.belongsHere(changed)) return;
     if (this.isBusy()) this.pending.set(changed.execution_id, changed);
     else this.insert(changed);
@@ -247,7 +267,7 @@ class ExecutionList {
   }
 
   showPending() {
-    if (this.table.rows.size + this.pending.size > MOST_ROWS) return void this.load();
+    if (this.hasFailed || this.table.rows.size + this.pending.size > MOST_ROWS) return void this.load();
     for (const changed of this.pending.values()) this.insert(changed);
     this.pending.clear();
     this.showNewer();
@@ -255,6 +275,7 @@ class ExecutionList {
 
   /** @param {number} soon in milliseconds */
   countSoon(soon) {
+    if (this.countAgain.isOver) return;
     if (soon === 0) {
       clearTimeout(this.countTimer);
       this.countTimer = undefined;
@@ -264,6 +285,12 @@ class ExecutionList {
   }
 
   async count() {
+    this.countTimer = undefined;
+    if (this.isCounting) {
+      this.isCountOld = true;
+      return;
+    }
+    this.isCounting = true;
     const begun = performance.now();
     const signal = this.loading.signal;
     try {
@@ -273,11 +300,15 @@ class ExecutionList {
       if (this.selectsAll) this.selectionChanged();
       this.countAgain.succeeded();
     } catch (error) {
-      // The list tells what is wrong; another one that is on its way counts anew.
-      if (!signal.aborted) this.countAgain.failed(error);
+      // Another list is on its way.
+      if (signal.aborted) this.isCountOld = true;
+      else this.countAgain.failed(error);
     }
+    this.isCounting = false;
     this.countCost = performance.now() - begun;
-    this.countTimer = undefined;
+    if (!this.isCountOld) return;
+    this.isCountOld = false;
+    this.countSoon(300);
   }
 
   statusesChanged() {

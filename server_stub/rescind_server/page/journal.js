@@ -5,14 +5,14 @@
  */
 
 import { button, element, fill, foreign } from "./dom.js";
-import { duration, inWords, instant, time } from "./words.js";
-import { keyOf } from "./timeline_model.js";
+import { duration, inWords, instant, shownWords, time } from "./words.js";
+import { keyOf, rowStatus } from "./timeline_model.js";
 import { timerName, waitName } from "./waits.js";
 
 /** @typedef {import("./timeline_model.js").HistoryEvent} HistoryEvent */
 /**
  * @typedef {{key: string, sequence: number, position: number | null, kind: string, what: string, at: string,
- *   answer: string, answeredAt: string | null}} Line an operation, and its answer, if it has one
+ *   answer: string, answeredAt: string | null, drawn: string}} Line an operation, its answer, if it has one, and what of that is shown
  */
 
 const SHOWN = 300;
@@ -32,6 +32,10 @@ export class Journal {
     this.rows = new Map();
     /** Lines that were answered since they were drawn. @type {Set<Line>} */
     this.answered = new Set();
+    /** Lines whose work is being stopped, or may be, though they were answered. @type {Set<Line>} */
+    this.stopping = new Set();
+    /** The lines of tasks and children, also those that were answered. @type {Map<string, Line>} */
+    this.asked = new Map();
     this.run = 1;
     this.drawn = 0;
     this.most = SHOWN;
@@ -50,6 +54,7 @@ export class Journal {
     const key = event.task_id ? `task ${event.task_id}` : details.child_id !== undefined ? `child ${details.child_id}` : keyOf(details);
     switch (event.type) {
       case "TASK_SCHEDULED": return this.ask(event, "task", `schedules ${details.kind}`, key);
+      case "STOP_REQUESTED": return this.stops(key);
       case "TASK_COMPLETED": case "TASK_FAILED": case "TASK_CANCELLED": return this.answer(event, key, inWords(TASK_ENDS[event.type]));
       case "WAIT_STARTED": return this.ask(event, "wait", `waits for ${waitName(details, (each) => this.model.byKey.get(each)?.name)}`, key);
       case "WAIT_SETTLED": return this.answer(event, key, settledWords(details));
@@ -98,9 +103,10 @@ export class Journal {
   ask(event, kind, what, key = "") {
     const position = Number.isInteger(event.details?.position) ? event.details?.position : null;
     /** @type {Line} */
-    const line = { key, sequence: event.sequence, position, kind, what, at: event.at, answer: "", answeredAt: null };
+    const line = { key, sequence: event.sequence, position, kind, what, at: event.at, answer: "", answeredAt: null, drawn: "" };
     this.lines.push(line);
     if (key) this.open.set(key, line);
+    if (kind === "task" || kind === "child") this.asked.set(key, line);
   }
 
   /**
@@ -115,6 +121,34 @@ export class Journal {
     line.answer = words;
     line.answeredAt = event.at;
     this.answered.add(line);
+    if (line.kind === "child") this.stopping.add(line);
+  }
+
+  /** @param {string} key of a task of which an attempt is to be stopped */
+  stops(key) {
+    const line = this.asked.get(key);
+    if (line) this.stopping.add(line);
+  }
+
+  /**
+   * The answer of an operation: what is cancelled has not stopped for all that.
+   * @param {Line} line
+   */
+  answerWords(line) {
+    const row = this.asked.get(line.key) === line ? this.model.byKey.get(line.key) : undefined;
+    if (!row || row.stop === null || line.answeredAt === null) return line.answer;
+    if (rowStatus(row) === "STOPPING") return shownWords("STOPPING", row.status);
+    return row.status === "CANCELLED" ? `${line.answer}, ${inWords(row.stop)}` : line.answer;
+  }
+
+  /** Those whose work has stopped since they were drawn are drawn anew. */
+  noteStopped() {
+    for (const line of this.stopping) {
+      if (line.answeredAt === null) continue;
+      const row = this.model.byKey.get(line.key);
+      if (!row || rowStatus(row) !== "STOPPING") this.stopping.delete(line);
+      if (line.drawn !== this.answerWords(line)) this.answered.add(line);
+    }
   }
 
   /**
@@ -133,6 +167,7 @@ export class Journal {
   }
 
   shown() {
+    this.noteStopped();
     for (const line of this.answered) this.rows.get(line.sequence)?.replaceWith(this.row(line));
     this.answered.clear();
     const fresh = this.lines.slice(Math.max(this.drawn, this.lines.length - this.most));
@@ -159,9 +194,10 @@ export class Journal {
   /** @param {Line} line */
   row(line) {
     const isOpen = line.key !== "" && line.answeredAt === null;
+    line.drawn = this.answerWords(line);
     const row = element("tr", { test: "journal-line", "data-sequence": line.sequence, "data-kind": line.kind, "data-open": isOpen ? "true" : null },
       element("td.number", {}, line.position ?? ""), element("td", {}, time(line.at)), element("td", {}, foreign(line.what, 500)),
-      element("td", {}, line.answeredAt === null ? element("span.quiet", {}, isOpen ? "open" : "") : foreign(line.answer, 500)),
+      element("td", {}, line.answeredAt === null ? element("span.quiet", {}, isOpen ? "open" : "") : foreign(line.drawn, 500)),
       element("td.number", {}, line.answeredAt === null ? "" : duration(instant(line.answeredAt) - instant(line.at))));
     this.rows.set(line.sequence, row);
     return row;

@@ -3,6 +3,7 @@
 
 import { call, get, Problem, whenSignedOut } from "./api.js";
 import { auditView } from "./audit.js";
+import { leaveDialogs } from "./dialog.js";
 import { button, element, fill, foreign } from "./dom.js";
 import { executionView } from "./execution.js";
 import { executionsView } from "./executions.js";
@@ -38,6 +39,10 @@ const connectionPlace = element("span.connection", { role: "status", test: "conn
 /** @type {Who | null} */
 let who = null;
 let end = () => {};
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let retryTimer;
+/** How often another view was asked for. */
+let asked = 0;
 
 function theme() {
   const stored = localStorage.getItem("rescind-theme") ?? "system";
@@ -73,10 +78,15 @@ function drawFrame(current) {
     .map(([name, each]) => element("a", {
       href: `/page/${name}`, test: `nav-${name}`, "aria-current": name === current ? "page" : null,
     }, each.label));
-  const switcher = button(`theme: ${theme()}`, "theme-switch", () => {
+  const switcher = button("", "theme-switch", () => {
     setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]);
-    switcher.textContent = `theme: ${theme()}`;
+    nameTheme();
   }, { class: "quiet-button" });
+  const nameTheme = () => {
+    fill(switcher, element("span.wide", {}, "theme: "), theme());
+    switcher.ariaLabel = `theme: ${theme()}`;
+  };
+  nameTheme();
   const signedIn = who?.by ? [
     element("span.who", { test: "who" }, element("bdi", {}, who.by),
       who.organisation === "default" ? "" : element("bdi.quiet", {}, ` ${who.organisation}`)),
@@ -97,9 +107,17 @@ async function signOut() {
   show();
 }
 
-function askToSignIn() {
+/** End the view that is shown, with all that stands over it. */
+function leave() {
+  asked += 1;
+  clearTimeout(retryTimer);
+  leaveDialogs();
   end();
   end = () => {};
+}
+
+function askToSignIn() {
+  leave();
   who = null;
   drawFrame(null);
   place.dataset.view = "sign-in";
@@ -111,18 +129,21 @@ function askToSignIn() {
 }
 
 async function show() {
-  end();
-  end = () => {};
+  leave();
   if (who === null) {
+    const own = asked;
     try {
-      who = /** @type {Who} */ (await get("/api/v1/whoami"));
+      const told = /** @type {Who} */ (await get("/api/v1/whoami"));
+      if (own !== asked) return;
+      who = told;
     } catch (error) {
+      if (own !== asked) return;
       if (error instanceof Problem && error.status === 401) return;
       drawFrame(null);
       showConnection("reconnecting");
       fill(place, element("p.state", { test: "problem", role: "alert" },
         error instanceof Error ? error.message : String(error), " ", button("try again", "retry", show)));
-      setTimeout(() => { if (who === null && place.dataset.view !== "sign-in") show(); }, 2_000);
+      retryTimer = setTimeout(() => { if (who === null && place.dataset.view !== "sign-in") show(); }, 2_000);
       return;
     }
   }

@@ -14,8 +14,11 @@ export class Output {
   constructor(nameOf) {
     this.nameOf = nameOf;
     this.log = element("div.log", { role: "log", test: "output", tabindex: "0", "aria-label": "Output", "aria-live": "off" });
-    this.element = element("div", {}, this.log);
-    this.empty = element("p.state", { test: "empty" }, "Nothing was streamed.");
+    this.left = element("p.quiet", { hidden: true }, `The newest ${MOST_LINES.toLocaleString("en")} lines; more came before them.`);
+    this.element = element("div", {}, this.left, this.log, element("p.quiet", {},
+      "What programs write is kept; what else is streamed is told to those who look at it meanwhile. "
+      + "What tasks stream after the end of their execution is not shown."));
+    this.empty = element("p.state", { test: "empty" }, "Nothing was streamed since you look. What was streamed before is not kept.");
     this.log.append(this.empty);
     /** The line that goes on, and what is in it. @type {{key: string, text: string, line: HTMLElement} | null} */
     this.open = null;
@@ -35,6 +38,7 @@ export class Output {
     this.empty.remove();
     const isAtEnd = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 40;
     for (const event of events.slice(-2 * MOST_LINES)) this.one(event);
+    if (this.log.childElementCount > MOST_LINES || events.length > 2 * MOST_LINES) this.left.hidden = false;
     while (this.log.childElementCount > MOST_LINES) this.log.firstElementChild?.remove();
     if (isAtEnd && this.log.clientHeight) this.log.scrollTop = this.log.scrollHeight;
   }
@@ -90,8 +94,11 @@ export class Output {
   goOn(key, who, text, kind) {
     const longest = kind === "token" ? LONGEST_LINE : LONGEST_HELD;
     if (this.open?.key === key && this.open.line.isConnected && this.open.text.length < longest) {
+      const place = /** @type {HTMLElement} */ (this.open.line.lastElementChild);
+      // Somebody has asked to see all of it.
+      const isWhole = this.open.text.length > LONGEST_LINE && !place.querySelector("button");
       this.open.text += text;
-      fill(/** @type {HTMLElement} */ (this.open.line.lastElementChild), foreign(this.open.text, LONGEST_LINE));
+      fill(place, foreign(this.open.text, isWhole ? Infinity : LONGEST_LINE));
       return;
     }
     this.open = { key, text, line: this.line(who, kind === "stderr" ? "stderr" : "", text, kind) };

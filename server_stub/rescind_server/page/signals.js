@@ -15,7 +15,11 @@ export class Signals {
     this.name = /** @type {HTMLInputElement} */ (element("input", { id: "signal-name", test: "signal-name", required: true, autocomplete: "off", spellcheck: "false" }));
     this.value = /** @type {HTMLTextAreaElement} */ (element("textarea", { id: "signal-value", test: "signal-value", rows: "3", spellcheck: "false", placeholder: "null" }));
     this.problem = element("p.problem", { role: "alert", test: "signal-problem" });
-    this.submit = element("button.primary", { type: "submit", test: "signal-send" }, "Send");
+    this.isSending = false;
+    // A double click means one signal, also where the answer to the first click came before the second.
+    this.submit = element("button.primary", {
+      type: "submit", test: "signal-send", onclick: (event) => { if (/** @type {MouseEvent} */ (event).detail > 1) event.preventDefault(); },
+    }, "Send");
     this.form = element("form.signal", { onsubmit: (event) => { event.preventDefault(); this.send(); } },
       element("label", { for: "signal-name" }, "Name"), this.name,
       element("label", { for: "signal-value" }, "Value, as JSON"), this.value, this.submit, this.problem);
@@ -39,6 +43,7 @@ export class Signals {
   }
 
   async send() {
+    if (this.isSending) return;
     fill(this.problem);
     let value = null;
     try {
@@ -47,6 +52,9 @@ export class Signals {
       this.problem.textContent = `The value is no JSON: ${error instanceof Error ? error.message : error}. Text stands in double quotes.`;
       return;
     }
+    this.isSending = true;
+    // Not `disabled`: the keyboard stays where it is.
+    this.submit.setAttribute("aria-disabled", "true");
     try {
       await call("POST", `${this.path}/signal`, { name: this.name.value, value });
       announce("The signal is recorded.");
@@ -54,5 +62,7 @@ export class Signals {
     } catch (error) {
       this.problem.textContent = error instanceof Error ? error.message : String(error);
     }
+    this.isSending = false;
+    this.submit.removeAttribute("aria-disabled");
   }
 }

@@ -21,14 +21,16 @@ export class Stream {
    * @param {(events: StreamEvent[]) => void} onEvents told what came, as much as came at once
    * @param {(connection: Connection, problem?: import("./api.js").Problem) => void} onConnection told how it stands, and why
    *   it was refused
+   * @param {string | null} [lastId] behind which event it begins
    */
-  constructor(path, onEvents, onConnection) {
+  constructor(path, onEvents, onConnection, lastId = null) {
     this.path = path;
     this.onEvents = onEvents;
     this.onConnection = onConnection;
-    /** @type {string | null} */
-    this.lastId = null;
+    this.lastId = lastId;
     this.failures = 0;
+    /** Whether it was opened anew at once, since the server had ended the one before in good order. */
+    this.isSecond = false;
     this.isOver = false;
     /** @type {AbortController | null} */
     this.abort = null;
@@ -43,6 +45,8 @@ export class Stream {
     document.addEventListener("visibilitychange", this.watchVisibility);
     addEventListener("online", this.comeBack);
     addEventListener("offline", this.goAway);
+    // It may be opened where nobody looks: such a tab is told of no change.
+    if (document.hidden) this.visibilityChanged();
     this.open();
   }
 
@@ -78,7 +82,8 @@ export class Stream {
     if (this.isOver) return;
     clearTimeout(this.timer);
     const abort = this.abort = new AbortController();
-    if (this.failures === 0) this.tell("connecting");
+    if (this.failures === 0 && !this.isSecond) this.tell("connecting");
+    let isOrderly = false;
     try {
       /** @type {Record<string, string>} */
       const headers = { accept: "text/event-stream" };
@@ -96,9 +101,16 @@ export class Stream {
       this.failures = 0;
       this.tell("live");
       await this.read(answer.body.getReader(), abort);
+      isOrderly = true;
     } catch { /* told below: whatever it was, it is tried again */ }
     if (abort !== this.abort || this.isOver) return;
     this.abort = null;
+    // An execution that has ended, ends its news: the server is asked whether there will be more. That is no loss.
+    if (isOrderly && !this.isSecond) {
+      this.isSecond = true;
+      return void this.open();
+    }
+    this.isSecond = false;
     this.failures += 1;
     this.tell(navigator.onLine === false ? "offline" : "reconnecting");
     this.timer = setTimeout(() => this.open(), Math.min(LONGEST_PAUSE_MS, 250 * 2 ** Math.min(this.failures, 5)));

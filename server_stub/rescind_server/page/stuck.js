@@ -2,7 +2,7 @@
 /** All that should have stopped or gone on, and did not; with what to do about it. */
 
 import { element, fill, foreign } from "./dom.js";
-import { reading } from "./polling.js";
+import { reading, stackingTable } from "./polling.js";
 import { duration, instant, now, statusBadge } from "./words.js";
 
 /**
@@ -33,10 +33,7 @@ export function stuckView(frame) {
  */
 function part(title, columns, rows, more = "") {
   if (!rows.length) return null;
-  return element("section", {}, element("h2", {}, title),
-    element("div.scroll-x", { tabindex: "0", role: "region", "aria-label": title }, element("table", {},
-      element("thead", {}, element("tr", {}, ...columns.map((each) => element("th", { scope: "col" }, each)))),
-      element("tbody", {}, ...rows))),
+  return element("section", {}, element("h2", {}, title), stackingTable(title, columns, rows),
     more && element("p.quiet", {}, more));
 }
 

@@ -31,6 +31,7 @@ export class TaskDetail {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.retry = new Retry(() => this.read());
+    this.asked = 0;
   }
 
   end() {
@@ -83,18 +84,23 @@ export class TaskDetail {
         element("a", { href: `/page/executions/${encodeURIComponent(row.childId)}`, test: "child-link" }, foreign(row.childId, 300))));
     }
     if (!row?.taskId) return;
-    let task = null;
+    // An answer may come after that to a later question.
+    const own = this.asked += 1;
+    let task;
     try {
-      task = await this.find(row.taskId);
-      this.retry.succeeded();
+      task = await get(taskPath(row.taskId));
     } catch (error) {
-      if (this.row === row) this.retry.failed(error);
+      if (own === this.asked) this.retry.failed(error);
+      return;
     }
-    if (task === null || this.row !== row) return;
+    if (own !== this.asked || this.row !== row) return;
+    this.retry.succeeded();
+    const ended = task.stops.some((/** @type {{ended_at: string | null}} */ each) => each.ended_at === null)
+      ? ["decided", element("span", {}, time(task.ended_at), ", still stopping")] : ["ended", time(task.ended_at)];
     const facts = [
       ["task", element("span.mono", {}, task.task_id)], ["queue", foreign(task.queue, 100)], ["attempts", task.attempts],
       ["worker", task.worker_id ? foreign(task.worker_id, 100) : null], ["scheduled", time(task.scheduled_at)],
-      ["started", task.started_at ? time(task.started_at) : null], ["ended", task.ended_at ? time(task.ended_at) : null],
+      ["started", task.started_at ? time(task.started_at) : null], task.ended_at ? ended : ["ended", null],
       ["progress", task.progress === null ? null : `${Math.round(task.progress * 100)} %`],
       ["cancelled by", task.cause ? element("span", {}, foreign(task.cause.by, 100), ` (${task.cause.source.toLowerCase().replaceAll("_", " ")})`,
         task.cause.reason ? element("span", {}, ": ", foreign(task.cause.reason, 500)) : null) : null],
@@ -108,18 +114,6 @@ export class TaskDetail {
       element("details", {}, element("summary", {}, "Input and output"), json(task.input), task.status === "COMPLETED" ? json(task.output) : null));
   }
 
-  /** @param {string} taskId */
-  async find(taskId) {
-    let token = "";
-    do {
-      const page = await get("/api/v1/tasks", { execution_id: this.executionId, page_size: 500, page_token: token });
-      const found = page.tasks.find((/** @type {{task_id: string}} */ each) => each.task_id === taskId);
-      if (found) return found;
-      token = page.next_page_token;
-    } while (token);
-    return null;
-  }
-
   /** @param {boolean} force */
   cancel(force) {
     const row = this.row;
@@ -129,9 +123,10 @@ export class TaskDetail {
       plan: async () => ({ selected: 1, words: ["Task ", foreign(row.name, 200), ` (${row.taskId}) is ${shownWords(rowStatus(row), row.status)}. It alone will be hit; its agent goes on.`] }),
       run: async (reason, byForce, _, signal) => {
         const query = queryOf({ execution_id: this.executionId, reason, force: byForce ? "true" : null });
-        const answer = await call("DELETE", `/api/v1/tasks/${row.taskId}${query}`, undefined, signal).catch((error) => {
-          // What is being stopped already is ended by force, and is told that it was cancelled before.
-          if (force && error.status === 400) return { message: "ended by force" };
+        const path = taskPath(row.taskId ?? "");
+        const answer = await call("DELETE", path + query, undefined, signal).catch(async (error) => {
+          // What was being stopped is ended by force, and yet it is told that the task was cancelled before.
+          if (byForce && error.status === 400) return { message: forcedWords(await get(path, {}, signal)) ?? error.message };
           throw error;
         });
         announce(answer.message);
@@ -139,6 +134,21 @@ export class TaskDetail {
       },
     });
   }
+}
+
+/** @param {string} taskId */
+function taskPath(taskId) {
+  return `/api/v1/tasks/${encodeURIComponent(taskId)}`;
+}
+
+/**
+ * What became of the stops of a task that was to be ended by force, as the record has it.
+ * @param {{stops: {forced_at: string | null, ended_at: string | null}[]}} task
+ * @returns {string | null} null if it had nothing to be stopped
+ */
+function forcedWords({ stops }) {
+  if (stops.length === 0) return null;
+  return stops.some((each) => each.forced_at !== null) ? "Ended by force." : "It had stopped already.";
 }
 
 /** @param {any} stop */

@@ -19,7 +19,11 @@ import { duration, inWords, now, shownWords, signOf } from "./words.js";
 const ROW = 26;
 const BEYOND = 6;
 const TICK_MS = 200;
+/** How wide the words of a tick are at most, in pixels. */
+const LEAST_OF_A_TICK = 64;
 const SHORTEST_MS = 0.05;
+/** Of these there may be several of one name. @type {Row["kind"][]} */
+const NUMBERED = ["task", "child"];
 const NAMES = { agent: "agent", task: "task", wait: "wait", timer: "timer", step: "step", signal: "signal", child: "child" };
 
 export class Timeline {
@@ -140,11 +144,12 @@ export class Timeline {
       if (!shown.row.parentNode) this.list.append(shown.row);
     }
     const status = rowStatus(row);
-    const state = `${status} ${row.stop} ${row.attempts} ${row.bars.length} ${row.why}`;
+    const number = NUMBERED.includes(row.kind) && this.model.alike(row.kind, row.name) > 1 ? ` (${row.number})` : "";
+    const state = `${status} ${row.stop} ${row.attempts} ${row.bars.length} ${row.why}${number}`;
     if (shown.drawn !== state) {
       shown.drawn = state;
       shown.placed = "";
-      this.drawState(shown, row, place, status);
+      this.drawState(shown, row, place, status, number);
     }
     shown.row.setAttribute("aria-selected", String(row.key === this.selected));
     shown.row.setAttribute("aria-setsize", String(this.model.rows.length));
@@ -159,13 +164,14 @@ export class Timeline {
    * @param {Row} row
    * @param {number} place
    * @param {string} status
+   * @param {string} number which one it is of several of its name
    */
-  drawState(shown, row, place, status) {
+  drawState(shown, row, place, status, number) {
     const { row: made, bars } = shown;
     mark(made, { status, kind: row.kind, task: row.taskId, stop: row.stop });
     made.setAttribute("aria-posinset", String(place + 1));
     const stop = row.stop && !isOpenStop(row.stop) ? `, ${inWords(row.stop)}` : "";
-    const times = row.attempts > 1 ? ` ×${row.attempts}` : "";
+    const times = number + (row.attempts > 1 ? ` ×${row.attempts}` : "");
     const kind = NAMES[row.kind] === row.name ? "" : `${NAMES[row.kind]} `;
     const words = `${kind}${row.name}${times}, ${shownWords(status, row.status)}${stop}`;
     made.setAttribute("aria-label", words);
@@ -214,13 +220,16 @@ export class Timeline {
     const length = range.end - range.begin;
     const step = niceStep(length / Math.max(2, this.axisWidth / 90));
     const offset = range.begin - this.model.began;
-    const shown = `${offset} ${length} ${step}`;
+    const shown = `${offset} ${length} ${step} ${this.axisWidth}`;
     if (this.axisShown === shown) return;
     this.axisShown = shown;
     const marks = [];
     for (let at = Math.ceil(offset / step) * step; at <= offset + length; at += step) {
-      const mark = element("span.tick", {}, at === 0 ? "0" : duration(at));
-      mark.style.left = `${((at - offset) / length) * 100}%`;
+      const place = (at - offset) / length;
+      // At the end there is no room for words beside the line.
+      const hasRoom = (1 - place) * this.axisWidth >= LEAST_OF_A_TICK;
+      const mark = element("span.tick", {}, !hasRoom ? "" : at === 0 ? "0" : duration(at));
+      mark.style.left = `${place * 100}%`;
       marks.push(mark);
     }
     fill(this.axis, element("span.ticks", {}, ...marks));
@@ -309,6 +318,12 @@ export class Timeline {
     this.list.setAttribute("aria-activedescendant", `row-${this.active}`);
   }
 
+  /** Nothing is selected any more: the keyboard goes on in the rows. */
+  leave() {
+    this.select(-1);
+    this.list.focus({ preventScroll: true });
+  }
+
   /** @param {number} place */
   select(place) {
     const row = this.model.rows[place] ?? null;
@@ -356,6 +371,7 @@ function isLast(row, number) {
  */
 function endWords(row, until) {
   if (row.stop === null) return "";
+  if (row.stop === "UNKNOWN") return inWords(row.stop);
   const stopping = row.bars.filter((bar) => bar.phase === "requested" || bar.phase === "delivered");
   const took = (stopping.at(-1)?.end ?? until) - (stopping[0]?.begin ?? until);
   return isOpenStop(row.stop) ? `stopping for ${duration(took)}` : `${inWords(row.stop)} after ${duration(took)}`;

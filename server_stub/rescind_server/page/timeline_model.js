@@ -1,14 +1,16 @@
 // @ts-check
 /** What a history says, as rows of bars: each task with its attempts, each wait, timer, step and signal. */
 
+import { begin, endLife, endStop } from "./timeline_bars.js";
 import { timerName, waitName } from "./waits.js";
 import { instant } from "./words.js";
 
 /**
  * @typedef {"waiting" | "running" | "pausing" | "requested" | "delivered" | "instant"} Phase
  * @typedef {{phase: Phase, begin: number, end: number | null, attempt: number, failed?: boolean}} Bar
- * @typedef {{key: string, kind: "agent" | "task" | "wait" | "timer" | "step" | "signal" | "child", name: string, taskId: string | null, childId: string | null,
+ * @typedef {{key: string, kind: "agent" | "task" | "wait" | "timer" | "step" | "signal" | "child", name: string, number: number, taskId: string | null, childId: string | null,
  *   status: string, stop: string | null, stops: Map<number, string>, attempts: number, worker: string, why: string, begin: number, ended: number | null, below: number | null, bars: Bar[]}} Row
+ *   `number`: which one it is of those of its kind and name
  *   `below`, of an agent that has ended: how much of it and below it still stops, as the server told last; null is not known
  * @typedef {{sequence: number, at: string, type: string, task_id?: string, attempt?: number, details?: Record<string, any>}} HistoryEvent
  */
@@ -22,6 +24,8 @@ export class TimelineModel {
     this.rows = [];
     /** @type {Map<string, Row>} */
     this.byKey = new Map();
+    /** How many rows there are of a kind and a name. @type {Map<string, number>} */
+    this.namesakes = new Map();
     /** @type {HistoryEvent[]} */
     this.events = [];
     this.last = 0;
@@ -36,6 +40,8 @@ export class TimelineModel {
     /** Agents that still stop, or of which that is not known. @type {Set<Row>} */
     this.stoppingAgents = new Set();
     this.hasStops = false;
+    /** Which run of its agent this is; null of a workflow, which has none. @type {number | null} */
+    this.run = null;
   }
 
   /**
@@ -80,19 +86,19 @@ export class TimelineModel {
   /**
    * How much of a child that has ended still stops, as the server tells it.
    * @param {string} childId
-   * @param {number} count of what still stops, of it and below it
+   * @param {number | null} count of what still stops, of it and below it; null if the server does not know it any more
    * @param {number} at when that was told
    */
   childStops(childId, count, at) {
     const row = this.byKey.get(`child ${childId}`);
     if (!row || row.ended === null) return;
     this.stopsBelow(row, count, at);
-    if (count === 0) this.unsettled.delete(childId);
+    if (!count) this.unsettled.delete(childId);
   }
 
   /**
    * How much of the execution still stops after its end, as the server tells it.
-   * @param {number} count of what still stops, of it and below it
+   * @param {number | null} count of what still stops, of it and below it; null if the server does not know it any more
    * @param {number} at when that was told
    */
   ownStops(count, at) {
@@ -102,11 +108,16 @@ export class TimelineModel {
 
   /**
    * @param {Row} row of an agent that has ended
-   * @param {number} count
+   * @param {number | null} count
    * @param {number} at
    */
   stopsBelow(row, count, at) {
-    if (count > 0) {
+    if (count === null) {
+      if (this.stoppingAgents.delete(row)) {
+        endStop(row, row.ended ?? at, 0);
+        row.stop = "UNKNOWN";
+      }
+    } else if (count > 0) {
       this.hasStops = true;
       this.stillStops(row);
     } else if (this.stoppingAgents.delete(row)) {
@@ -115,7 +126,7 @@ export class TimelineModel {
       endStop(row, stopped, 0);
       this.seen = Math.max(this.seen, stopped);
       row.stop = null;
-    }
+    } else if (row.stop === "UNKNOWN") row.stop = null;
     row.below = count;
   }
 
@@ -137,10 +148,20 @@ export class TimelineModel {
     const known = this.byKey.get(key);
     if (known) return known;
     /** @type {Row} */
-    const made = { key, kind, name, taskId: null, childId: null, status: "PENDING", stop: null, stops: new Map(), attempts: 0, worker: "", why: "", begin: at, ended: null, below: null, bars: [] };
+    const made = { key, kind, name, number: this.alike(kind, name) + 1, taskId: null, childId: null, status: "PENDING", stop: null, stops: new Map(), attempts: 0, worker: "", why: "", begin: at, ended: null, below: null, bars: [] };
     this.byKey.set(key, made);
+    this.namesakes.set(`${kind} ${name}`, made.number);
     this.rows.push(made);
     return made;
+  }
+
+  /**
+   * How many rows there are of a kind and a name.
+   * @param {Row["kind"]} kind
+   * @param {string} name
+   */
+  alike(kind, name) {
+    return this.namesakes.get(`${kind} ${name}`) ?? 0;
   }
 
   /**
@@ -204,6 +225,7 @@ export class TimelineModel {
         begin(this.row("agent", "agent", details.kind ?? "agent", at), "waiting", at, 0);
         break;
       case "EXECUTION_ACTIVATED":
+        this.run = details.run ?? null;
         this.agent("running", at, "RUNNING");
         break;
       case "EXECUTION_SUSPENDED": case "EXECUTION_RELEASED": case "EXECUTION_PARKED":
@@ -219,6 +241,9 @@ export class TimelineModel {
         for (const each of this.rows) if (each.kind !== "task" && each !== row) endWithAgent(each, at);
         break;
       }
+      case "EXECUTION_RETRIED":
+        this.goOn(at);
+        break;
       case "EXECUTION_CANCEL_REQUESTED": {
         const row = this.row("agent", "agent", "agent", at);
         if (this.ended === null) row.status = "CANCELLING";
@@ -245,6 +270,23 @@ export class TimelineModel {
         break;
       default:
         if (event.type.startsWith("CHILD_")) this.childEvent(event, at, details);
+    }
+  }
+
+  /**
+   * A workflow that had failed goes on, and what it had open goes on with it.
+   * @param {number} at
+   */
+  goOn(at) {
+    const agent = this.row("agent", "agent", "agent", at);
+    this.ended = agent.ended = agent.below = null;
+    agent.status = "PENDING";
+    begin(agent, "waiting", at, 0);
+    for (const row of this.rows) {
+      if (row.status === "ENDED") {
+        row.status = row.kind === "step" ? "RUNNING" : "WAITING";
+        begin(row, row.kind === "step" ? "running" : "waiting", at, 0);
+      } else if (row.kind === "child" && row.status === "RUNNING" && row.bars.every((bar) => bar.end !== null)) begin(row, "running", at, 0);
     }
   }
 
@@ -354,38 +396,4 @@ function openStop(row) {
 /** @param {string} stop */
 export function isOpenStop(stop) {
   return stop === "REQUESTED" || stop === "DELIVERED";
-}
-
-/**
- * @param {Row} row
- * @param {Phase} phase
- * @param {number} at
- * @param {number} attempt
- */
-function begin(row, phase, at, attempt) {
-  row.bars.push({ phase, begin: at, end: null, attempt });
-}
-
-/**
- * @param {Row} row
- * @param {number} at
- * @param {boolean} [failed] whether the attempt failed
- */
-function endLife(row, at, failed = false) {
-  for (const bar of row.bars) {
-    if (bar.end !== null || bar.phase === "requested" || bar.phase === "delivered") continue;
-    bar.end = at;
-    bar.failed = failed;
-  }
-}
-
-/**
- * @param {Row} row
- * @param {number} at
- * @param {number} attempt
- */
-function endStop(row, at, attempt) {
-  for (const bar of row.bars) {
-    if (bar.end === null && bar.attempt === attempt && (bar.phase === "requested" || bar.phase === "delivered")) bar.end = at;
-  }
 }

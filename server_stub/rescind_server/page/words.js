@@ -80,6 +80,13 @@ const STATES = {
   LOST: ["?", "lost"],
   REQUESTED: ["◑", "stop requested"],
   DELIVERED: ["◑", "stop delivered"],
+  UNKNOWN: ["?", "not known whether it has stopped"],
+};
+
+/** @type {Record<string, string>} */
+const RESULTS = {
+  CANCELLED: "is cancelled", ALREADY_CANCELLED: "was cancelled before", ALREADY_COMPLETED: "had completed", ALREADY_FAILED: "had failed",
+  NOT_FOUND: "was not found",
 };
 
 /**
@@ -89,6 +96,14 @@ const STATES = {
  */
 export function inWords(status) {
   return STATES[status]?.[1] ?? status.toLowerCase().replaceAll("_", " ");
+}
+
+/**
+ * What became of a request to cancel something, said of it: "It ‹had completed›".
+ * @param {string} result
+ */
+export function resultWords(result) {
+  return RESULTS[result] ?? `was ${result.toLowerCase().replaceAll("_", " ")}`;
 }
 
 /** @param {string} status */
@@ -116,7 +131,7 @@ export function shownStatus(execution) {
  * @returns {string}
  */
 export function furtherWords(execution) {
-  if (execution.status === "CANCELLED" && execution.stopping === null) return "not known whether it has stopped";
+  if (execution.status === "CANCELLED" && execution.stopping === null) return inWords("UNKNOWN");
   const below = execution.children_stopping ?? 0;
   const own = (execution.stopping ?? 0) - below;
   const parts = [own > 0 && `${own} at work`, below > 0 && `in ${below} ${below === 1 ? "child" : "children"}`];

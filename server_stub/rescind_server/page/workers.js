@@ -3,9 +3,10 @@
 
 import { executionLink } from "./children.js";
 import { button, element, fill, foreign } from "./dom.js";
-import { reading } from "./polling.js";
+import { reading, stackingTable } from "./polling.js";
 import { duration, instant, now, time } from "./words.js";
 
+const COLUMNS = ["Worker", "Connection", "Slots", "Agents held", "Stopping", "Unresponsive", "At work now", "Queues", "Can run"];
 const SHOWN = 5;
 /** Of which workers all is shown: the view is drawn anew again and again. @type {Set<string>} */
 const opened = new Set();
@@ -22,11 +23,7 @@ export function workersView(frame) {
     if (!answer.workers.length) {
       return fill(place, element("p.state", { test: "empty" }, "No worker is connected. Start one: rescind worker MODULE"));
     }
-    fill(place, element("div.scroll-x", { tabindex: "0", role: "region", "aria-label": "Workers" }, element("table", {},
-      element("caption.hidden", {}, "Workers"),
-      element("thead", {}, element("tr", {}, ...["Worker", "Connection", "Slots", "Agents held", "Stopping", "Unresponsive", "At work now", "Queues", "Can run"]
-        .map((each) => element("th", { scope: "col" }, each)))),
-      element("tbody", {}, ...answer.workers.map(row)))));
+    fill(place, stackingTable("Workers", COLUMNS, answer.workers.map(row)));
   }).end;
 }
 
@@ -66,17 +63,28 @@ function connection(worker) {
 function atWork(worker) {
   /** @type {Running[]} */
   const attempts = worker.attempts;
-  if (!attempts.length) return element("span.quiet", {}, "nothing");
+  const unlisted = unlistedInWords(worker);
+  if (!attempts.length) return element("span.quiet", {}, unlisted ? `nothing; ${unlisted}` : "nothing");
   const isWhole = opened.has(worker.worker_id);
   const list = element("ul.at-work", {}, ...attempts.slice(0, isWhole ? attempts.length : SHOWN).map(attempt));
-  const unlisted = worker.running + worker.held - attempts.length;
   const rest = attempts.slice(SHOWN);
   const more = rest.length > 0 && !isWhole && button(`show ${rest.length} more`, "attempts-more", () => {
     opened.add(worker.worker_id);
     list.append(...rest.map(attempt));
     /** @type {HTMLElement} */ (more).remove();
   }, { class: "link" });
-  return element("div", {}, list, more, unlisted > 0 && element("span.sub", {}, `and ${unlisted.toLocaleString("en")} that are not listed`));
+  return element("div", {}, list, more, unlisted && element("span.sub", {}, `and ${unlisted}`));
+}
+
+/** What it has besides: the server lists a few of its tasks, and no agent that waits. @param {any} worker */
+function unlistedInWords(worker) {
+  const listed = worker.attempts.filter((/** @type {Running} */ each) => each.subject === "task").length;
+  const tasks = worker.running - listed;
+  const agents = worker.held - (worker.attempts.length - listed);
+  return [
+    tasks > 0 && `${tasks.toLocaleString("en")} more ${tasks === 1 ? "task" : "tasks"}`,
+    agents > 0 && `${agents.toLocaleString("en")} ${agents === 1 ? "agent that is held, and waits" : "agents that are held, and wait"}`,
+  ].filter(Boolean).join(", ");
 }
 
 /** @param {Running} running */

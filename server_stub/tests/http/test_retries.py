@@ -10,7 +10,7 @@ from rescind.worker.connecting import Worker
 from rescind_server.access.tokens import Role
 from rescind_server.app import Server
 
-from .calls import EXECUTIONS, start, status_of
+from .calls import EXECUTIONS, events_of, start, status_of
 from .guarded import Guarded
 from .work import eventually
 
@@ -51,6 +51,20 @@ async def test_a_workflow_that_failed_goes_on_and_one_that_did_not_is_refused(
     assert (late.status_code, late.json()["error"]) == (409, "ExecutionEnded")
     requests = (await http.get("/api/v1/audit", params={"execution_id": "a"})).json()["records"]
     assert [(each["action"], each["reason"]) for each in requests].count(("RETRY", "mended")) == 2
+
+
+async def test_who_has_followed_it_to_its_failure_follows_what_happens_then(
+    server: Server, http: httpx.AsyncClient
+) -> None:
+    async with Worker(server.address, workflows=[breaks], worker_id="w-1"):
+        await start(http, "breaks", "c", "c")
+        async with events_of(http, "c") as events:
+            *_, failed = [each async for each in events]
+        MENDED.add("c")
+        (await http.post(f"{EXECUTIONS}/c/retry", json={})).raise_for_status()
+        async with events_of(http, "c", {"last-event-id": failed.event_id or ""}) as events:
+            further = [each.type async for each in events if each.name == "status"]
+    assert (further[0], further[-1]) == ("EXECUTION_RETRIED", "EXECUTION_COMPLETED")
 
 
 async def test_what_is_no_failed_workflow_is_told_why(http: httpx.AsyncClient) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rescind.errors import RescindError
-from rescind.model.events import EXECUTION_ENDS, HistoryEvent
+from rescind.model.events import EXECUTION_ENDS, EventType, HistoryEvent
 from rescind.model.ids import ExecutionId
 from rescind.model.messages import StreamedEvent
 from rescind.model.output import piece_of
@@ -78,6 +78,13 @@ class Feed:
     def end(self) -> int:
         """The number that the next frame gets."""
         return self.first + len(self._frames)
+
+    def has_gone_on(self) -> bool:
+        """Whether its execution had ended, and was let go on since. What happens then is not in this feed."""
+        if not self.is_over or self.failure is not None:
+            return False
+        later = self._host.history(self.execution_id, self._sequence, EVENTS_AT_ONCE)
+        return any(event.type is EventType.EXECUTION_RETRIED for event in later)
 
     def begin(self) -> None:
         """Count from what is durable now. Called when nothing can pass unnoticed any more."""
@@ -188,7 +195,7 @@ class Feeds:
     async def enter(self, execution_id: ExecutionId) -> Feed:
         """The feed of an execution, for one more reader, who leaves it with `leave`."""
         opened = self._open.get(execution_id)
-        if opened is None or opened.feed.failure is not None:
+        if opened is None or opened.feed.failure is not None or opened.feed.has_gone_on():
             self._forget(execution_id)
             opened = self._open[execution_id] = self._begin(execution_id)
         opened.readers += 1
