@@ -31,6 +31,8 @@ DEFAULT_NAMESPACE: Final = "default"
 _LONGEST_CONNECT: Final = 10.0
 # What its text says of why there is no connection. It knows no types of errors here.
 _OF_TLS: Final = ("InvalidCertificate", "InvalidMessage", "InvalidContentType", "PrivateKeyParse", "AlertReceived")
+# The second where the server closes it while the first call is on its way.
+_OF_A_CLOSED_CONNECTION: Final = ("transport error", "connection closed")
 _WORDS: Final = re.compile(r'(?:message|error): "([^"]+)"|Invalid\w+\(\w+\)|\w+ParseError')
 _OF_ACCESS: Final = {"code: Unauthenticated": NotAuthenticated, "code: PermissionDenied": NotPermitted}
 
@@ -120,7 +122,7 @@ def _not_connected(error: RuntimeError, where: str, *, speaks_tls: bool) -> Resc
     for sign, kind in _OF_ACCESS.items():
         if sign in text:
             return kind(f"Temporal at {where} does not let this caller in. Give the cluster's API key or certificate.")
-    was_closed = "transport error" in text
+    was_closed = any(sign in text for sign in _OF_A_CLOSED_CONNECTION)
     is_of_tls = any(sign in text for sign in _OF_TLS)
     if was_closed and speaks_tls and not is_of_tls:
         why = "it closed the encrypted connection, as a server does that wants a client certificate"

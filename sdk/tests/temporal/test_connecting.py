@@ -17,7 +17,7 @@ import trustme
 
 from fixtures.temporal_servers.running import DevelopmentServer
 from rescind import AgentContext, agent
-from rescind.errors import InvalidInput, NotAuthenticated, NotFound, TlsFailed
+from rescind.errors import InvalidInput, NotAuthenticated, NotFound, ServerUnavailable, TlsFailed
 from rescind.settings import Tls
 from rescind.temporal import TemporalBackend, TemporalClient
 from rescind.temporal.connecting import connect, tls_config
@@ -212,6 +212,28 @@ async def test_a_certificate_that_is_not_trusted_or_missing_is_told(
             await connect(address, tls=True)
         with pytest.raises(TlsFailed, match=f"no TLS with Temporal at {address}"):
             await connect(address, tls=tls_config(Tls(authority=files.authority_file)))
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        'message: "transport error"',
+        'Status { code: Cancelled, message: "operation was canceled", '
+        'source: Some(tonic::transport::Error(Transport, hyper::Error(Canceled, "connection closed"))) }',
+    ],
+    ids=["before the first call", "during the first call"],
+)
+async def test_an_encrypted_connection_that_is_closed_is_told_as_what_it_most_likely_is(
+    monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    async def closed(**_: Any) -> None:
+        raise RuntimeError(f"Failed client connect: {why}")
+
+    monkeypatch.setattr("temporalio.client.Client.connect", closed)
+    with pytest.raises(TlsFailed, match="as a server does that wants a client certificate"):
+        await connect("localhost:1", tls=True)
+    with pytest.raises(ServerUnavailable, match="as a server does that wants TLS"):
+        await connect("localhost:1", tls=False)
 
 
 @pytest.mark.parametrize("way", ["given", "variable", "file"])
