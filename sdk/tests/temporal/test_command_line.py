@@ -60,12 +60,20 @@ def keys_of(document: Any) -> Any:
     return None
 
 
+def answered(programs: Programs, *arguments: str) -> str | None:
+    """What a command says; None if it failed."""
+    done = programs.run(*arguments)
+    return done.stdout if done.returncode == 0 else None
+
+
 def one_story(programs: Programs) -> dict[str, Any]:
     """What a server's or cluster's commands tell programs of one race."""
     name = unique("race")
     told = {"start": programs.json("start", "fastest-quote", '["van", "bike"]', "--id", name, "--wait")}
-    told["show"] = programs.json("show", name)
-    told["history"] = [json.loads(line)["type"] for line in programs.run("history", name).stdout.splitlines()]
+    # What has ended on a cluster a worker must tell, within a time that a loaded machine may take for itself.
+    told["show"] = json.loads(in_time(lambda: answered(programs, "show", name, "--json")))
+    lines = in_time(lambda: answered(programs, "history", name)).splitlines()
+    told["history"] = [json.loads(line)["type"] for line in lines]
     # A workflow that has closed records no more requests; their answers are the same.
     told["cancel"] = programs.run("cancel", name, "--json").returncode
     told["signal"] = programs.run("signal", name, "go").returncode
