@@ -31,6 +31,8 @@ BEATING_SILENCE_MS: Final = 60_000
 LONGEST_SILENCE_MS: Final = 3_600_000
 """How long another one may be: nothing tells whether it lives but its calls, and a task may run for long."""
 
+MOST_QUEUES_TOLD: Final = 100
+"""Of how many queues it is told that a worker polls them, the last ones: all that it polls give it work."""
 
 _LONG_POLL_MS: Final = 10_000
 _SECOND: Final = 1_000_000
@@ -151,7 +153,7 @@ def note_kinds(
         return  # its session has said so
     before = worker.queues, worker.agents, worker.tasks, worker.workflows
     if queue not in worker.queues:
-        worker.queues = (*worker.queues, queue)
+        worker.queues = (*worker.queues, queue)[-MOST_QUEUES_TOLD:]
     worker.agents = {kind: AgentKind(kind) for kind in agents} or worker.agents
     worker.tasks = tasks or worker.tasks
     worker.workflows = workflows or worker.workflows

@@ -9,6 +9,7 @@ from rescind.model.payload import Payload
 from rescind.model.workflows import NoWorkflow, PollWorkflow
 from rescind_server.engine.calls import NothingFound, PollAgents
 from rescind_server.engine.overview import waiting_work, worker_views
+from rescind_server.engine.polls import MOST_QUEUES_TOLD
 from server_stub.tests.engine.workflow_stage import WorkflowStage
 
 X = ExecutionId("x")
@@ -89,6 +90,15 @@ def test_polls_announce_what_a_worker_without_a_session_runs() -> None:
     stage.pass_time(0)
     assert list(stage.late.values()) == [NothingFound()]
     assert not started(stage, ExecutionId("y"))
+
+
+def test_however_many_queues_a_worker_polls_a_bounded_number_is_remembered() -> None:
+    stage = WorkflowStage()
+    for number in range(MOST_QUEUES_TOLD + 5):
+        stage.ask(PollWorkflow("p", WorkerId("w"), f"q{number}", ("order",), wait_ms=0, announces=True))
+    (view,) = worker_views(stage.engine, stage.now, "", 10)
+    assert (len(view.queues), view.queues[-1]) == (MOST_QUEUES_TOLD, f"q{MOST_QUEUES_TOLD + 4}")
+    assert started(stage, queue=view.queues[-1])
 
 
 def test_a_worker_without_a_session_is_forgotten_when_it_is_silent() -> None:
