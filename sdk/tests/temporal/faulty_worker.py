@@ -6,6 +6,7 @@ Its tasks go on when a test lets them, by a file, and note what becomes of them 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -203,3 +204,6 @@ async def _work(address: str, queue: str, role: str) -> None:
 
 if __name__ == "__main__":
     asyncio.run(_work(*sys.argv[1:]))
+    # As the command line ends, too: threads of Temporal's SDK may abort an interpreter that is being taken down.
+    sys.stdout.flush()
+    os._exit(0)

@@ -298,10 +298,10 @@ async def test_a_key_finds_its_workflow_and_a_signal_starts_one(development_serv
         key = str(uuid4())
         client, queue = place.client, place.queue
         first = await client.signal_with_start(asks, "tea", "words", "one", idempotency_key=key, queue=queue)
-        again = await client.signal_with_start(asks, "no", "words", "two", idempotency_key=key, queue=queue)
-        found = await client.start_workflow(asks, "no", idempotency_key=key, queue=queue)
         place.started.append(first.id)
         await until_logged(place, first, "PROMISE_CREATED")
+        again = await client.signal_with_start(asks, "no", "words", "two", idempotency_key=key, queue=queue)
+        found = await client.start_workflow(asks, "no", idempotency_key=key, queue=queue)
         assert await client.resolve_promise(first.id, "approval", True)
         return [first.id == again.id == found.id, await found.result()], first
 
